@@ -1,0 +1,144 @@
+"""What a plan consists of: data that `apply` carries out, in the order of `Plan`'s fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace_operator.observation import ChildRef
+from headrace_operator.scaling import Decision, ScalingHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's own settings that shape children."""
+
+    worker_image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Server-side apply `manifest` by field manager `headrace`, forced.
+
+    `uid` and `resource_version` are those of the observed object and go into the request's
+    metadata; both are None when the child was seen to be absent (look again with a live GET
+    before creating: apply would take over a stranger's object of that name).
+    `manifest` never holds uid or resourceVersion itself.
+    """
+
+    manifest: dict[str, Any]
+    uid: str | None = None
+    resource_version: str | None = None
+
+    @property
+    def ref(self) -> ChildRef:
+        return ChildRef(self.manifest["kind"], self.manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete with precondition `uid`, propagation Background.
+
+    With `after_group` set, only if this plan's operation on that group succeeded.
+    """
+
+    ref: ChildRef
+    uid: str
+    after_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Forced apply of /scale with `replicas` by field manager `headrace-handover`.
+
+    Comes before the Deployment's own apply, which then leaves `replicas` out.
+    """
+
+    deployment: str
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleIn:
+    """The Deployment is about to lose `surplus` of `pods`; see `victims`."""
+
+    group: str
+    consumer_group: str
+    deployment: str
+    pods: tuple[str, ...]
+    surplus: int
+    marked: frozenset[str] = frozenset()  # pods that carry a deletion cost from earlier
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureGroup:
+    """Create the consumer group where it is missing and claim it; fills Observation.claims."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseGroup:
+    """The group left the spec under Retain: give up the claim, keep group and keys."""
+
+    group: str
+    consumer_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyGroup:
+    """The group left the spec under Delete: XGROUP DESTROY and the per-group keys."""
+
+    group: str
+    consumer_group: str
+
+
+GroupOperation = EnsureGroup | ReleaseGroup | DestroyGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes Event on the pipeline. `type` is Normal or Warning."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Carried out in this order; every later step is safe when an earlier one crashed.
+
+    group_operations  first; their outcome enters the next observation (requeue at once)
+    scale_ins         write pod-deletion-cost on `victims(...)` before the applies
+    hand_overs        before the applies
+    applies           every wanted child; `apply` skips what the live object already contains
+    deletes           last
+    status            the whole wanted status
+    status_due        None: not worth a write; else seconds until it is (0.0: now)
+    requeue_after     seconds until this key must be looked at again, None: only on a change
+    history           goes into the next observation
+    decisions         by group name, for metrics and logs
+    """
+
+    group_operations: tuple[GroupOperation, ...] = ()
+    scale_ins: tuple[ScaleIn, ...] = ()
+    hand_overs: tuple[HandOver, ...] = ()
+    applies: tuple[Apply, ...] = ()
+    deletes: tuple[Delete, ...] = ()
+    status: dict[str, Any] = field(default_factory=dict)
+    status_due: float | None = None
+    requeue_after: float | None = None
+    events: tuple[Event, ...] = ()
+    history: Mapping[str, ScalingHistory] = field(default_factory=dict)
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+
+def victims(scale_in: ScaleIn, holdings: Mapping[str, int]) -> dict[str, int]:
+    """Pod -> pod-deletion-cost to write so that the pods that hold least go first.
+
+    `holdings`: consumer name -> entries pending on it (XINFO CONSUMERS); a consumer is named
+    `<pod>-<random>`. Marks left by an earlier scale-in on other pods are set back to 0.
+    """
+    raise NotImplementedError
