@@ -1,0 +1,153 @@
+"""`App`: the handlers of one worker, by (type, version).
+
+app = headrace.App()
+
+@app.on("flight.landed", version=1)
+async def landed(flight: Flight, ctx: headrace.Context) -> None: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from headrace.handler import Decode, Function, Handler, HandlerError, build
+
+F = TypeVar("F", bound=Function)
+Lifespan = Callable[["App"], AsyncIterator[None]]
+
+
+class App:
+    """A registry of handlers. It holds no connection and starts nothing by itself."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[tuple[str, int], Handler] = {}
+        self._by_wire: dict[tuple[bytes, bytes], Handler] = {}
+        self._raw: Handler | None = None
+        self._deserializers: dict[str, Decode] = {}
+        self._lifespan: Callable[[App], AbstractAsyncContextManager[None]] | None = None
+
+    def on(
+        self, type: str, *, version: int = 1, timeout: float | timedelta | None = None
+    ) -> Callable[[F], F]:
+        """Register a function for one event at a time, async or sync (sync runs in a thread).
+
+        The first parameter's annotation is the model: a pydantic model, `dict`, `bytes`, any type
+        pydantic knows; without one the parsed JSON is passed. `timeout` replaces the group's
+        delivery.handlerTimeout. Raises HandlerError when the pair is taken.
+        """
+
+        def register(function: F) -> F:
+            self._add(function, type, version, batch=False, timeout=timeout, max_size=1)
+            return function
+
+        return register
+
+    def batch(
+        self,
+        type: str,
+        *,
+        version: int = 1,
+        max_size: int = 100,
+        timeout: float | timedelta | None = None,
+    ) -> Callable[[F], F]:
+        """Register a function for many events: `list[Model]` in, one outcome per event out.
+
+        It returns None (all done) or a list with one item per event: None, an outcome
+        (Retry, Reject, Skip) or an exception. Raising decides for all of them.
+        """
+        if max_size < 1:
+            raise HandlerError(f"max_size={max_size}: a batch holds at least one event")
+
+        def register(function: F) -> F:
+            self._add(function, type, version, batch=True, timeout=timeout, max_size=max_size)
+            return function
+
+        return register
+
+    def raw(self, function: F) -> F:
+        """Register the function for every entry that no other handler takes.
+
+        It gets the field map, `dict[str, bytes]`, whatever the entry's fields are.
+        """
+        if self._raw is not None:
+            raise HandlerError(f"{self._raw.function.__qualname__} is the raw handler already")
+        self._raw = build(
+            function,
+            type_="",
+            version=0,
+            raw=True,
+            batch=False,
+            timeout=None,
+            max_size=1,
+            deserialize=None,
+        )
+        return function
+
+    def deserializer(self, type: str) -> Callable[[F], F]:
+        """Register payload bytes -> value for a type that is not JSON, before its handlers.
+
+        The value is validated against the handler's model.
+        """
+
+        def register(function: F) -> F:
+            if any(known == type for known, _ in self._handlers):
+                raise HandlerError(f"register the deserializer of {type!r} before its handlers")
+            self._deserializers[type] = function
+            return function
+
+        return register
+
+    def lifespan(self, function: Lifespan) -> Lifespan:
+        """Register an async generator: before its `yield` runs at start, after it at stop."""
+        if self._lifespan is not None:
+            raise HandlerError("the app has a lifespan already; one function starts and stops it")
+        self._lifespan = asynccontextmanager(function)
+        return function
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """The lifespan to enter around the worker's loop; one that does nothing if none is set."""
+        return (self._lifespan or asynccontextmanager(_nothing))(self)
+
+    def find(self, type: bytes | None, version: bytes | None) -> Handler | None:
+        """The handler for the entry's own bytes, else the raw handler, else None."""
+        return self._by_wire.get((type, version), self._raw)  # type: ignore[arg-type]
+
+    @property
+    def handlers(self) -> list[Handler]:
+        """All registered handlers, the raw one last."""
+        return [*self._handlers.values(), *([self._raw] if self._raw else [])]
+
+    def _add(
+        self,
+        function: Function,
+        type_: str,
+        version: int,
+        *,
+        batch: bool,
+        timeout: float | timedelta | None,
+        max_size: int,
+    ) -> None:
+        key = (type_, version)
+        if key in self._handlers:
+            taken = self._handlers[key].function.__qualname__
+            raise HandlerError(f"{taken} handles {type_!r} version {version} already")
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        handler = build(
+            function,
+            type_=type_,
+            version=version,
+            raw=False,
+            batch=batch,
+            timeout=seconds,
+            max_size=max_size,
+            deserialize=self._deserializers.get(type_),
+        )
+        self._handlers[key] = handler
+        self._by_wire[type_.encode(), b"%d" % version] = handler
+
+
+async def _nothing(_: Any) -> AsyncIterator[None]:
+    yield

@@ -1,0 +1,152 @@
+"""`Context`: what a handler may know and do besides reading its event."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from headrace.entry import Entry
+from headrace.event import TRACEPARENT, Event, encode
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+
+class UndeclaredOutput(Exception):
+    """`ctx.emit` names a stream that the group's `outputs` do not list."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What all handlers of one worker share."""
+
+    stream: str
+    group: str
+    consumer: str
+    pipeline: str = ""
+    redis: Any = None
+    outputs: frozenset[str] = frozenset()
+    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("headrace.handler"))
+    shutting_down: bool = False
+
+
+class Context:
+    """The second argument of a handler."""
+
+    __slots__ = ("_around", "_entry")
+
+    def __init__(self, around: Surroundings, entry: Entry) -> None:
+        self._around = around
+        self._entry = entry
+
+    @property
+    def id(self) -> str:
+        """The entry's id in the stream, `<milliseconds>-<sequence>`."""
+        return self._entry.id.decode()
+
+    @property
+    def stream(self) -> str:
+        return self._around.stream
+
+    @property
+    def group(self) -> str:
+        """Redis's name of the consumer group."""
+        return self._around.group
+
+    @property
+    def consumer(self) -> str:
+        return self._around.consumer
+
+    @property
+    def attempt(self) -> int:
+        """1 at the first try; failures and crashes of earlier tries add to it."""
+        return self._entry.failures + self._entry.crashes + 1
+
+    @property
+    def delivery_count(self) -> int:
+        """Redis's own delivery count of the entry."""
+        return self._entry.delivery_count
+
+    @property
+    def replayed(self) -> bool:
+        """True when the entry came back from the dead letters."""
+        return self._entry.replay
+
+    @property
+    def fields(self) -> dict[bytes, bytes]:
+        """All fields of the entry, as they are in the stream."""
+        return self._entry.field_map()
+
+    @property
+    def traceparent(self) -> str | None:
+        value = self._entry.field(TRACEPARENT)
+        return value.decode() if value is not None else None
+
+    @property
+    def lost(self) -> bool:
+        """True once another consumer took the entry: this handler's result will be discarded."""
+        return self._entry.lost
+
+    @property
+    def shutting_down(self) -> bool:
+        """True after SIGTERM: long handlers may stop early and raise Retry."""
+        return self._around.shutting_down
+
+    @property
+    def redis(self) -> Redis:
+        """A client of the pipeline's Redis, for the handler's own keys (answers are bytes)."""
+        return self._around.redis  # type: ignore[no-any-return]
+
+    @property
+    def logger(self) -> logging.Logger:
+        return self._around.logger
+
+    def emit(self, stream: str, event: Event) -> None:
+        """Add an event to an output stream, written in the commit that acknowledges this entry.
+
+        Exactly once on one Redis history when the stream shares the source's hash slot, at least
+        once otherwise. Nothing is written when the handler fails.
+        Raises UndeclaredOutput when the group's `outputs` do not name the stream.
+        """
+        if stream not in self._around.outputs:
+            known = ", ".join(sorted(self._around.outputs)) or "none"
+            raise UndeclaredOutput(
+                f"stream {stream!r} is no output of this group (declared: {known}); "
+                "add it to spec.groups[].outputs"
+            )
+        if self._entry.outputs is None:
+            self._entry.outputs = []
+        self._entry.outputs.append((stream.encode(), encode(event)))
+
+
+class BatchContext:
+    """The second argument of a batch handler: one Context per event, in order."""
+
+    __slots__ = ("_around", "_contexts")
+
+    def __init__(self, around: Surroundings, entries: list[Entry]) -> None:
+        self._around = around
+        self._contexts = [Context(around, entry) for entry in entries]
+
+    def __len__(self) -> int:
+        return len(self._contexts)
+
+    def __getitem__(self, index: int) -> Context:
+        return self._contexts[index]
+
+    def __iter__(self) -> Iterator[Context]:
+        return iter(self._contexts)
+
+    @property
+    def shutting_down(self) -> bool:
+        return self._around.shutting_down
+
+    @property
+    def redis(self) -> Redis:
+        return self._around.redis  # type: ignore[no-any-return]
+
+    @property
+    def logger(self) -> logging.Logger:
+        return self._around.logger

@@ -1,0 +1,134 @@
+"""One registered handler: what it takes, how its payload is decoded, how it is called.
+
+Built once at import from the function's annotations, so that a mistake shows when the worker
+starts and an event costs no inspection.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+Function = Callable[..., Any]
+Decode = Callable[[bytes], Any]
+
+
+class HandlerError(Exception):
+    """A handler cannot be registered or found; the message says what to change."""
+
+
+class InvalidPayload(Exception):
+    """The payload does not fit the handler's model; the message is fit for a dead letter."""
+
+
+@dataclass(slots=True, eq=False)
+class Handler:
+    """A function registered for (type, version); `timeout` in seconds, None = the group's."""
+
+    function: Function
+    type: str
+    version: int
+    label: str
+    decode: Decode | None
+    """bytes -> argument; None in raw mode, where the function takes the field map."""
+    is_async: bool
+    is_batch: bool
+    wants_context: bool
+    timeout: float | None
+    max_size: int
+
+
+def build(
+    function: Function,
+    *,
+    type_: str,
+    version: int,
+    raw: bool,
+    batch: bool,
+    timeout: float | None,
+    max_size: int,
+    deserialize: Decode | None,
+) -> Handler:
+    """Read the function's signature once. Raises HandlerError with the function's name."""
+    name = getattr(function, "__qualname__", repr(function))
+    parameters = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(parameters) not in (1, 2):
+        raise HandlerError(
+            f"{name} takes {len(parameters)} parameters; a handler takes (event) or (event, ctx)"
+        )
+    decode = None
+    if not raw:
+        annotation = _annotation(function, parameters[0].name, name)
+        if batch:
+            annotation = _item_type(annotation, name)
+        decode = decoder(annotation, deserialize)
+    return Handler(
+        function=function,
+        type=type_,
+        version=version,
+        label=f"{type_}/{version}" if type_ else "raw",
+        decode=decode,
+        is_async=inspect.iscoroutinefunction(function),
+        is_batch=batch,
+        wants_context=len(parameters) == 2,
+        timeout=timeout,
+        max_size=max_size,
+    )
+
+
+def decoder(annotation: Any, deserialize: Decode | None) -> Decode:
+    """annotation -> function from payload bytes to the handler's argument (JSON by default)."""
+    if annotation is bytes and deserialize is None:
+        return bytes
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        validator = annotation.__pydantic_validator__
+    else:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        validator = adapter.validator
+    if deserialize is None:
+        return validator.validate_json
+
+    def decode(payload: bytes) -> Any:
+        return validator.validate_python(deserialize(payload))
+
+    return decode
+
+
+def invalid_payload(error: Exception) -> str:
+    """The short reason a dead letter carries: each field and what is wrong, never the value."""
+    if not isinstance(error, ValidationError):
+        return f"invalid payload: {type(error).__name__}: {error}"[:500]
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    parts = []
+    for one in found[:3]:
+        place = ".".join(str(step) for step in one["loc"])
+        parts.append(f"{place}: {one['msg']}" if place else one["msg"])
+    more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+    return f"invalid payload: {'; '.join(parts)}{more}"[:500]
+
+
+def _annotation(function: Function, parameter: str, name: str) -> Any:
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise HandlerError(
+            f"{name}: the annotation cannot be read ({error}); define the model at module level"
+        ) from error
+    return hints.get(parameter, Any)
+
+
+def _item_type(annotation: Any, name: str) -> Any:
+    if annotation is Any or annotation is list:
+        return Any
+    if typing.get_origin(annotation) is not list:
+        raise HandlerError(f"{name}: a batch handler takes a list, for example list[Flight]")
+    return typing.get_args(annotation)[0]
