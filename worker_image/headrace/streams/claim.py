@@ -1,0 +1,129 @@
+"""Ownership of entries: taking, keeping and giving back. Times are the server's.
+
+Entries arrive with delivery count and record; (consumer, delivery count) fences their commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from headrace.streams.entries import Entry, Source
+from headrace.streams.keys import GroupKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Entries now ours. `trimmed`: entries that were pending but whose body is gone; they were
+    cleared and are lost to trimming."""
+
+    entries: list[Entry] = field(default_factory=list)
+    trimmed: list[tuple[Source, bytes]] = field(default_factory=list)
+    next_due_ms: int | None = None
+    """take_due only: ms until the earliest parked entry falls due (0: more are due now)."""
+    cursor: bytes = b""
+    """claim_idle only: hand it to the next call; empty when the scan came round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """`lost`: held but owned by another or settled: drop the result. `trimmed`: ours, but the body
+    is gone and nobody else can get it: commit its outcome with `fenced=False`."""
+
+    lost: list[bytes]
+    trimmed: list[bytes]
+
+
+async def take_due(client: Redis, keys: GroupKeys, consumer: str, *, count: int) -> Claimed:
+    """Take up to `count` parked entries of both streams whose time has come."""
+    raise NotImplementedError
+
+
+async def claim_idle(
+    client: Redis,
+    keys: GroupKeys,
+    consumer: str,
+    *,
+    source: Source,
+    min_idle_ms: int,
+    count: int,
+    cursor: bytes = b"",
+) -> Claimed:
+    """Take entries whose consumer has not renewed them for `min_idle_ms`, and count a crash each.
+
+    Goes consumer by consumer, never into the parked one nor our own. Also makes due now what is
+    parked without a due time.
+    """
+    raise NotImplementedError
+
+
+async def take_over(
+    client: Redis,
+    keys: GroupKeys,
+    consumer: str,
+    *,
+    pod: str,
+    source: Source,
+    count: int,
+    alive: Sequence[str] = (),
+) -> Claimed:
+    """Take what earlier processes of this pod (`<pod>-<8 hex digits>`) held, crashes counted.
+
+    `alive` names sibling processes that still run. Call until no entries come back.
+    """
+    raise NotImplementedError
+
+
+async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: Entry) -> bool:
+    """Note that the entry now runs alone, so that a crash from here on counts against it.
+
+    False: it is no longer ours; do not run it.
+    """
+    raise NotImplementedError
+
+
+async def renew(
+    client: Redis, keys: GroupKeys, consumer: str, source: Source, held: Sequence[bytes]
+) -> Renewed:
+    """Renew the lease of held ids (running and buffered) only."""
+    raise NotImplementedError
+
+
+async def hand_back(
+    client: Redis,
+    keys: GroupKeys,
+    consumer: str,
+    source: Source,
+    entries: Sequence[tuple[bytes, int]],
+) -> int:
+    """Park (id, delivery count) due now, as if never delivered; returns how many were ours."""
+    raise NotImplementedError
+
+
+async def hand_back_unheld(
+    client: Redis,
+    keys: GroupKeys,
+    consumer: str,
+    source: Source,
+    held: Sequence[bytes],
+    *,
+    min_idle_ms: int = 0,
+) -> int:
+    """Hand back what we own but do not hold: deliveries whose reply was lost.
+
+    With no read under way `min_idle_ms` may be 0; else entries in the reply to come would be taken
+    for lost ones.
+    """
+    raise NotImplementedError
+
+
+async def delete_consumer_if_empty(client: Redis, keys: GroupKeys, consumer: str) -> bool:
+    """Delete the consumer and its flush number, in the script that sees both its PELs empty."""
+    raise NotImplementedError
+
+
+async def delete_dead_consumers(
+    client: Redis, keys: GroupKeys, consumer: str, *, min_idle_ms: int
+) -> int:
+    """Delete consumers other than us and the parked one that are empty and silent that long."""
+    raise NotImplementedError

@@ -1,0 +1,99 @@
+"""The names of every key Headrace keeps beside a stream. Pure.
+
+`headrace:{tag}:<kind>:<group>:<stream>`: kind and group hold no colon, so the rest is the stream's
+whole name and no two streams share a key, not even `flights` and `{flights}`. The tag puts them
+into the stream's own Cluster slot: it is the stream's hash tag, else its whole name.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+PARKED = "headrace:parked"
+"""The reserved consumer that owns entries waiting for their next try. No runtime may claim from
+it except by due time."""
+
+
+class UnusableName(ValueError):
+    """A stream or group name for which no key in the same slot can be written."""
+
+
+@dataclass(frozen=True)
+class GroupKeys:
+    """The keys of one consumer group on one stream."""
+
+    stream: str
+    group: str
+    tag: str
+    dead_letters: str
+
+    def _key(self, kind: str) -> str:
+        return f"headrace:{{{self.tag}}}:{kind}:{self.group}:{self.stream}"
+
+    @cached_property
+    def retry(self) -> str:
+        """Sorted set: member (`m:<id>`, `r:<id>`) -> due time in ms of the server's clock."""
+        return self._key("retry")
+
+    @cached_property
+    def failures(self) -> str:
+        """Hash: member -> packed `entries.Record`."""
+        return self._key("failures")
+
+    @cached_property
+    def replay(self) -> str:
+        """Stream: dead letters that were sent back to this group."""
+        return self._key("replay")
+
+    @cached_property
+    def state(self) -> str:
+        """Hash: `owner`, `checkpoint`, `checkpoint_at` and `flush:<consumer>` numbers."""
+        return self._key("state")
+
+    @cached_property
+    def seen_prefix(self) -> str:
+        """What every mark of this group starts with; the event's id follows.
+
+        The stream's length stands before its name: both it and the id may hold colons.
+        """
+        return f"headrace:{{{self.tag}}}:seen:{self.group}:{len(self.stream)}:{self.stream}:"
+
+    def seen(self, event_id: str) -> str:
+        """String: the member of the entry that handled the event with this id."""
+        return self.seen_prefix + event_id
+
+
+@dataclass(frozen=True)
+class StreamKeys:
+    """The keys beside one stream. Raises UnusableName for a name that no tag can express."""
+
+    stream: str
+    dead_letter_stream: str | None = None
+
+    def __post_init__(self) -> None:
+        self.tag  # noqa: B018 - refuse an unusable name where it is written
+
+    @cached_property
+    def tag(self) -> str:
+        """The part Redis Cluster hashes: the name's own non-empty hash tag, else the name."""
+        start = self.stream.find("{")
+        end = self.stream.find("}", start + 1) if start >= 0 else -1
+        if end == start + 1 and end > 0:
+            raise UnusableName(f"stream {self.stream!r} has the empty hash tag {{}}; remove it")
+        if end > 0:
+            return self.stream[start + 1 : end]
+        if not self.stream or "}" in self.stream:
+            raise UnusableName(
+                f"stream {self.stream!r} needs a name without '}}', or a hash tag like {{name}}"
+            )
+        return self.stream
+
+    @property
+    def dead_letters(self) -> str:
+        """Stream of dead letters, shared by all groups unless the pipeline names another."""
+        return self.dead_letter_stream or f"headrace:{{{self.tag}}}:dead:{self.stream}"
+
+    def for_group(self, group: str) -> GroupKeys:
+        """The keys of a group. Raises UnusableName for an empty name or one with a colon."""
+        if not group or ":" in group:
+            raise UnusableName(f"consumer group {group!r} must be a name without a colon")
+        return GroupKeys(self.stream, group, self.tag, self.dead_letters)

@@ -1,0 +1,52 @@
+"""Lua scripts: EVALSHA, and on NOSCRIPT the same call as EVAL.
+
+Servers forget scripts on restart, failover and SCRIPT FLUSH; a script is never assumed to be there.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+Argument: TypeAlias = bytes | str | int
+Command: TypeAlias = tuple[Argument, ...]
+
+
+async def call(client: Redis, command: Command) -> Any:
+    """Send one command as it stands; the reply as redis-py parsed it."""
+    return await client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+_HERE = Path(__file__).parent
+
+
+class Script:
+    """One script, loaded from the .lua files beside this module (earlier ones are its library)."""
+
+    def __init__(self, *names: str, read_only: bool = False) -> None:
+        self.name = names[-1]
+        self.text = "\n".join((_HERE / f"{name}.lua").read_text("utf-8") for name in names)
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        suffix = "_RO" if read_only else ""
+        self._evalsha, self._eval = f"EVALSHA{suffix}", f"EVAL{suffix}"
+
+    def __repr__(self) -> str:
+        return f"Script({self.name})"
+
+    def command(self, keys: Sequence[Argument], args: Sequence[Argument]) -> Command:
+        """The call as EVALSHA, for whoever packs several commands into one write."""
+        return (self._evalsha, self.sha, len(keys), *keys, *args)
+
+    def command_with_text(self, keys: Sequence[Argument], args: Sequence[Argument]) -> Command:
+        """The same call as EVAL: the answer to NOSCRIPT."""
+        return (self._eval, self.text, len(keys), *keys, *args)
+
+    async def run(self, client: Redis, keys: Sequence[Argument], args: Sequence[Argument]) -> Any:
+        """Run the script once. Raises what the server or the connection raised, NOSCRIPT apart."""
+        try:
+            return await call(client, self.command(keys, args))
+        except NoScriptError:
+            return await call(client, self.command_with_text(keys, args))
