@@ -1,0 +1,101 @@
+"""headrace.dev/v1alpha1."""
+
+from headrace_api.duration import Duration
+from headrace_api.v1alpha1.container import (
+    EnvVar,
+    ImagePullPolicy,
+    KeySelector,
+    Resources,
+    SecurityContext,
+    VolumeMount,
+)
+from headrace_api.v1alpha1.delivery import Backoff, Deduplicate, Delivery, UnknownType
+from headrace_api.v1alpha1.group import (
+    DEFAULT_RECLAIM_SCHEDULE,
+    Group,
+    Output,
+    Reclaim,
+    Start,
+    StartFrom,
+)
+from headrace_api.v1alpha1.pipeline import (
+    DeletionPolicy,
+    Metadata,
+    StreamPipeline,
+    StreamPipelineSpec,
+)
+from headrace_api.v1alpha1.pod_template import PodMetadata, PodSpec, PodTemplate, Volume
+from headrace_api.v1alpha1.redis import CaRef, CredentialsSecretRef, Redis, RedisMode, Sentinel, Tls
+from headrace_api.v1alpha1.scaling import Scaling, ScalingMode
+from headrace_api.v1alpha1.status import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    GroupStatus,
+    OrphanedGroup,
+    Reason,
+    Status,
+    StreamStatus,
+)
+from headrace_api.v1alpha1.stream import (
+    DEFAULT_TRIM_SCHEDULE,
+    DeadLetter,
+    Stream,
+    Trim,
+    TrimPolicy,
+    hash_tag,
+)
+from headrace_api.v1alpha1.worker import CodeConfigMapRef, Runtime, Worker
+
+__all__ = [
+    "DEFAULT_RECLAIM_SCHEDULE",
+    "DEFAULT_TRIM_SCHEDULE",
+    "Backoff",
+    "CaRef",
+    "CodeConfigMapRef",
+    "Condition",
+    "ConditionStatus",
+    "ConditionType",
+    "CredentialsSecretRef",
+    "DeadLetter",
+    "Deduplicate",
+    "DeletionPolicy",
+    "Delivery",
+    "Duration",
+    "EnvVar",
+    "Group",
+    "GroupStatus",
+    "ImagePullPolicy",
+    "KeySelector",
+    "Metadata",
+    "OrphanedGroup",
+    "Output",
+    "PodMetadata",
+    "PodSpec",
+    "PodTemplate",
+    "Reason",
+    "Reclaim",
+    "Redis",
+    "RedisMode",
+    "Resources",
+    "Runtime",
+    "Scaling",
+    "ScalingMode",
+    "SecurityContext",
+    "Sentinel",
+    "Start",
+    "StartFrom",
+    "Status",
+    "Stream",
+    "StreamPipeline",
+    "StreamPipelineSpec",
+    "StreamStatus",
+    "Tls",
+    "Trim",
+    "TrimPolicy",
+    "UnknownType",
+    "Volume",
+    "VolumeMount",
+    "Worker",
+    "hash_tag",
+]

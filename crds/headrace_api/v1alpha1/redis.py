@@ -1,0 +1,179 @@
+"""How to reach Redis. Credentials come from Secrets and from nowhere else."""
+
+import ipaddress
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from headrace_api.rules import Rule, Shape
+from headrace_api.v1alpha1.scalars import Name, atomic, integer
+
+_ENDPOINT = (
+    r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)"
+    r":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$"
+)
+_ENDPOINT_SHAPE = re.compile(_ENDPOINT.replace("$", r"\Z"))
+_MASTER = r"^[A-Za-z0-9._-]+$"
+
+
+class RedisMode(StrEnum):
+    """How the server is run."""
+
+    STANDALONE = "Standalone"
+    SENTINEL = "Sentinel"
+    CLUSTER = "Cluster"
+
+
+class CredentialsSecretRef(Shape):
+    """A Secret of the pipeline's namespace with a password and, for ACL users, a user name."""
+
+    name: Name = Field(description="Name of the Secret.")
+    username_key: Name = Field(
+        "username",
+        description="Key of the user name. Without this key in the Secret, Redis's default user.",
+    )
+    password_key: Name = Field("password", description="Key of the password.")
+
+
+class Sentinel(Shape):
+    """What mode Sentinel needs besides the endpoints of the sentinels."""
+
+    master_name: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        description="Name that the sentinels give to the master."
+    )
+    credentials_secret_ref: CredentialsSecretRef | None = Field(
+        None, description="Credentials of the sentinels themselves, where they ask for any."
+    )
+
+    rules = (
+        Rule(
+            f"self.masterName.matches('{_MASTER}')",
+            "sentinel.masterName takes letters, digits, dots, dashes and underscores",
+            lambda s: re.fullmatch(_MASTER[1:-1], s.master_name) is not None,
+            field="masterName",
+            reason="FieldValueForbidden",
+        ),
+    )
+
+
+class CaRef(Shape):
+    """The CA certificates, in PEM, that the server's certificate is checked against."""
+
+    name: Name = Field(description="Name of the Secret or ConfigMap.")
+    key: Name = Field("ca.crt", description="Key of the certificates.")
+
+
+class ClientCertificateSecretRef(Shape):
+    """A Secret of type kubernetes.io/tls: keys tls.crt and tls.key."""
+
+    name: Name = Field(description="Name of the Secret.")
+
+
+class Tls(Shape):
+    """TLS to Redis. That this object is present turns TLS on; `tls: {}` uses the system's CAs."""
+
+    ca_secret_ref: CaRef | None = Field(None, description="CA certificates in a Secret.")
+    ca_config_map_ref: CaRef | None = Field(None, description="CA certificates in a ConfigMap.")
+    client_certificate_secret_ref: ClientCertificateSecretRef | None = Field(
+        None, description="Client certificate and key, where the server asks for one."
+    )
+    server_name: Name | None = Field(
+        None, description="Name to expect in the certificate, when it is not the endpoint's host."
+    )
+
+    rules = (
+        Rule(
+            "!(has(self.caSecretRef) && has(self.caConfigMapRef))",
+            "give caSecretRef or caConfigMapRef, not both",
+            lambda tls: tls.ca_secret_ref is None or tls.ca_config_map_ref is None,
+        ),
+    )
+
+
+class Redis(Shape):
+    """Where Redis (7.0 or newer) or Valkey (8 or newer) is and how to connect to it."""
+
+    mode: RedisMode = Field(
+        RedisMode.STANDALONE, description="Standalone, Sentinel or Cluster: how the server is run."
+    )
+    endpoints: Annotated[tuple[Annotated[str, Field(max_length=260)], ...], atomic(at_most=16)] = (
+        Field(
+            (),
+            description=(
+                "One to 16 addresses as host:port: the server, the sentinels (mode Sentinel) or"
+                " seeds (mode Cluster). A host without a dot means <host>.<this namespace>.svc."
+            ),
+        )
+    )
+    database: Annotated[int, integer(0, 65535)] = Field(0, description="Number of the database.")
+    credentials_secret_ref: CredentialsSecretRef | None = Field(
+        None, description="Secret with the credentials; connects without any when absent."
+    )
+    sentinel: Sentinel | None = Field(None, description="Goes with mode Sentinel, and only there.")
+    tls: Tls | None = Field(
+        None, description="TLS settings; present means TLS, absent means plain TCP."
+    )
+
+    rules = (
+        Rule(
+            "has(self.endpoints) && self.endpoints.size() > 0",
+            "redis.endpoints needs at least one address, written host:port",
+            lambda r: len(r.endpoints) > 0,
+            field="endpoints",
+            reason="FieldValueRequired",
+        ),
+        Rule(
+            f"!has(self.endpoints) || self.endpoints.all(e, e.matches(r'{_ENDPOINT}'))",
+            "each endpoint is host:port, without scheme, user, password or path; put credentials in"
+            " a Secret and name it in credentialsSecretRef",
+            lambda r: all(_ENDPOINT_SHAPE.match(endpoint) for endpoint in r.endpoints),
+            field="endpoints",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            "!has(self.endpoints) || self.endpoints.all(e, self.endpoints.exists_one(o, o == e))",
+            "redis.endpoints names an address twice; write each once",
+            lambda r: len(set(r.endpoints)) == len(r.endpoints),
+            field="endpoints",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            "self.mode != 'Standalone' || !has(self.endpoints) || self.endpoints.size() <= 1",
+            "mode Standalone takes one endpoint; several go with mode Sentinel or Cluster",
+            lambda r: r.mode is not RedisMode.STANDALONE or len(r.endpoints) <= 1,
+            field="endpoints",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            "(self.mode == 'Sentinel') == has(self.sentinel)",
+            "mode Sentinel needs sentinel.masterName, and no other mode takes sentinel",
+            lambda r: (r.mode is RedisMode.SENTINEL) == (r.sentinel is not None),
+        ),
+        Rule(
+            "self.mode != 'Cluster' || self.database == 0",
+            "Redis Cluster has database 0 only; remove database",
+            lambda r: r.mode is not RedisMode.CLUSTER or r.database == 0,
+            field="database",
+        ),
+    )
+
+    def qualified_endpoints(self, namespace: str) -> tuple[str, ...]:
+        """The endpoints as every pod of the cluster can resolve them, still host:port."""
+        return tuple(_qualified(endpoint, namespace) for endpoint in self.endpoints)
+
+
+def _qualified(endpoint: str, namespace: str) -> str:
+    host, _, port = endpoint.rpartition(":")
+    if "." in host or host == "localhost" or _is_address(host):
+        return endpoint
+    return f"{host}.{namespace}.svc:{port}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
