@@ -11,7 +11,7 @@ from headrace_api.v1alpha1.scalars import (
     Quantity,
     Short,
     Text,
-    Value,
+    Word,
     atomic,
     integer,
     keyed_by,
@@ -87,8 +87,9 @@ class EnvVar(Shape):
     """An environment variable of the worker."""
 
     name: Name = Field(description="Name of the variable. HEADRACE_* belongs to Headrace.")
-    value: Value | None = Field(
-        None, description="Value in plain text. Take secrets from valueFrom.secretKeyRef."
+    value: Text | None = Field(
+        None,
+        description="Value in plain text, at most 4096. Take secrets from valueFrom.secretKeyRef.",
     )
     value_from: EnvVarSource | None = Field(None, description="Where the value comes from.")
 
@@ -193,4 +194,4 @@ class SecurityContext(Shape):
 EnvVars = Annotated[tuple[EnvVar, ...], keyed_by("name", at_most=64)]
 EnvFromSources = Annotated[tuple[EnvFromSource, ...], atomic(at_most=16)]
 VolumeMounts = Annotated[tuple[VolumeMount, ...], keyed_by("mountPath", at_most=16)]
-Words = Annotated[tuple[Text, ...], atomic(at_most=32)]
+Words = Annotated[tuple[Word, ...], atomic(at_most=32)]

@@ -71,7 +71,7 @@ class StreamPipelineSpec(Shape):
     redis: Redis = Field(description="Where Redis or Valkey is and how to connect to it.")
     stream: Stream = Field(description="The stream that every group reads.")
     dead_letter: DeadLetter = Field(
-        default_factory=DeadLetter, description="Where entries go that cannot be handled."
+        DeadLetter(), description="Where entries go that cannot be handled."
     )
     groups: Annotated[tuple[Group, ...], keyed_by("name", at_least=1, at_most=16)] = Field(
         description="One to 16 consumer groups. Each gets every entry and has its own workers."

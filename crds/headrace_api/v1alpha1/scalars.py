@@ -11,8 +11,8 @@ Name = Annotated[str, Field(min_length=1, max_length=253)]
 
 Short = Annotated[str, Field(max_length=253)]
 Text = Annotated[str, Field(max_length=4096)]
-Value = Annotated[str, Field(max_length=32768)]
-"""The value of an environment variable."""
+Word = Annotated[str, Field(max_length=1024)]
+"""One word of a command line."""
 
 StreamName = Annotated[str, Field(min_length=1, max_length=512)]
 GroupName = Annotated[str, Field(min_length=1, max_length=256)]

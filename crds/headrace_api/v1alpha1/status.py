@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from headrace_api.v1alpha1.scalars import atomic, integer, keyed_by
 
-Count = Annotated[int, integer(0, 2**63 - 1, wide=True)]
+Count = Annotated[int, integer(0, 2**53, wide=True)]
 Number = Annotated[int, integer(0, 2**31 - 1)]
 Line = Annotated[str, Field(max_length=1024)]
 
@@ -155,7 +155,7 @@ class OrphanedGroup(Report):
 class Status(Report):
     """What the operator last saw."""
 
-    observed_generation: Annotated[int, integer(-1, 2**63 - 1, wide=True)] = Field(
+    observed_generation: Annotated[int, integer(-1, 2**53, wide=True)] = Field(
         -1, description="Generation of the spec that the operator has acted on."
     )
     conditions: Annotated[tuple[Condition, ...], keyed_by("type", at_most=16)] = Field(

@@ -23,7 +23,7 @@ from headrace_api.v1alpha1.scalars import Name, integer
 _HANDLER = r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 _HANDLER_SHAPE = re.compile(_HANDLER.replace("$", r"\Z"))
 # user:password@ in a URL, wherever it stands in the text
-_URL_PASSWORD = r"://[^/@ ]*:[^/@ ]+@"  # noqa: S105 - a pattern
+_URL_PASSWORD = r"//[^/]*:[^/]+@"  # noqa: S105 - a pattern
 _URL_PASSWORD_SHAPE = re.compile(_URL_PASSWORD)
 _RUNTIME = "(has(self.runtime) ? self.runtime : 'Headrace')"
 _HEADRACE_ONLY = {"handler", "code_config_map_ref", "concurrency", "batch_size"}
