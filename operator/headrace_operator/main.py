@@ -1,0 +1,197 @@
+"""`headrace-operator`: wires the rooms together, leads when it may, and exits when it must."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import kopf
+import uvloop
+
+from headrace_operator import logs, metrics, settings, watch
+from headrace_operator.api_server import ApiServer, connect
+from headrace_operator.apply import Applier
+from headrace_operator.cache import Cache, Key
+from headrace_operator.deletion import Deletion
+from headrace_operator.events import Events
+from headrace_operator.groups import GroupOperations
+from headrace_operator.lease import Lease, LeaseLost
+from headrace_operator.memory import Memories
+from headrace_operator.observe import Observer
+from headrace_operator.plan import Settings, wanted
+from headrace_operator.poller import BacklogPoller
+from headrace_operator.queue import WorkQueue
+from headrace_operator.rate import TokenBucket
+from headrace_operator.reconcile import Reconciler
+from headrace_operator.redis_access import RedisAccess
+from headrace_operator.server import Server
+from headrace_operator.settings import OperatorSettings
+from headrace_operator.status import StatusWriter
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """The console script. Exit status 0 after SIGTERM, 1 when the Lease or a task was lost."""
+    chosen = settings.parse()
+    logs.configure(chosen.log_level, chosen.log_format)
+    if chosen.kubeconfig is not None:
+        os.environ["KUBECONFIG"] = str(chosen.kubeconfig)  # kopf reads the same file
+    try:
+        uvloop.run(run(chosen))
+    except LeaseLost as error:
+        log.error("%s; exiting, another replica leads", error)
+        sys.exit(1)
+
+
+class Operator:
+    """Everything with a life time, from connection to queue."""
+
+    def __init__(self, chosen: OperatorSettings, client: Any) -> None:
+        times = chosen.lease_times
+        self.settings = chosen
+        self.queue: WorkQueue[Key] = WorkQueue(on_wait=metrics.QUEUE_WAIT.observe)
+        self.cache = Cache()
+        self.lease = Lease(
+            ApiServer(client, timeout=times.request_timeout),
+            namespace=chosen.lease_namespace,
+            name=chosen.lease_name,
+            identity=chosen.identity,
+            times=times,
+        )
+        self.api = ApiServer(
+            client,
+            writes=TokenBucket(chosen.api_writes_per_second, chosen.api_writes_per_second),
+            guard=self.lease.check,
+            timeout=times.request_timeout,
+        )
+        self.resync = watch.Resync(
+            ApiServer(client, timeout=30),
+            self.cache,
+            self.queue.put,
+            namespaces=chosen.namespaces,
+            period=chosen.resync,
+        )
+        self.redis = RedisAccess()
+        self.poller = BacklogPoller(self.redis, self.queue.put)
+        self.reconcile = self._reconciler()
+        self.synced = False
+        metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
+        metrics.PIPELINES.set_function(lambda: len(self.cache.pipelines()))
+        metrics.LEADER.set_function(lambda: float(self.lease.held))
+
+    def _reconciler(self) -> Reconciler:
+        shaping = Settings(worker_image=self.settings.worker_image)
+        groups = GroupOperations(self.redis)
+        clock = time.monotonic
+        numbers = TokenBucket(self.settings.status_writes_per_second, burst=50)
+
+        def referenced(pipeline: Any) -> tuple[frozenset[str], frozenset[str]]:
+            want = wanted(pipeline, shaping)
+            return want.secrets, want.config_maps
+
+        return Reconciler(
+            cache=self.cache,
+            memories=Memories(clock),
+            observer=Observer(
+                self.api,
+                self.cache,
+                self.redis,
+                self.poller,
+                shaping,
+                clock=clock,
+                full_look=self.settings.full_look,
+            ),
+            applier=Applier(self.api, self.cache, groups, self.redis),
+            deletion=Deletion(self.api, self.cache, groups, self.redis, referenced),
+            status=StatusWriter(self.api, self.cache, numbers, clock),
+            events=Events(self.api, self.settings.identity, clock),
+            poller=self.poller,
+            redis=self.redis,
+            settings=shaping,
+            full_look=self.settings.full_look,
+            clock=clock,
+        )
+
+    async def lead(self) -> None:
+        """Wait for the Lease, then reconcile every pipeline and whatever changes."""
+        await self.lease.acquire()
+        for key in self.cache.pipelines():
+            self.queue.put(key)
+        workers = [self.queue.work(self.reconcile) for _ in range(self.settings.reconcilers)]
+        try:
+            await _first_to_end(self.lease.hold(), *workers)
+        finally:
+            await self.lease.release()
+
+
+async def run(chosen: OperatorSettings) -> None:
+    """Until SIGTERM; raises LeaseLost, or whatever ended a task that should not end."""
+    client = await connect(chosen.kubeconfig)
+    operator = Operator(chosen, client)
+    server = Server(
+        chosen.http_host,
+        chosen.http_port,
+        live=lambda: None,  # answering at all is the proof: one loop does everything
+        ready=lambda: None if operator.synced else "the caches are not filled yet",
+    )
+    await server.start()
+    stop = asyncio.Event()
+    _on_signals(stop)
+    try:
+        await _first_to_end(_work(operator, stop), stop.wait())
+    finally:
+        await operator.poller.aclose()
+        await operator.redis.aclose()
+        await server.stop()
+        await client.close()  # type: ignore[no-untyped-call]
+
+
+async def _work(operator: Operator, stop: asyncio.Event) -> None:
+    await operator.resync.first()
+    ready = asyncio.Event()
+
+    async def lead() -> None:
+        await ready.wait()
+        _on_signals(stop)  # kopf has put its own handlers in their place
+        operator.synced = True
+        await operator.lead()
+
+    await _first_to_end(
+        lead(),
+        operator.resync.run(),
+        kopf.operator(
+            registry=watch.registry(operator.cache, operator.queue.put),
+            settings=watch.settings(),
+            standalone=True,
+            clusterwide=not operator.settings.namespaces,
+            namespaces=operator.settings.namespaces,
+            ready_flag=ready,
+            stop_flag=stop,
+        ),
+    )
+
+
+async def _first_to_end(*coroutines: Coroutine[Any, Any, Any]) -> None:
+    """Run them all; when the first ends, cancel the others and raise what it raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)

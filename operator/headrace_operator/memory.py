@@ -1,0 +1,68 @@
+"""What the operator remembers of one pipeline between two looks.
+
+Nothing in here is needed for correctness: a restarted operator starts with an empty memory and
+finds the same plan again. It spares repeated calls and carries what only time can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from headrace.streams.keys import GroupKeys
+from headrace_operator.cache import Key
+from headrace_operator.conflicts import Conflicts
+from headrace_operator.containment import Path
+from headrace_operator.observation import ChildRef, GroupClaim, References
+from headrace_operator.redis_access import Access
+from headrace_operator.scaling import ScalingHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The API server's refusal of a child; the same manifest is not sent again at once."""
+
+    message: str
+    manifest: Mapping[str, object]
+    at: float
+
+
+@dataclass(slots=True)
+class Memory:
+    uid: str
+    conflicts: Conflicts
+    claims: dict[str, GroupClaim] = field(default_factory=dict)
+    rejections: dict[ChildRef, Rejection] = field(default_factory=dict)
+    history: Mapping[str, ScalingHistory] = field(default_factory=dict)
+    status_written_at: float | None = None
+    references: References | None = None
+    access: Access | None = None
+    access_error: str | None = None
+    owner: str | None = None
+    group_keys: tuple[GroupKeys, ...] = ()
+    looked_at: float = 0.0
+    looked_at_generation: int | None = None
+    unsettled: dict[ChildRef, frozenset[Path]] = field(default_factory=dict)
+    """Fields that differ even right after an apply: the API server stores them otherwise."""
+    looks_without_status: int = 0
+
+
+class Memories:
+    """One Memory per pipeline; a pipeline that was made anew under its name starts empty."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._memories: dict[Key, Memory] = {}
+
+    def of(self, key: Key, uid: str) -> Memory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = Memory(uid, Conflicts(self._clock))
+        return memory
+
+    def last(self, key: Key) -> Memory | None:
+        """The memory of a pipeline that may be gone."""
+        return self._memories.get(key)
+
+    def forget(self, key: Key) -> None:
+        self._memories.pop(key, None)

@@ -1,0 +1,41 @@
+"""A token bucket: ``rate`` tokens per second, at most ``burst`` saved up."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class TokenBucket:
+    """Callers of ``take`` are served in the order in which they came."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at: float | None = None
+
+    async def take(self) -> None:
+        """Take one token, waiting for it if need be (a debt that the refill pays back)."""
+        loop = asyncio.get_running_loop()
+        self._refill(loop.time())
+        self._tokens -= 1
+        if self._tokens < 0:
+            await asyncio.sleep(-self._tokens / self._rate)
+
+    def try_take(self) -> bool:
+        """Take one token if there is one now."""
+        self._refill(asyncio.get_running_loop().time())
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def seconds_until_free(self) -> float:
+        """How long ``try_take`` will keep answering no, if nobody else takes."""
+        self._refill(asyncio.get_running_loop().time())
+        return max((1 - self._tokens) / self._rate, 0.0)
+
+    def _refill(self, now: float) -> None:
+        if self._at is not None:
+            self._tokens = min(self._tokens + (now - self._at) * self._rate, self._burst)
+        self._at = now
