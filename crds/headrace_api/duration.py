@@ -12,6 +12,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 PATTERN = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 MAX_LENGTH = 20
 LONGEST = "87600h"  # ten years
+SENTENCE = "a duration is written like 30s, 5m or 168h (units h, m, s, ms)"
+SHAPE_RULE = f"self.matches('{PATTERN}')"
 
 _SHAPE = re.compile(PATTERN.replace("$", r"\Z"))
 _PART = re.compile(r"([0-9]{1,5})(h|ms|m|s)")
@@ -21,7 +23,7 @@ _UNITS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 def parse(text: str) -> timedelta:
     """Reads `1h30m`; raises ValueError on other units and bare numbers (`1d`, `60`)."""
     if len(text) > MAX_LENGTH or _SHAPE.match(text) is None:
-        raise ValueError("a duration is written like 30s, 5m or 168h (units h, m, s, ms)")
+        raise ValueError(SENTENCE)
     return timedelta(milliseconds=sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
 
 
@@ -55,7 +57,7 @@ class Between:
             except ValueError as error:
                 raise PydanticCustomError("duration", "{why}", {"why": str(error)}) from None
         if not isinstance(value, timedelta):
-            raise PydanticCustomError("duration", "a duration is a string like 30s, 5m or 168h")
+            raise PydanticCustomError("duration", "{why}", {"why": SENTENCE})
         if not parse(self.shortest) <= value <= parse(self.longest):
             raise PydanticCustomError("duration", "{why}", {"why": self.sentence})
         return value
@@ -81,8 +83,10 @@ class Between:
         return {
             "type": "string",
             "maxLength": MAX_LENGTH,
-            "pattern": PATTERN,
-            "x-kubernetes-validations": [{"rule": within, "message": self.sentence}],
+            "x-kubernetes-validations": [
+                {"rule": SHAPE_RULE, "message": SENTENCE},
+                {"rule": within, "message": self.sentence},
+            ],
         }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from headrace_api.duration import PATTERN, format_duration
+from headrace_api.duration import SHAPE_RULE, format_duration
 
 Schema = dict[str, Any]
 
@@ -89,7 +89,8 @@ def _take_default(result: Schema, source: Schema, defaults: bool) -> None:
         value = {key: inner for key, inner in value.items() if inner is not None}
     if value in (None, [], {}, ""):
         return
-    if source.get("pattern") == PATTERN:
+    rules = source.get("x-kubernetes-validations", ())
+    if any(rule["rule"] == SHAPE_RULE for rule in rules):
         value = format_duration(_TIMEDELTA.validate_python(value))
     if not isinstance(value, dict):
         text = str(value).lower() if isinstance(value, bool) else value

@@ -1,5 +1,6 @@
 """A consumer group and its workers."""
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from pydantic import Field
 from headrace_api import cron
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.delivery import Delivery
-from headrace_api.v1alpha1.scalars import EntryId, GroupName, StreamName, integer, keyed_by
+from headrace_api.v1alpha1.scalars import GroupName, StreamName, integer, keyed_by
 from headrace_api.v1alpha1.scaling import Scaling
 from headrace_api.v1alpha1.stream import (
     PLAIN,
@@ -22,6 +23,7 @@ from headrace_api.v1alpha1.worker import Runtime, Worker
 DEFAULT_RECLAIM_SCHEDULE = "*/5 * * * *"
 
 _LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_ENTRY_ID = "^[0-9]{1,20}-[0-9]{1,20}$"
 _HEADRACE_DELIVERY = {"max_crashes", "backoff", "on_unknown_type", "deduplicate"}
 
 
@@ -44,7 +46,7 @@ class Start(Shape):
             " comes after `id`."
         ),
     )
-    id: EntryId | None = Field(
+    id: Annotated[str, Field(max_length=41)] | None = Field(
         None, description="Entry id such as 1526919030474-55. Goes with `from: Id`."
     )
 
@@ -53,6 +55,12 @@ class Start(Shape):
             "((has(self.from) ? self.from : 'Beginning') == 'Id') == has(self.id)",
             "id goes with from: Id, and from: Id needs it",
             lambda s: (s.from_ is StartFrom.ID) == (s.id is not None),
+        ),
+        Rule(
+            f"!has(self.id) || self.id.matches('{_ENTRY_ID}')",
+            "id is an entry id such as 1526919030474-55 (milliseconds, dash, sequence number)",
+            lambda s: s.id is None or re.fullmatch(_ENTRY_ID[1:-1], s.id) is not None,
+            field="id",
         ),
     )
 
@@ -107,7 +115,7 @@ class Output(Shape):
 class Group(Shape):
     """A consumer group: who reads the stream, how, and with how many workers."""
 
-    name: Annotated[str, Field(min_length=1, max_length=30, pattern=_LABEL)] = Field(
+    name: Annotated[str, Field(min_length=1, max_length=30)] = Field(
         description="Name of the group here: it names the Deployment. Lower case, at most 30."
     )
     consumer_group: GroupName | None = Field(
@@ -138,6 +146,13 @@ class Group(Shape):
     )
 
     rules = (
+        Rule(
+            f"self.name.matches('{_LABEL}')",
+            "name takes lower-case letters, digits and dashes, and begins and ends with a letter or"
+            " digit; another name in Redis goes into consumerGroup",
+            lambda g: re.fullmatch(_LABEL[1:-1], g.name) is not None,
+            field="name",
+        ),
         Rule(
             "(has(self.consumerGroup) ? self.consumerGroup : self.name)"
             " == (has(oldSelf.consumerGroup) ? oldSelf.consumerGroup : oldSelf.name)",

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -121,21 +121,6 @@ class StreamPipelineSpec(Shape):
             field="deadLetter",
         ),
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_group_per_name(cls, value: Any) -> Any:
-        # The API server sees to this by the list's key; offline nobody else does.
-        names = _names(value.get("groups") if isinstance(value, dict) else None)
-        if len(set(names)) != len(names):
-            raise ValueError("two groups have the same name; give each its own")
-        return value
-
-
-def _names(groups: Any) -> list[str]:
-    if not isinstance(groups, list | tuple):
-        return []
-    return [g["name"] for g in groups if isinstance(g, dict) and isinstance(g.get("name"), str)]
 
 
 class StreamPipeline(BaseModel):
