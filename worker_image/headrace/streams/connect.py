@@ -4,13 +4,18 @@ redis-py repeats a command after a lost reply; a commit or a read repeated that 
 orphans a delivery. Retries are 0 everywhere, and Headrace decides what to send again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from redis.asyncio import Redis
+from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
+
+_ANSWER_S = 5.0
 
 Role: TypeAlias = Literal["read", "control", "admin"]
 
@@ -59,14 +64,43 @@ class FileCredentials(CredentialProvider):
     """
 
     def __init__(self, directory: Path | str) -> None:
-        raise NotImplementedError
+        self.directory = Path(directory)
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """(password,) or (username, password). Raises NoCredentials."""
+        try:
+            password = _first_line(self.directory / "password")
+            name = self.directory / "username"
+            username = _first_line(name) if name.exists() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise NoCredentials(
+                f"cannot read the Redis credentials in {self.directory}: {type(error).__name__};"
+                " check the Secret that credentialsSecretRef names, and its keys"
+            ) from None
+        return (username, password) if username else (password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return self.get_credentials()
+
+    def __repr__(self) -> str:
+        return f"FileCredentials({str(self.directory)!r})"
 
 
 class StaticCredentials(CredentialProvider):
     """A username (None: the default user) and password held in memory; never shown by repr()."""
 
     def __init__(self, username: str | None, password: str) -> None:
-        raise NotImplementedError
+        self._username = username
+        self._password = password
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        return (self._username, self._password) if self._username else (self._password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return self.get_credentials()
+
+    def __repr__(self) -> str:
+        return f"StaticCredentials(username={self._username!r}, password=***)"
 
 
 Credentials: TypeAlias = FileCredentials | StaticCredentials
@@ -85,12 +119,26 @@ class RedisTargetLike(Protocol):
 
 def target_of(config: RedisTargetLike) -> Target:
     """The target that a worker's configuration names."""
-    raise NotImplementedError
+    tls = config.tls
+    return Target(
+        endpoints=tuple(config.endpoints),
+        mode=Mode(str(config.mode)),
+        database=config.database,
+        sentinel_master=config.sentinel_master,
+        tls=None
+        if tls is None
+        else Tls(
+            ca_file=tls.ca_file,
+            cert_file=tls.cert_file,
+            key_file=tls.key_file,
+            server_name=tls.server_name,
+        ),
+    )
 
 
 def credentials_of(config: RedisTargetLike) -> Credentials | None:
     """The credential files that a worker's configuration names, or None without any."""
-    raise NotImplementedError
+    return FileCredentials(config.credentials_dir) if config.credentials_dir else None
 
 
 def connect(
@@ -107,4 +155,59 @@ def connect(
     `read` may block: its socket waits `block_ms` + 5 s. `control` and `admin` wait 5 s.
     Raises NotImplementedMode for a mode not built yet.
     """
-    raise NotImplementedError
+    if target.mode is not Mode.STANDALONE:
+        raise NotImplementedMode(
+            f"redis.mode {target.mode} is not built yet; use Standalone with one endpoint"
+        )
+    host, port = split_endpoint(target.endpoints[0])
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "db": target.database,
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": _ANSWER_S + (block_ms / 1000 if role == "read" else 0),
+        "socket_connect_timeout": _ANSWER_S,
+        "client_name": client_name,
+        "credential_provider": credentials,
+        "connection_class": Connection,
+    }
+    if target.tls is not None:
+        options |= _tls_options(target.tls)
+    return Redis.from_pool(ConnectionPool(max_connections=max_connections, **options))
+
+
+def split_endpoint(endpoint: str) -> tuple[str, int]:
+    """`host:port` or `[v6]:port`. Raises ValueError with a sentence."""
+    host, _, port = endpoint.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"Redis endpoint {endpoint!r} must be written host:port")
+    return host.strip("[]"), int(port)
+
+
+class _NamedSSLConnection(SSLConnection):
+    """TLS to a server whose certificate carries another name than its address."""
+
+    def __init__(self, server_name: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._server_name = server_name
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        named = {"server_hostname": self._server_name} if self._server_name else {}
+        return {**super()._connection_arguments(), **named}
+
+
+def _tls_options(tls: Tls) -> dict[str, Any]:
+    return {
+        "connection_class": _NamedSSLConnection,
+        "server_name": tls.server_name,
+        "ssl_ca_certs": tls.ca_file,
+        "ssl_ca_data": tls.ca_data,
+        "ssl_certfile": tls.cert_file,
+        "ssl_keyfile": tls.key_file,
+    }
+
+
+def _first_line(path: Path) -> str:
+    """Secrets made with `echo` end in a newline that no password has."""
+    return path.read_text("utf-8").rstrip("\r\n")

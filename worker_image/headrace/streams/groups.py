@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from headrace.streams.keys import GroupKeys
+from headrace.streams.script import Argument, Script, call
+
+_ENSURE = Script("ids", "ensure_groups")
+_RELEASE = Script("release")
+_DESTROY = Script("destroy_group")
 
 
 class OwnedByAnother(Exception):
@@ -55,12 +60,33 @@ async def ensure_groups(
     that a status or a running worker remembers), else at `start`: "0", "$" or an id. With `owner`,
     claims the group for it first. Raises OwnedByAnother, NotAStream, redis errors.
     """
-    raise NotImplementedError
+    kind, *rest = await _ENSURE.run(
+        client,
+        [keys.stream, keys.replay, keys.state],
+        [keys.group, start, owner or "", checkpoint or ""],
+    )
+    if kind == b"owned":
+        raise OwnedByAnother(keys, rest[0].decode())
+    if kind == b"type":
+        raise NotAStream(
+            f"key {rest[0].decode()!r} holds a {rest[1].decode()}, not a stream;"
+            " rename it, or name another stream"
+        )
+    created, recreated, start_id, kept, delivered, ahead, zeroed = rest
+    return GroupState(
+        created=bool(created),
+        recreated=bool(recreated),
+        start_id=start_id.decode(),
+        checkpoint=kept.decode(),
+        last_delivered_id=delivered.decode(),
+        ahead_of_stream=bool(ahead),
+        restarted_at_zero=bool(zeroed),
+    )
 
 
 async def release(client: Redis, keys: GroupKeys, owner: str) -> bool:
     """Give up the claim on the group, if `owner` holds it; its data stays."""
-    raise NotImplementedError
+    return bool(await _RELEASE.run(client, [keys.state], [owner]))
 
 
 async def destroy_group(client: Redis, keys: GroupKeys, owner: str) -> bool:
@@ -68,4 +94,19 @@ async def destroy_group(client: Redis, keys: GroupKeys, owner: str) -> bool:
 
     Answers False, and touches nothing, when the group has another owner.
     """
-    raise NotImplementedError
+    per_group = [keys.replay, keys.state, keys.retry, keys.failures]
+    if not await _DESTROY.run(client, [keys.stream, *per_group], [keys.group, owner]):
+        return False
+    # Marks left behind would swallow the events of a later group of this name.
+    pattern = _glob_literal(keys.seen_prefix) + "*"
+    cursor: Argument = 0
+    while True:
+        cursor, found = await call(client, ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000))
+        for key in found:
+            await call(client, ("UNLINK", key))
+        if not int(cursor):
+            return True
+
+
+def _glob_literal(text: str) -> str:
+    return "".join(f"\\{char}" if char in "*?[]\\^-" else char for char in text)

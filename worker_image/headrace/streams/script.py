@@ -17,7 +17,7 @@ Command: TypeAlias = tuple[Argument, ...]
 
 async def call(client: Redis, command: Command) -> Any:
     """Send one command as it stands; the reply as redis-py parsed it."""
-    return await client.execute_command(*command)  # type: ignore[no-untyped-call]
+    return await client.execute_command(*command)
 
 
 _HERE = Path(__file__).parent

@@ -1,8 +1,13 @@
 """Which server answers: Redis or Valkey, its version, and what follows from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
+
+from headrace.streams.script import call
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +17,34 @@ class Server:
     name: str
     version: tuple[int, ...]
 
+    def __str__(self) -> str:
+        return f"{self.name} {'.'.join(map(str, self.version))}"
+
+    @property
+    def lag_is_exact(self) -> bool:
+        """Whether an integer lag in XINFO GROUPS can be believed.
+
+        Older servers count entries trimmed past the group as unread (redis#13473), which Redis
+        7.2.7, 7.4.2 and 8.0 and Valkey 8.0.3, 8.1.1 and 9.0 fixed.
+        """
+        if self.name == "valkey":
+            return self.version >= (8, 1, 1) or (8, 0, 3) <= self.version < (8, 1)
+        return self.version >= (7, 4, 2) or (7, 2, 7) <= self.version < (7, 4)
+
+
+_known: WeakKeyDictionary[Any, Server] = WeakKeyDictionary()
+
 
 async def detect(client: Redis) -> Server:
     """Ask INFO once per connection pool. Raises redis errors."""
-    raise NotImplementedError
+    pool = client.connection_pool
+    if pool not in _known:
+        _known[pool] = parse_info(await call(client, ("INFO", "server")))
+    return _known[pool]
+
+
+def parse_info(info: Mapping[str, Any]) -> Server:
+    """Read the section `server` of INFO, as redis-py parsed it."""
+    name = "valkey" if info.get("server_name") == "valkey" else "redis"
+    text = str(info[f"{name}_version"])
+    return Server(name, tuple(int(part) for part in text.split(".") if part.isdecimal()))

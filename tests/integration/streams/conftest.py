@@ -1,0 +1,31 @@
+"""Fixtures of the Redis room's tests: an empty real server, its client, one stream's keys."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+from tests.support.redis_servers import RedisServer, redis_server
+
+from headrace.streams.connect import connect
+from headrace.streams.keys import GroupKeys, StreamKeys
+
+__all__ = ["redis_server"]
+
+
+@pytest.fixture
+async def client(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """A control connection to an empty server."""
+    async with connect(redis_server.target, role="control") as client:
+        await client.flushall()
+        await client.script_flush()
+        yield client
+
+
+@pytest.fixture
+def stream() -> StreamKeys:
+    return StreamKeys("flights")
+
+
+@pytest.fixture
+def keys(stream: StreamKeys) -> GroupKeys:
+    return stream.for_group("delays")

@@ -1,0 +1,45 @@
+"""Short words for what the tests of this room ask a server."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from headrace.streams.entries import Source
+from headrace.streams.keys import GroupKeys
+
+
+def stream_of(keys: GroupKeys, source: Source) -> str:
+    return keys.stream if source is Source.MAIN else keys.replay
+
+
+async def groups_of(client: Redis, stream: str) -> dict[str, dict[str, Any]]:
+    return {row["name"].decode(): row for row in await client.xinfo_groups(stream)}
+
+
+async def read(
+    client: Redis, keys: GroupKeys, consumer: str, count: int, source: Source = Source.MAIN
+) -> list[bytes]:
+    """Deliver new entries to a consumer, as a worker's read does; their ids."""
+    stream = stream_of(keys, source)
+    reply = await client.xreadgroup(keys.group, consumer, {stream: ">"}, count=count)
+    return [entry_id for _, entries in reply for entry_id, _ in entries]
+
+
+async def pending(
+    client: Redis, keys: GroupKeys, source: Source = Source.MAIN
+) -> dict[bytes, tuple[str, int]]:
+    """id -> (consumer, delivery count) of the whole PEL."""
+    rows = await client.xpending_range(
+        stream_of(keys, source), keys.group, min="-", max="+", count=100_000
+    )
+    return {
+        row["message_id"]: (row["consumer"].decode(), int(row["times_delivered"])) for row in rows
+    }
+
+
+async def fill(client: Redis, keys: GroupKeys, count: int, first: int = 1) -> list[bytes]:
+    """Append entries with ids 1-0, 2-0, ..."""
+    return [
+        await client.xadd(keys.stream, {"type": "t", "n": n}, f"{n}-0")
+        for n in range(first, first + count)
+    ]

@@ -1,0 +1,130 @@
+"""Groups are created and recreated by one function, and nothing is skipped by it [traps 3]."""
+
+import pytest
+from redis.asyncio import Redis
+from tests.integration.streams.redis_words import groups_of, read
+
+from headrace.streams.groups import (
+    NotAStream,
+    OwnedByAnother,
+    destroy_group,
+    ensure_groups,
+    release,
+)
+from headrace.streams.keys import GroupKeys, StreamKeys
+
+
+async def test_both_groups_are_created_with_their_streams(client: Redis, keys: GroupKeys) -> None:
+    state = await ensure_groups(client, keys)
+    assert state.created
+    assert not state.recreated
+    assert set(await groups_of(client, keys.stream)) == {"delays"}
+    assert set(await groups_of(client, keys.replay)) == {"delays"}
+
+
+async def test_a_first_deploy_reads_what_is_queued(client: Redis, keys: GroupKeys) -> None:
+    for n in range(1, 4):
+        await client.xadd(keys.stream, {"n": n}, f"{n}-0")
+    await ensure_groups(client, keys)
+    assert await read(client, keys, "w1", 10) == [b"1-0", b"2-0", b"3-0"]
+
+
+async def test_a_second_call_changes_nothing(client: Redis, keys: GroupKeys) -> None:
+    await ensure_groups(client, keys, "$")
+    await client.xadd(keys.stream, {"n": 1}, "1-0")
+    state = await ensure_groups(client, keys, "0")
+    assert not state.created
+    assert await read(client, keys, "w1", 10) == [b"1-0"]
+
+
+async def test_a_lost_group_restarts_at_its_checkpoint_not_at_the_last_known_id(
+    client: Redis, keys: GroupKeys
+) -> None:
+    for n in range(1, 10):
+        await client.xadd(keys.stream, {"n": n}, f"{n}-0")
+    await ensure_groups(client, keys)
+    await read(client, keys, "w1", 9)
+    await client.hset(keys.state, "checkpoint", "5-0")
+    await client.xgroup_destroy(keys.stream, keys.group)
+    state = await ensure_groups(client, keys, "$")
+    assert state.recreated
+    assert state.start_id == "5-0"
+    assert (await read(client, keys, "w2", 10))[0] == b"6-0"
+
+
+async def test_a_group_that_started_at_the_end_is_recreated_where_it_first_stood(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await client.xadd(keys.stream, {"n": 1}, "1-0")
+    await ensure_groups(client, keys, "$")
+    await client.xadd(keys.stream, {"n": 2}, "2-0")
+    await client.xgroup_destroy(keys.stream, keys.group)
+    await ensure_groups(client, keys, "$")
+    assert await read(client, keys, "w1", 10) == [b"2-0"]
+
+
+async def test_after_flushall_the_mirrored_checkpoint_decides(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await client.xadd(keys.stream, {"n": 7}, "7-0")
+    await client.xadd(keys.stream, {"n": 8}, "8-0")
+    state = await ensure_groups(client, keys, "$", checkpoint="7-0")
+    assert state.recreated
+    assert await read(client, keys, "w1", 10) == [b"8-0"]
+
+
+async def test_a_checkpoint_above_the_stream_means_start_at_zero(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await client.xadd(keys.stream, {"n": 5}, "5-0")
+    await client.hset(keys.state, "checkpoint", "1700000000000-0")
+    state = await ensure_groups(client, keys)
+    assert state.restarted_at_zero
+    assert await read(client, keys, "w1", 10) == [b"5-0"]
+
+
+async def test_a_group_ahead_of_its_stream_is_reported(client: Redis, keys: GroupKeys) -> None:
+    await client.xadd(keys.stream, {"n": 5}, "5-0")
+    await client.xgroup_create(keys.stream, keys.group, "1700000000000-0")
+    assert (await ensure_groups(client, keys)).ahead_of_stream
+
+
+async def test_ids_beyond_doubles_are_told_apart(client: Redis, keys: GroupKeys) -> None:
+    await client.xadd(keys.stream, {"n": 1}, "9007199254740992-0")
+    await client.hset(keys.state, "checkpoint", "9007199254740993-0")
+    assert (await ensure_groups(client, keys)).restarted_at_zero
+
+
+async def test_a_group_has_one_owner_until_it_is_released(client: Redis, keys: GroupKeys) -> None:
+    await ensure_groups(client, keys, owner="airport/flights/uid-1")
+    with pytest.raises(OwnedByAnother, match="airport/flights/uid-1"):
+        await ensure_groups(client, keys, owner="airport/other/uid-2")
+    assert not await release(client, keys, "airport/other/uid-2")
+    assert await release(client, keys, "airport/flights/uid-1")
+    await ensure_groups(client, keys, owner="airport/other/uid-2")
+
+
+async def test_a_key_of_another_type_is_named(client: Redis, keys: GroupKeys) -> None:
+    await client.set(keys.stream, "x")
+    with pytest.raises(NotAStream, match="'flights' holds a string"):
+        await ensure_groups(client, keys)
+
+
+async def test_destroying_a_group_keeps_the_stream_the_other_groups_and_dead_letters(
+    client: Redis, keys: GroupKeys, stream: StreamKeys
+) -> None:
+    other = stream.for_group("audit")
+    await ensure_groups(client, keys, owner="a")
+    await ensure_groups(client, other, owner="a")
+    await client.xadd(keys.stream, {"n": 1})
+    await client.xadd(keys.dead_letters, {"n": 1})
+    await client.set(keys.seen("x"), "m:1-0")
+    await client.set(other.seen("x"), "m:1-0")
+    assert not await destroy_group(client, keys, "b")
+    assert await destroy_group(client, keys, "a")
+    left = set(await client.keys())
+    assert left == {
+        k.encode()
+        for k in (keys.stream, keys.dead_letters, other.replay, other.state, other.seen("x"))
+    }
+    assert set(await groups_of(client, keys.stream)) == {"audit"}
