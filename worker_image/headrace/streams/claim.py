@@ -5,11 +5,22 @@ Entries arrive with delivery count and record; (consumer, delivery count) fences
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from redis.asyncio import Redis
 
-from headrace.streams.entries import Entry, Source
+from headrace.streams.entries import Entry, Record, Source
 from headrace.streams.keys import GroupKeys
+from headrace.streams.script import Script
+
+_TAKE_DUE = Script("ids", "record", "take_due")
+_CLAIM_IDLE = Script("ids", "record", "crashed", "claim_idle")
+_TAKE_OVER = Script("ids", "record", "crashed", "take_over")
+_MARK_SOLO = Script("record", "mark_solo")
+_RENEW = Script("renew")
+_HAND_BACK = Script("ids", "hand_back")
+_DELETE_CONSUMER = Script("delete_consumer")
+_DELETE_DEAD_CONSUMERS = Script("ids", "delete_dead_consumers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,12 @@ class Renewed:
 
 async def take_due(client: Redis, keys: GroupKeys, consumer: str, *, count: int) -> Claimed:
     """Take up to `count` parked entries of both streams whose time has come."""
-    raise NotImplementedError
+    entries, trimmed, wait = await _TAKE_DUE.run(
+        client,
+        [keys.stream, keys.replay, keys.retry, keys.failures],
+        [keys.group, consumer, count],
+    )
+    return Claimed(_entries(entries), _ids(trimmed), next_due_ms=None if wait < 0 else wait)
 
 
 async def claim_idle(
@@ -54,7 +70,13 @@ async def claim_idle(
     Goes consumer by consumer, never into the parked one nor our own. Also makes due now what is
     parked without a due time.
     """
-    raise NotImplementedError
+    at, _, victim = cursor.partition(b" ")
+    entries, trimmed, victim, at = await _CLAIM_IDLE.run(
+        client,
+        [keys.of(source), keys.failures, keys.retry],
+        [keys.group, consumer, source.value, min_idle_ms, count, victim, at],
+    )
+    return Claimed(_entries(entries), _ids(trimmed), cursor=at + b" " + victim if victim else b"")
 
 
 async def take_over(
@@ -71,7 +93,12 @@ async def take_over(
 
     `alive` names sibling processes that still run. Call until no entries come back.
     """
-    raise NotImplementedError
+    entries, trimmed = await _TAKE_OVER.run(
+        client,
+        [keys.of(source), keys.failures],
+        [keys.group, consumer, source.value, pod, count, *alive],
+    )
+    return Claimed(_entries(entries), _ids(trimmed))
 
 
 async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: Entry) -> bool:
@@ -79,14 +106,23 @@ async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: Entry)
 
     False: it is no longer ours; do not run it.
     """
-    raise NotImplementedError
+    return bool(
+        await _MARK_SOLO.run(
+            client,
+            [keys.of(entry.source), keys.failures],
+            [keys.group, consumer, entry.source.value, entry.id, entry.delivery_count],
+        )
+    )
 
 
 async def renew(
     client: Redis, keys: GroupKeys, consumer: str, source: Source, held: Sequence[bytes]
 ) -> Renewed:
     """Renew the lease of held ids (running and buffered) only."""
-    raise NotImplementedError
+    if not held:
+        return Renewed([], [])
+    lost, trimmed = await _RENEW.run(client, [keys.of(source)], [keys.group, consumer, *held])
+    return Renewed(lost, trimmed)
 
 
 async def hand_back(
@@ -97,7 +133,15 @@ async def hand_back(
     entries: Sequence[tuple[bytes, int]],
 ) -> int:
     """Park (id, delivery count) due now, as if never delivered; returns how many were ours."""
-    raise NotImplementedError
+    if not entries:
+        return 0
+    pairs = [part for entry in entries for part in entry]
+    given: int = await _HAND_BACK.run(
+        client,
+        [keys.of(source), keys.retry, keys.failures],
+        [keys.group, consumer, source.value, "these", *pairs],
+    )
+    return given
 
 
 async def hand_back_unheld(
@@ -114,16 +158,44 @@ async def hand_back_unheld(
     With no read under way `min_idle_ms` may be 0; else entries in the reply to come would be taken
     for lost ones.
     """
-    raise NotImplementedError
+    given: int = await _HAND_BACK.run(
+        client,
+        [keys.of(source), keys.retry, keys.failures],
+        [keys.group, consumer, source.value, "unheld", min_idle_ms, *held],
+    )
+    return given
 
 
 async def delete_consumer_if_empty(client: Redis, keys: GroupKeys, consumer: str) -> bool:
     """Delete the consumer and its flush number, in the script that sees both its PELs empty."""
-    raise NotImplementedError
+    return bool(
+        await _DELETE_CONSUMER.run(
+            client, [keys.stream, keys.replay, keys.state], [keys.group, consumer]
+        )
+    )
 
 
 async def delete_dead_consumers(
     client: Redis, keys: GroupKeys, consumer: str, *, min_idle_ms: int
 ) -> int:
     """Delete consumers other than us and the parked one that are empty and silent that long."""
-    raise NotImplementedError
+    deleted: int = await _DELETE_DEAD_CONSUMERS.run(
+        client,
+        [keys.stream, keys.replay, keys.state],
+        [keys.group, consumer, min_idle_ms, _DELETIONS],
+    )
+    return deleted
+
+
+_DELETIONS = 100
+
+
+def _entries(rows: list[Any]) -> list[Entry]:
+    return [
+        Entry(Source(source.decode()), entry_id, fields, count, Record.parse(record))
+        for source, entry_id, fields, count, record in rows
+    ]
+
+
+def _ids(rows: list[Any]) -> list[tuple[Source, bytes]]:
+    return [(Source(source.decode()), entry_id) for source, entry_id in rows]

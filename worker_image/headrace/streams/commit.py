@@ -13,132 +13,236 @@ as the first did, and do nothing. One commit of a consumer may be under way at a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
+from headrace.streams.dead_letters import letter_fields
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
-from headrace.streams.script import Command
+from headrace.streams.script import Argument, Command, Script
+from headrace.streams.settlement import (
+    Ack,
+    DeadLetter,
+    Mark,
+    Outcome,
+    Output,
+    Park,
+    Refused,
+    Settlement,
+    Verdict,
+    VerdictKind,
+)
+
+__all__ = [
+    "Ack",
+    "Committer",
+    "DeadLetter",
+    "Mark",
+    "Outcome",
+    "Output",
+    "Packed",
+    "Park",
+    "Refused",
+    "Settlement",
+    "Verdict",
+    "VerdictKind",
+]
+
+_SCRIPT = Script("ids", "floor", "record", "commit")
+_MAX_ENTRIES = 1_000
+_MAX_BYTES = 1 << 20
+_NOTHING: Refused = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """An entry to append to a stream in the same slot. `fields` is flat; `max_length` trims ~."""
+@dataclass(slots=True)
+class Packed:
+    """One call of the commit script, of at most 1,000 entries and 1 MiB; may be sent again.
 
-    stream: str
-    fields: Sequence[bytes]
-    max_length: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The event's deduplication id and how long it is remembered.
-
-    `original_id`: for a replayed entry, the id of its first life, whose own mark it ignores.
+    `answer` is kept once it came, so that a list sent again starts where it broke off.
     """
 
-    event_id: str
-    window_ms: int
-    original_id: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """Handled (or skipped: then without a mark)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Park:
-    """Try again `delay_ms` from now. `failure` False: the attempt does not count as failed."""
-
-    delay_ms: int
-    error: str = ""
-    failure: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """Give up. `fields` are the entry's own, flat; the script adds counts and times."""
-
-    fields: Sequence[bytes]
-    error: str
-    error_type: str
-    original_id: bytes | None = None
-
-
-Outcome: TypeAlias = Ack | Park | DeadLetter
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """One entry's end. `fenced` False only for what `claim.renew` reported trimmed while ours."""
-
     source: Source
-    id: bytes
-    delivery_count: int
-    outcome: Outcome
-    outputs: Sequence[Output] = ()
-    mark: Mark | None = None
-    fenced: bool = True
-
-
-class VerdictKind(IntEnum):
-    """Why an entry was not settled as asked."""
-
-    OWNED_BY_ANOTHER = 1
-    """Another consumer, or a later delivery to this one, has it. Discard the result."""
-    GONE = 2
-    """In no pending list: somebody settled it. Discard the result."""
-    DUPLICATE = 3
-    """Another entry with this event id was handled first: acknowledged, outputs dropped."""
-    FAILED = 4
-    """Nothing was written for it (see reason: memory, permission, type); still pending, ours."""
-    TRIMMED = 5
-    """To be parked, but its body was trimmed away: no longer pending, nobody can try it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    kind: VerdictKind
-    reason: str = ""
-
-
-Refused: TypeAlias = dict[tuple[Source, bytes], Verdict]
-
-
-class Packed:
-    """One call of the commit script, of at most 1,000 entries and 1 MiB; may be sent again."""
+    keys: list[Argument]
+    args: list[Argument]
+    acks: Sequence[bytes] = ()
+    settlements: Sequence[Settlement] = ()
+    answer: Refused | None = field(default=None, init=False)
+    instead: list["Packed"] | None = field(default=None, init=False)
 
     def command(self) -> Command:
         """EVALSHA with its arguments, for Connection.pack_commands."""
-        raise NotImplementedError
+        return _SCRIPT.command(self.keys, self.args)
+
+    def command_with_text(self) -> Command:
+        """EVAL with the same arguments, the answer to NOSCRIPT."""
+        return _SCRIPT.command_with_text(self.keys, self.args)
 
     def read(self, reply: Any) -> Refused:
         """The verdicts in the script's reply."""
-        raise NotImplementedError
+        if not reply:
+            self.answer = _NOTHING
+            return _NOTHING
+        triples = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        self.answer = {
+            (self.source, entry_id): Verdict(VerdictKind(kind), reason.decode("utf-8", "replace"))
+            for entry_id, kind, reason in triples
+        }
+        return self.answer
 
 
 class Committer:
     """Numbers and packs the flushes of one consumer of one group."""
 
     def __init__(self, keys: GroupKeys, consumer: str, *, dead_letter_max_length: int) -> None:
-        raise NotImplementedError
+        self._keys = keys
+        self._consumer = consumer
+        self._dead_letter_max_length = dead_letter_max_length
+        self._number = 0
 
     def pack(
         self, acks: Sequence[bytes] = (), settlements: Sequence[Settlement] = ()
     ) -> list[Packed]:
         """Pack one flush into as few calls as the bounds allow; they are sent in this order."""
-        raise NotImplementedError
+        if not settlements and 0 < len(acks) <= _MAX_ENTRIES:
+            return [self._pack_one(Source.MAIN, acks, ())]
+        calls = []
+        for start in range(0, len(acks), _MAX_ENTRIES):
+            calls.append(self._pack_one(Source.MAIN, acks[start : start + _MAX_ENTRIES], ()))
+        for source in Source:
+            of_source = [s for s in settlements if s.source is source]
+            # The last call of plain acks has room for settlements, and a flush is one call at best.
+            taken = len(calls[-1].acks) if source is Source.MAIN and calls else _MAX_ENTRIES
+            merge = taken < _MAX_ENTRIES
+            for chunk in _chunks(of_source, taken if merge else 0):
+                if merge:
+                    self._number -= 1
+                    calls.append(self._pack_one(source, calls.pop().acks, chunk))
+                    merge = False
+                else:
+                    calls.append(self._pack_one(source, (), chunk))
+        return calls
 
     async def send(self, client: Redis, packed: Sequence[Packed]) -> Refused:
         """Send packed calls one after the other. After a lost connection, send the same again."""
-        raise NotImplementedError
+        refused: Refused = {}
+        for call in packed:
+            if call.answer is None:
+                call.answer = await self._send_one(client, call)
+            refused |= call.answer
+        return refused
 
     async def commit(
         self, client: Redis, acks: Sequence[bytes] = (), settlements: Sequence[Settlement] = ()
     ) -> Refused:
         """pack() and send(), for callers that need no re-sending."""
         return await self.send(client, self.pack(acks, settlements))
+
+    async def _send_one(self, client: Redis, call: Packed) -> Refused:
+        if call.instead is None:
+            try:
+                return call.read(await _SCRIPT.run(client, call.keys, call.args))
+            except NoPermissionError as error:
+                if not call.settlements:
+                    raise
+                if len(call.settlements) == 1 and not call.acks:
+                    only = call.settlements[0]
+                    return {(only.source, only.id): Verdict(VerdictKind.FAILED, str(error))}
+                # One key that may not be touched must not stop the others from settling.
+                call.instead = [
+                    *([self._pack_one(call.source, call.acks, ())] if call.acks else []),
+                    *(self._pack_one(call.source, (), (s,)) for s in call.settlements),
+                ]
+        return await self.send(client, call.instead)
+
+    def _pack_one(
+        self, source: Source, acks: Sequence[bytes], settlements: Sequence[Settlement]
+    ) -> Packed:
+        self._number += 1
+        keys = _Keys([self._keys.of(source), self._keys.state])
+        failures = keys.index(self._keys.failures) if settlements else 0
+        parks = any(isinstance(s.outcome, Park) for s in settlements)
+        retry = keys.index(self._keys.retry) if parks else 0
+        # Where our entries start in the PEL. Only a hint, so bytewise order is good enough.
+        first = min(acks) if acks else min(s.id for s in settlements)
+        args: list[Argument] = [self._keys.group, self._consumer, self._number, source.value]
+        args += (failures, retry, first, len(acks))
+        args += acks
+        plain = [s for s in settlements if _is_plain(s)]
+        args.append(len(plain))
+        for settlement in plain:
+            args += (settlement.id, settlement.delivery_count)
+        others = [s for s in settlements if not _is_plain(s)]
+        args.append(len(others))
+        for settlement in others:
+            self._add(settlement, keys, args)
+        return Packed(source, keys.names, args, acks, settlements)
+
+    def _add(self, settlement: Settlement, keys: "_Keys", args: list[Argument]) -> None:
+        outcome = settlement.outcome
+        args += (settlement.id, settlement.delivery_count, int(settlement.fenced))
+        args += (_LETTER[type(outcome)], len(settlement.outputs))
+        for output in settlement.outputs:
+            limit = "" if output.max_length is None else output.max_length
+            args += [keys.index(output.stream), limit, len(output.fields), *output.fields]
+        mark = settlement.mark
+        if mark is None:
+            args.append(0)
+        else:
+            # An original lived in the main stream, whichever life this one is.
+            first_life = Source.MAIN.member(mark.original_id) if mark.original_id else b""
+            args += (keys.index(self._keys.seen(mark.event_id)), mark.window_ms, first_life)
+        if isinstance(outcome, Park):
+            args += (outcome.delay_ms, int(outcome.failure), outcome.error[:_MAX_ERROR])
+        elif isinstance(outcome, DeadLetter):
+            fields = letter_fields(self._keys, settlement.id, outcome)
+            args += (keys.index(self._keys.dead_letters), self._dead_letter_max_length)
+            args += (len(fields), *fields)
+
+
+_LETTER = {Ack: "a", Park: "p", DeadLetter: "d"}
+_MAX_ERROR = 1_000
+
+
+class _Keys:
+    """The keys a call declares, each once; scripts name them by index from 1."""
+
+    def __init__(self, names: list[Argument]) -> None:
+        self.names = names
+        self._indexes = {name: at for at, name in enumerate(names, 1)}
+
+    def index(self, name: str) -> int:
+        if name not in self._indexes:
+            self.names.append(name)
+            self._indexes[name] = len(self.names)
+        return self._indexes[name]
+
+
+def _is_plain(s: Settlement) -> bool:
+    return s.fenced and not s.outputs and s.mark is None and isinstance(s.outcome, Ack)
+
+
+def _size(s: Settlement) -> int:
+    fields = [*s.outputs]
+    size = 100 + sum(len(part) + 10 for output in fields for part in output.fields)
+    if isinstance(s.outcome, DeadLetter):
+        size += sum(len(part) + 12 for part in s.outcome.fields)
+    return size
+
+
+def _chunks(settlements: Sequence[Settlement], taken: int) -> list[list[Settlement]]:
+    """Split by count and bytes; `taken` entries already stand in the first chunk."""
+    chunks: list[list[Settlement]] = []
+    room, entries = 0, 0
+    for settlement in settlements:
+        size = _size(settlement)
+        if not chunks or entries >= _MAX_ENTRIES or room < size:
+            entries = 0 if chunks else taken
+            room = _MAX_BYTES
+            chunks.append([])
+        chunks[-1].append(settlement)
+        room -= size
+        entries += 1
+    return chunks

@@ -1,21 +1,33 @@
-"""Dead letters: their layout, and list, replay and purge."""
+"""Dead letters: their layout, and list, replay and purge.
+
+A letter holds what is known of the failure, then every original field, byte for byte, under
+`f:<name>`. A replay-stream entry holds `original_id` and the same `f:<name>` fields: it rebuilds
+exactly the event of the first life, and fails back into a letter that still names that life.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from headrace.streams.keys import StreamKeys
+from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.streams.script import Command, Script, call
+from headrace.streams.settlement import DeadLetter
+
+_REPLAY = Script("replay")
+_MAX_ERROR = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter. `fields` are the original's, flat and byte for byte."""
+    """One dead letter. `fields` are the original's, flat and byte for byte; times in server ms."""
 
     id: bytes
     original_id: bytes
     original_stream: str
     group: str
+    type: str
+    version: str
     error: str
     error_type: str
     attempts: int
@@ -24,8 +36,6 @@ class Letter:
     first_seen_ms: int
     dead_at_ms: int
     fields: list[bytes]
-    type: str = ""
-    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +46,85 @@ class Replayed:
     fields: list[bytes]
 
 
+def letter_fields(keys: GroupKeys, entry_id: bytes, outcome: DeadLetter) -> list[bytes | str]:
+    """The flat fields of a letter but for what the commit script adds: `consumer`, `attempts`,
+    `crashes`, `first_seen`, `dead_at`."""
+    own = dict(zip(outcome.fields[::2], outcome.fields[1::2], strict=True))
+    fields: list[bytes | str] = [
+        *("original_id", outcome.original_id or entry_id),
+        *("original_stream", keys.stream, "group", keys.group),
+        *("type", own.get(b"type", b""), "version", own.get(b"version", b"")),
+        *("error", outcome.error[:_MAX_ERROR], "error_type", outcome.error_type),
+    ]
+    return fields + _prefixed(outcome.fields)
+
+
+def _prefixed(fields: Sequence[bytes]) -> list[bytes | str]:
+    flat: list[bytes | str] = []
+    for name, value in zip(fields[::2], fields[1::2], strict=True):
+        flat += (b"f:" + name, value)
+    return flat
+
+
+def read_letter(letter_id: bytes, flat: Sequence[bytes]) -> Letter:
+    """Parse a letter. Missing or odd parts read as empty: a stream named by the user may hold
+    what others wrote."""
+    known: dict[bytes, bytes] = {}
+    fields: list[bytes] = []
+    for name, value in zip(flat[::2], flat[1::2], strict=True):
+        if name.startswith(b"f:"):
+            fields += (name[2:], value)
+        else:
+            known[name] = value
+
+    def text(name: bytes) -> str:
+        return known.get(name, b"").decode("utf-8", "replace")
+
+    def number(name: bytes) -> int:
+        value = known.get(name, b"")
+        return int(value) if value.isdigit() else 0
+
+    return Letter(
+        id=letter_id,
+        original_id=known.get(b"original_id", b""),
+        original_stream=text(b"original_stream"),
+        group=text(b"group"),
+        type=text(b"type"),
+        version=text(b"version"),
+        error=text(b"error"),
+        error_type=text(b"error_type"),
+        attempts=number(b"attempts"),
+        crashes=number(b"crashes"),
+        consumer=text(b"consumer"),
+        first_seen_ms=number(b"first_seen"),
+        dead_at_ms=number(b"dead_at"),
+        fields=fields,
+    )
+
+
 def read_replayed(fields: Sequence[bytes]) -> Replayed:
     """Unpack an entry of a replay stream (`original_id` and `f:<name>` fields)."""
-    raise NotImplementedError
+    letter = read_letter(b"", fields)
+    return Replayed(letter.original_id, letter.fields)
 
 
 async def list_letters(
     client: Redis, keys: StreamKeys, *, before: bytes = b"+", count: int = 100
 ) -> list[Letter]:
     """Newest first, from `before` (exclusive unless "+")."""
-    raise NotImplementedError
+    upper = before if before == b"+" else b"(" + before
+    return await _range(client, ("XREVRANGE", keys.dead_letters, upper, "-", "COUNT", count))
+
+
+async def get_letter(client: Redis, keys: StreamKeys, letter_id: bytes) -> Letter | None:
+    """One letter, or None when there is none with this id."""
+    found = await _range(client, ("XRANGE", keys.dead_letters, letter_id, letter_id))
+    return found[0] if found else None
+
+
+async def _range(client: Redis, command: Command) -> list[Letter]:
+    reply = await call(client, command)
+    return [read_letter(letter_id, flat) for letter_id, flat in reply]
 
 
 async def replay(
@@ -53,9 +132,40 @@ async def replay(
 ) -> dict[bytes, str]:
     """Send letters back to the group that failed them; each leaves the dead letters in the same
     script. `groups` are those of the spec. Returns id -> why not, for those left where they are."""
-    raise NotImplementedError
+    refused: dict[bytes, str] = {}
+    for letter_id in ids:
+        letter = await get_letter(client, keys, letter_id)
+        if letter is None:
+            refused[letter_id] = "there is no such dead letter"
+        elif letter.group not in groups or letter.original_stream != keys.stream:
+            refused[letter_id] = (
+                f"group {letter.group!r} of stream {letter.original_stream!r} is not in the spec;"
+                " add it, or purge the letter"
+            )
+        else:
+            reason = await _replay_one(client, keys.for_group(letter.group), letter)
+            if reason:
+                refused[letter_id] = reason
+    return refused
+
+
+async def _replay_one(client: Redis, keys: GroupKeys, letter: Letter) -> str:
+    fields = ("original_id", letter.original_id or letter.id, *_prefixed(letter.fields))
+    reply = await _REPLAY.run(
+        client, [keys.dead_letters, keys.replay], [letter.id, keys.group, *fields]
+    )
+    if isinstance(reply, bytes):
+        return ""
+    if reply[0] == b"error":
+        return str(reply[1].decode("utf-8", "replace"))
+    if reply[0] == b"gone":
+        return "it was replayed or purged by somebody else"
+    return f"group {keys.group!r} does not exist on the server yet; wait until its workers started"
 
 
 async def purge(client: Redis, keys: StreamKeys, ids: Sequence[bytes]) -> int:
     """Delete letters for good; returns how many there were."""
-    raise NotImplementedError
+    removed = 0
+    for start in range(0, len(ids), 1_000):
+        removed += await call(client, ("XDEL", keys.dead_letters, *ids[start : start + 1_000]))
+    return removed

@@ -34,7 +34,8 @@ local checkpoint = redis.call('HGET', state, 'checkpoint')
 local delivered = last_delivered(stream)
 if not delivered then
   created = 1
-  local known = checkpoint or (mirrored ~= '' and mirrored)
+  -- The mirror is a floor: the entry at it may have been pending, so it is read again.
+  local known = checkpoint or (mirrored ~= '' and id_below(mirrored))
   local from, read = known or start, nil
   if known then
     recreated = 1

@@ -56,8 +56,8 @@ async def ensure_groups(
 ) -> GroupState:
     """Create what is missing of the group on the stream and on its replay stream, atomically.
 
-    A missing group starts at the checkpoint kept in Redis, else at `checkpoint` (the mirror of it
-    that a status or a running worker remembers), else at `start`: "0", "$" or an id. With `owner`,
+    A missing group starts at the checkpoint kept in Redis, else just below `checkpoint` (the floor
+    id, "<ms>-<seq>", that a status remembers), else at `start`: "0", "$" or an id. With `owner`,
     claims the group for it first. Raises OwnedByAnother, NotAStream, redis errors.
     """
     kind, *rest = await _ENSURE.run(

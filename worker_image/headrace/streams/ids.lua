@@ -12,6 +12,21 @@ local function id_less(a, b)
   return number_less(a_seq, b_seq)
 end
 
+-- Library: the id just below another, so that a group created there reads that other one too.
+local function decrement(number)
+  local head, zeros = string.match(number, '^(.-)(0*)$')
+  local last = string.sub(head, -1) - 1
+  local less = string.sub(head, 1, -2) .. string.format('%d', last) .. string.rep('9', #zeros)
+  return (string.gsub(less, '^0+(%d)', '%1'))
+end
+
+local function id_below(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  if seq ~= '0' then return ms .. '-' .. decrement(seq) end
+  if ms == '0' then return id end
+  return decrement(ms) .. '-18446744073709551615'
+end
+
 -- Library: the flat name, value, name, value... replies of XINFO.
 local function to_map(flat)
   local map = {}

@@ -8,6 +8,8 @@ into the stream's own Cluster slot: it is the stream's hash tag, else its whole 
 from dataclasses import dataclass
 from functools import cached_property
 
+from headrace.streams.entries import Source
+
 PARKED = "headrace:parked"
 """The reserved consumer that owns entries waiting for their next try. No runtime may claim from
 it except by due time."""
@@ -43,6 +45,10 @@ class GroupKeys:
     def replay(self) -> str:
         """Stream: dead letters that were sent back to this group."""
         return self._key("replay")
+
+    def of(self, source: Source) -> str:
+        """The stream that entries of this source live in."""
+        return self.stream if source is Source.MAIN else self.replay
 
     @cached_property
     def state(self) -> str:

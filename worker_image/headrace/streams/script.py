@@ -16,8 +16,14 @@ Command: TypeAlias = tuple[Argument, ...]
 
 
 async def call(client: Redis, command: Command) -> Any:
-    """Send one command as it stands; the reply as redis-py parsed it."""
-    return await client.execute_command(*command)
+    """Send one command as it stands; the reply as the server sent it (RESP2).
+
+    redis-py reshapes replies by the command's name when it is a str (fields become a dict, which
+    folds repeated names); under the same name in bytes it leaves them alone.
+    """
+    name = command[0]
+    assert isinstance(name, str)
+    return await client.execute_command(name.encode(), *command[1:])
 
 
 _HERE = Path(__file__).parent

@@ -1,6 +1,5 @@
 """Which server answers: Redis or Valkey, its version, and what follows from it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -39,12 +38,13 @@ async def detect(client: Redis) -> Server:
     """Ask INFO once per connection pool. Raises redis errors."""
     pool = client.connection_pool
     if pool not in _known:
-        _known[pool] = parse_info(await call(client, ("INFO", "server")))
+        _known[pool] = parse_info((await call(client, ("INFO", "server"))).decode())
     return _known[pool]
 
 
-def parse_info(info: Mapping[str, Any]) -> Server:
-    """Read the section `server` of INFO, as redis-py parsed it."""
+def parse_info(text: str) -> Server:
+    """Read the section `server` of INFO."""
+    info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     name = "valkey" if info.get("server_name") == "valkey" else "redis"
-    text = str(info[f"{name}_version"])
+    text = info[f"{name}_version"]
     return Server(name, tuple(int(part) for part in text.split(".") if part.isdecimal()))
