@@ -118,33 +118,34 @@ class Lease:
             log.warning("the Lease was not given back and runs out by itself: %s", error)
 
     async def _renew(self) -> None:
-        assert self._live is not None
-        sent = self._clock()
-        spec = {**self._live["spec"], "renewTime": _wall_clock()}
-        try:
-            self._live = await self._api.replace(LEASE, {**self._live, "spec": spec})
-        except ApiUnreachable as error:
-            log.warning("the Lease could not be renewed yet: %s", error)
-            await self._look_again(sent)
-        except ApiError as error:
-            if error.status not in (404, 409):
+        for last_try in (False, True):
+            assert self._live is not None
+            sent = self._clock()
+            spec = {**self._live["spec"], "renewTime": _wall_clock()}
+            try:
+                self._live = await self._api.replace(LEASE, {**self._live, "spec": spec})
+            except (ApiError, ApiUnreachable) as error:
                 log.warning("the Lease could not be renewed yet: %s", error)
+                # Changed since we saw it, perhaps by a renewal of ours whose answer was lost.
+                stale = isinstance(error, ApiUnreachable) or error.status in (404, 409)
+                if last_try or not stale or not await self._look_again():
+                    return
+            else:
+                self._licence_until = sent + self._times.renew_deadline
                 return
-            await self._look_again(sent)
-        else:
-            self._licence_until = sent + self._times.renew_deadline
 
-    async def _look_again(self, sent: float) -> None:
-        """After a refused or unanswered renewal: is it still ours? (Our own write may be why.)"""
+    async def _look_again(self) -> bool:
+        """True: it is still ours, and known as it is now. Raises LeaseLost when it is not ours."""
         try:
             live = await self._api.get(LEASE, self._namespace, self._name)
         except (ApiError, ApiUnreachable) as error:
             log.warning("the Lease could not be read: %s", error)
-            return
+            return False
         if live is None or live["spec"].get("holderIdentity") != self._identity:
             self._licence_until = None
             raise LeaseLost("another replica has taken the Lease")
         self._live = live
+        return True
 
     async def _try_to_take(self) -> bool:
         try:

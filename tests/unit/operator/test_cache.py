@@ -1,0 +1,89 @@
+"""Watch events, lists and answers to our own writes, in any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace_operator.cache import Cache
+from headrace_operator.kinds import DEPLOYMENT, POD, STREAM_PIPELINE
+
+
+def child(name: str, version: int, owner: str | None = "p", uid: str = "u1") -> dict[str, Any]:
+    references = [
+        {"apiVersion": "headrace.dev/v1alpha1", "kind": "StreamPipeline", "name": owner}
+        | {"uid": "p1", "controller": True}
+    ]
+    metadata = {"namespace": "n", "name": name, "uid": uid, "resourceVersion": str(version)}
+    if owner:
+        metadata["ownerReferences"] = references  # type: ignore[assignment]
+    return {"kind": "Deployment", "metadata": metadata}
+
+
+def test_an_older_version_never_replaces_a_newer_one() -> None:
+    cache = Cache()
+    assert cache.put(DEPLOYMENT, child("d", 10)) == {"n/p"}
+    assert cache.put(DEPLOYMENT, child("d", 9)) == set()
+    found = cache.get("Deployment", "n", "d")
+    assert found is not None
+    assert found["metadata"]["resourceVersion"] == "10"
+
+
+def test_a_late_list_does_not_revive_what_was_deleted() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 10))
+    assert cache.remove(DEPLOYMENT, child("d", 11)) == {"n/p"}
+    assert cache.replace_all(DEPLOYMENT, None, [child("d", 10)], "10") == set()
+    assert cache.get("Deployment", "n", "d") is None
+
+
+def test_a_list_removes_what_it_lacks_unless_that_is_newer() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("old", 10, uid="u1"))
+    cache.put(DEPLOYMENT, child("new", 30, uid="u2"))
+    assert cache.replace_all(DEPLOYMENT, None, [], "20") == {"n/p"}
+    assert [c["metadata"]["name"] for c in cache.children("n/p")] == ["new"]
+
+
+def test_a_list_of_one_namespace_says_nothing_about_the_others() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 10))
+    assert cache.replace_all(DEPLOYMENT, "another", [], "20") == set()
+
+
+def test_a_deletion_of_an_earlier_namesake_is_not_taken_for_this_one() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 20, uid="second"))
+    assert cache.remove(DEPLOYMENT, child("d", 10, uid="first")) == set()
+    assert cache.get("Deployment", "n", "d") is not None
+
+
+def test_a_child_that_changes_its_owner_wakes_both() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 1, owner="a"))
+    assert cache.put(DEPLOYMENT, child("d", 2, owner="b")) == {"n/a", "n/b"}
+    assert list(cache.children("n/a")) == []
+
+
+def test_pods_belong_by_label_and_are_told_from_children() -> None:
+    cache = Cache()
+    pod = child("pod", 1, owner=None)
+    pod["kind"] = "Pod"
+    pod["metadata"]["labels"] = {"headrace.dev/pipeline": "p"}
+    assert cache.put(POD, pod) == {"n/p"}
+    assert list(cache.pods("n/p")) == [pod]
+    assert list(cache.children("n/p")) == []
+
+
+def test_a_strangers_object_is_found_by_name_only() -> None:
+    cache = Cache()
+    assert cache.put(DEPLOYMENT, child("d", 1, owner=None)) == set()
+    assert cache.get("Deployment", "n", "d") is not None
+
+
+def test_pipelines_are_their_own_owners() -> None:
+    cache = Cache()
+    pipeline = child("p", 1, owner=None)
+    assert cache.put(STREAM_PIPELINE, pipeline) == {"n/p"}
+    assert cache.pipelines() == ["n/p"]
+    assert cache.remove(STREAM_PIPELINE, pipeline) == {"n/p"}
+    assert cache.pipelines() == []

@@ -1,0 +1,66 @@
+"""When does putting right become fighting?"""
+
+from __future__ import annotations
+
+from headrace_operator.conflicts import Conflicts
+from headrace_operator.containment import Difference
+from headrace_operator.observation import ChildRef
+
+CHILD = ChildRef("Deployment", "d")
+LOST = [Difference(("f:spec", "f:replicas"), taken_by="kubectl")]
+OWN = [Difference(("f:spec", "f:paused"))]
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_fifth_loss_in_ten_minutes_waits_ten_minutes() -> None:
+    clock = Clock()
+    conflicts = Conflicts(clock)
+    for _ in range(4):
+        assert conflicts.allow(CHILD, LOST)
+        clock.now += 30
+    (standing,) = conflicts.standing()
+    assert (standing.field, standing.manager) == ("spec.replicas", "kubectl")
+    assert not conflicts.allow(CHILD, LOST)
+    clock.now += 600
+    assert conflicts.allow(CHILD, LOST)
+    assert not conflicts.allow(CHILD, LOST)
+
+
+def test_a_rare_hand_edit_is_put_right_for_ever() -> None:
+    clock = Clock()
+    conflicts = Conflicts(clock)
+    for _ in range(50):
+        assert conflicts.allow(CHILD, LOST)
+        clock.now += 201
+    assert conflicts.standing() == ()
+
+
+def test_a_change_of_our_own_goes_through_a_conflict() -> None:
+    conflicts = Conflicts(Clock())
+    for _ in range(4):
+        conflicts.allow(CHILD, LOST)
+    assert not conflicts.allow(CHILD, LOST)
+    assert conflicts.allow(CHILD, LOST + OWN)
+
+
+def test_a_conflict_is_over_when_a_try_lasted() -> None:
+    clock = Clock()
+    conflicts = Conflicts(clock)
+    for _ in range(4):
+        conflicts.allow(CHILD, LOST)
+    clock.now += 1201
+    assert conflicts.standing() == ()
+    assert conflicts.allow(CHILD, LOST)
+
+
+def test_other_children_are_not_held_up() -> None:
+    conflicts = Conflicts(Clock())
+    for _ in range(5):
+        conflicts.allow(CHILD, LOST)
+    assert conflicts.allow(ChildRef("Deployment", "other"), LOST)
