@@ -24,7 +24,6 @@ class App:
 
     def __init__(self) -> None:
         self._handlers: dict[tuple[str, int], Handler] = {}
-        self._by_wire: dict[tuple[bytes, bytes], Handler] = {}
         self._raw: Handler | None = None
         self._deserializers: dict[str, Decode] = {}
         self._lifespan: Callable[[App], AbstractAsyncContextManager[None]] | None = None
@@ -111,10 +110,6 @@ class App:
         """The lifespan to enter around the worker's loop; one that does nothing if none is set."""
         return (self._lifespan or asynccontextmanager(_nothing))(self)
 
-    def find(self, type: bytes | None, version: bytes | None) -> Handler | None:
-        """The handler for the entry's own bytes, else the raw handler, else None."""
-        return self._by_wire.get((type, version), self._raw)  # type: ignore[arg-type]
-
     @property
     def handlers(self) -> list[Handler]:
         """All registered handlers, the raw one last."""
@@ -135,7 +130,7 @@ class App:
             taken = self._handlers[key].function.__qualname__
             raise HandlerError(f"{taken} handles {type_!r} version {version} already")
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-        handler = build(
+        self._handlers[key] = build(
             function,
             type_=type_,
             version=version,
@@ -145,8 +140,6 @@ class App:
             max_size=max_size,
             deserialize=self._deserializers.get(type_),
         )
-        self._handlers[key] = handler
-        self._by_wire[type_.encode(), b"%d" % version] = handler
 
 
 async def _nothing(_: Any) -> AsyncIterator[None]:

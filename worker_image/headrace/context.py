@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.entry import Entry
 from headrace.event import TRACEPARENT, Event, encode
+from headrace.streams.entries import Source
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -62,7 +63,7 @@ class Context:
     @property
     def attempt(self) -> int:
         """1 at the first try; failures and crashes of earlier tries add to it."""
-        return self._entry.failures + self._entry.crashes + 1
+        return self._entry.record.failures + self._entry.record.crashes + 1
 
     @property
     def delivery_count(self) -> int:
@@ -72,7 +73,7 @@ class Context:
     @property
     def replayed(self) -> bool:
         """True when the entry came back from the dead letters."""
-        return self._entry.replay
+        return self._entry.source is Source.REPLAY
 
     @property
     def fields(self) -> dict[bytes, bytes]:
@@ -118,7 +119,7 @@ class Context:
             )
         if self._entry.outputs is None:
             self._entry.outputs = []
-        self._entry.outputs.append((stream.encode(), encode(event)))
+        self._entry.outputs.append((stream, encode(event)))
 
 
 class BatchContext:

@@ -1,0 +1,1 @@
+"""The runtime: read -> dispatch -> settle -> commit, with lease, retries, reclaim and shutdown."""

@@ -1,0 +1,106 @@
+"""What becomes of an entry after its handler ended. Pure: entry + ending + policy -> decision."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from enum import Enum
+from random import random
+
+from headrace.entry import Entry
+from headrace.outcomes import Reject, Retry, Skip
+from headrace.worker.backoff import Random, delay
+
+MAX_ERROR_LENGTH = 1000
+
+
+class Kind(Enum):
+    ACK = "ack"
+    SKIP = "skip"
+    RETRY = "retry"
+    DEAD_LETTER = "dead_letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`delay` in seconds, for retries; `failed`: this attempt counts as a failure."""
+
+    kind: Kind
+    error: str = ""
+    error_type: str = ""
+    delay: float = 0.0
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The group's `delivery`, in seconds."""
+
+    max_retries: int
+    max_crashes: int
+    backoff_initial: float
+    backoff_max: float
+    unknown_type: str = "DeadLetter"
+
+
+ACK = Decision(Kind.ACK)
+SKIP = Decision(Kind.SKIP)
+
+
+class HandlerTimeout(Exception):
+    """The handler ran longer than its time-out."""
+
+
+def decide(entry: Entry, ending: BaseException, policy: Policy, rng: Random = random) -> Decision:
+    """The decision for an entry whose handler did not simply return."""
+    if isinstance(ending, Skip):
+        return SKIP
+    if isinstance(ending, Reject):
+        return dead_letter(ending.reason, "Reject", failed=True)
+    failures = entry.record.failures + 1
+    error, error_type = describe(ending)
+    if failures > policy.max_retries:
+        return dead_letter(error, error_type, failed=True)
+    wait = ending.after if isinstance(ending, Retry) else None
+    if wait is None:
+        wait = delay(
+            failures, initial=policy.backoff_initial, maximum=policy.backoff_max, rng=rng
+        )
+    return Decision(Kind.RETRY, error, error_type, wait, failed=True)
+
+
+def crashed_too_often(entry: Entry, policy: Policy) -> bool:
+    """True when a suspect took its process down as often as the group allows."""
+    return entry.record.killed >= policy.max_crashes
+
+
+def dead_letter(error: str, error_type: str, *, failed: bool = False) -> Decision:
+    return Decision(Kind.DEAD_LETTER, error[:MAX_ERROR_LENGTH], error_type, failed=failed)
+
+
+def invalid_payload(reason: str) -> Decision:
+    return dead_letter(reason, "InvalidPayload")
+
+
+def unknown_type(entry: Entry, policy: Policy) -> Decision:
+    """An entry that no handler takes: dead letter, skipped or tried later, as the group says."""
+    type_ = (entry.field(b"type") or b"").decode("utf-8", "replace")[:100]
+    version = (entry.field(b"version") or b"").decode("utf-8", "replace")[:20]
+    what = f"type {type_!r} version {version!r}" if type_ else "an entry without a type field"
+    reason = f"no handler for {what}"
+    if policy.unknown_type == "Skip":
+        return SKIP
+    if policy.unknown_type == "Retry":
+        # Not counted as a failure: a newer worker that knows the type may be rolling out.
+        return Decision(Kind.RETRY, reason, "UnknownType", policy.backoff_max)
+    return dead_letter(reason, "UnknownType")
+
+
+def describe(ending: BaseException) -> tuple[str, str]:
+    """(text, class name) of an exception, with the place it was raised at."""
+    name = type(ending).__name__
+    text = str(ending) or name
+    frames = traceback.extract_tb(ending.__traceback__)
+    if frames and not isinstance(ending, (Retry, HandlerTimeout)):
+        text = f"{text} ({frames[-1].name}, line {frames[-1].lineno})"
+    return text[:MAX_ERROR_LENGTH], name

@@ -1,0 +1,62 @@
+"""What this worker holds: every entry in its own pending entries list, from delivery to commit.
+
+The bound is on entries and on work: a worker never holds more than about half a second of handling
+besides what runs, so that a slow handler's queue is not kept from idle peers.
+"""
+
+from __future__ import annotations
+
+from headrace.entry import Entry
+from headrace.streams.entries import Source
+
+BUFFERED_SECONDS = 0.5
+READ_AHEAD = 3
+"""Buffers' worth of entries: one being handled, one in the commit, one in the read."""
+STREAMS_PER_READ = 2
+"""COUNT is per stream, and a read asks the stream and its replay stream."""
+
+
+def read_count(held: int, concurrency: int, batch_size: int, mean_seconds: float | None) -> int:
+    """COUNT of the next read; 0 = do not read.
+
+    `mean_seconds`: average handling time of late, None before the first event.
+    """
+    if mean_seconds is None:
+        buffer = concurrency
+    elif mean_seconds <= 0:
+        buffer = batch_size
+    else:
+        buffer = min(batch_size, max(concurrency, int(BUFFERED_SECONDS * concurrency / mean_seconds)))
+    room = concurrency + READ_AHEAD * buffer - held
+    return max(0, min(batch_size, room // STREAMS_PER_READ))
+
+
+class Holding:
+    """Entries by source and id. Written by the loop, read by the lease thread (whole copies)."""
+
+    def __init__(self) -> None:
+        self.main: dict[bytes, Entry] = {}
+        self.replay: dict[bytes, Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self.main) + len(self.replay)
+
+    def add(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._of(entry)[entry.id] = entry
+
+    def drop(self, entry: Entry) -> None:
+        """Forget an entry whose end is written, unless a later delivery of it took its place."""
+        source = self._of(entry)
+        if source.get(entry.id) is entry:
+            del source[entry.id]
+
+    def snapshot(self) -> list[Entry]:
+        """A copy that another thread may walk: list() of a dict's values is one step."""
+        return [*list(self.main.values()), *list(self.replay.values())]
+
+    def ids(self, source: Source) -> list[bytes]:
+        return list(self.replay if source is Source.REPLAY else self.main)
+
+    def _of(self, entry: Entry) -> dict[bytes, Entry]:
+        return self.replay if entry.source is Source.REPLAY else self.main

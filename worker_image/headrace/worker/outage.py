@@ -1,0 +1,76 @@
+"""Redis away: what counts as that, how it is said once, and how long to wait.
+
+Any refusal by the server is an outage of the loop, not the end of it: a failover, a full memory or
+a missing right ends some day without a restart of ours, and until then nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from redis.exceptions import RedisError
+
+from headrace.worker.backoff import attempts
+
+logger = logging.getLogger("headrace.worker")
+
+REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
+
+HINTS = (
+    ("NOAUTH", "set spec.redis.credentialsSecretRef"),
+    ("WRONGPASS", "the Secret of spec.redis.credentialsSecretRef holds other credentials"),
+    ("invalid username-password", "the Secret of spec.redis.credentialsSecretRef holds others"),
+    ("NOPERM", "grant this user the rights in docs (keys of the stream and headrace:{tag}:*)"),
+    ("LOADING", "Redis is loading its data"),
+    ("READONLY", "this is a replica; it may be a failover, else point endpoints at the primary"),
+    ("OOM", "Redis is at maxmemory; free memory or raise the limit"),
+    ("MISCONF", "Redis cannot persist; see its log"),
+    ("NOREPLICAS", "Redis has too few replicas to accept writes"),
+    ("CLUSTERDOWN", "the cluster does not serve all slots"),
+    ("MASTERDOWN", "the replica has lost its primary"),
+)
+
+
+def is_missing_group(error: BaseException) -> bool:
+    """True for NOGROUP, and for UNBLOCKED: the stream was deleted under a blocked read."""
+    text = str(error)
+    return "NOGROUP" in text or "UNBLOCKED" in text
+
+
+def sentence(error: BaseException) -> str:
+    """The error in one line, with what to do about it where that is known."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    hint = next((hint for word, hint in HINTS if word in text), "")
+    return f"{text} ({hint})" if hint else text
+
+
+class Outage:
+    """One line when Redis goes away (or the reason changes), one when it is back."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._said: str | None = None
+        self._waits: Iterator[float] | None = None
+
+    @property
+    def ongoing(self) -> bool:
+        return self._said is not None
+
+    def begin(self, error: BaseException) -> float:
+        """Note a failed try; the seconds to wait before the next one."""
+        kind = f"{type(error).__name__}{str(error)[:20]}"
+        if self._said != kind:
+            logger.warning("%s: %s; trying again with back-off", self._what, sentence(error))
+            self._said = kind
+        if self._waits is None:
+            self._waits = attempts()
+        return next(self._waits)
+
+    def end(self) -> None:
+        """Note a successful try."""
+        if self._said is not None:
+            logger.info("%s: Redis answers again", self._what)
+            self._said = None
+        self._waits = None

@@ -1,0 +1,242 @@
+"""Settled entries on their way to Redis: gathered, flushed together, each verdict acted upon.
+
+One flush is under way at a time, with its own number. It leaves either in front of a read (the
+reader takes it) or on the control connection (the settler's own task), and after a lost reply the
+same packed calls are sent again until they are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from headrace.entry import Entry
+from headrace.streams.commit import (
+    Ack,
+    Committer,
+    DeadLetter,
+    Mark,
+    Output,
+    Packed,
+    Park,
+    Refused,
+    Settlement,
+    Verdict,
+    VerdictKind,
+)
+from headrace.streams.entries import Source
+from headrace.worker.decision import Decision, Kind, Policy
+from headrace.worker.holding import Holding
+from headrace.worker.metrics import Metrics
+from headrace.worker.outage import REDIS_ERRORS, Outage, sentence
+from headrace.worker.route import Route
+
+logger = logging.getLogger("headrace.worker")
+
+GATHER_SECONDS = 0.001
+"""How long a settled entry waits for the next read to carry it before control does."""
+REFUSED_PAUSE = 5.0
+OUTCOMES = {
+    Kind.ACK: "done",
+    Kind.SKIP: "skipped",
+    Kind.RETRY: "retried",
+    Kind.DEAD_LETTER: "dead_lettered",
+}
+
+
+@dataclass(slots=True)
+class Flush:
+    """What one commit carries. `acks`: per route, the entries that only need acknowledging."""
+
+    packed: list[Packed]
+    acks: list[tuple[Route, list[Entry]]]
+    decided: list[tuple[Entry, str, Decision]]
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Settler:
+    """Owns the committer. All methods run in the worker's loop."""
+
+    committer: Committer
+    control: Redis
+    holding: Holding
+    routes: list[Route]
+    metrics: Metrics
+    policy: Policy
+    window_ms: int = 0
+    """Deduplication window; 0 = the group does not deduplicate."""
+    on_room: Callable[[], None] = lambda: None
+    """Called after each flush: held entries became fewer."""
+    wants_ride: bool = False
+    """The reader is about to send: leave the flush to it."""
+    decided: list[tuple[Entry, str, Decision]] = field(default_factory=list)
+    under_way: Flush | None = None
+    outage: Outage = field(default_factory=lambda: Outage("commit"))
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing settled waits to be written."""
+        return self.under_way is None and not self.decided and not any(r.done for r in self.routes)
+
+    def settle(self, entry: Entry, label: str, decision: Decision) -> None:
+        """Take note of an entry's end, other than the plain success that `Route.done` carries."""
+        self.decided.append((entry, label, decision))
+
+    def nudge(self) -> None:
+        """There may be something to write; called when a slot runs out of work."""
+        if self._timer is None and self.under_way is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush_now)
+
+    def flush_now(self) -> None:
+        """Have the control connection write what is settled."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake.set()
+
+    def take(self) -> Flush | None:
+        """All that is settled, packed; None when that is nothing or a flush is under way."""
+        if self.under_way is not None:
+            return None
+        acks, ids = [], []
+        for route in self.routes:
+            if route.done:
+                acks.append((route, route.done))
+                ids += [entry.id for entry in route.done]
+                route.done = []
+        decided, self.decided = self.decided, []
+        if not ids and not decided:
+            return None
+        packed = self.committer.pack(ids, [self._settlement(*one) for one in decided])
+        self.under_way = Flush(packed, acks, decided, len(ids) + len(decided))
+        return self.under_way
+
+    async def run(self) -> None:
+        """Write flushes on control until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (flush := self.under_way or self.take()) is not None:
+                await self._send(flush)
+
+    async def _send(self, flush: Flush) -> None:
+        while True:
+            try:
+                refused = await self.committer.send(self.control, flush.packed)
+            except REDIS_ERRORS as error:
+                self.metrics.counts["redis_errors"] += 1
+                await asyncio.sleep(self.outage.begin(error))
+            else:
+                self.outage.end()
+                self.finish(flush, refused)
+                return
+
+    def finish(self, flush: Flush, refused: Refused) -> None:
+        """Act on the verdicts of an answered flush: everything not refused is done."""
+        self.under_way = None
+        self.metrics.counts["commits"] += 1
+        self.metrics.commit_entries.add(flush.size)
+        events = self.metrics.events
+        main = self.holding.main
+        for route, entries in flush.acks:
+            done = len(entries)
+            for entry in entries:
+                if main.get(entry.id) is entry:
+                    del main[entry.id]
+            if refused:
+                done -= sum(self._refused(entry, route.label, None, refused) for entry in entries)
+            events[route.label, "done"] += done
+        for entry, label, decision in flush.decided:
+            self.holding.drop(entry)
+            if not self._refused(entry, label, decision, refused):
+                events[label, OUTCOMES[decision.kind]] += 1
+                if decision.kind is Kind.RETRY:
+                    self.metrics.counts["retries"] += 1
+                elif decision.kind is Kind.DEAD_LETTER:
+                    self.metrics.counts["dead_letters"] += 1
+        self.on_room()
+        if self.decided or any(route.done for route in self.routes):
+            self.nudge()
+
+    def _refused(
+        self, entry: Entry, label: str, decision: Decision | None, refused: Refused
+    ) -> bool:
+        """Handle one verdict that is not "done"; False when there is none for this entry."""
+        verdict = refused.get((entry.source, entry.id))
+        if verdict is None:
+            return False
+        counts = self.metrics.counts
+        if verdict.kind is VerdictKind.DUPLICATE:
+            counts["duplicates"] += 1
+            self.metrics.events[label, "duplicate"] += 1
+        elif verdict.kind is VerdictKind.TRIMMED:
+            counts["trimmed"] += 1
+            logger.error("entry %s was trimmed before its retry: lost", entry.id.decode())
+        elif verdict.kind is VerdictKind.FAILED:
+            self._postpone(entry, label, decision, verdict)
+        else:
+            entry.lost = True
+            counts["lost"] += 1
+            logger.warning(
+                "entry %s was taken by another consumer: result discarded", entry.id.decode()
+            )
+        return True
+
+    def _postpone(
+        self, entry: Entry, label: str, decision: Decision | None, verdict: Verdict
+    ) -> None:
+        """Redis refused this one entry's settlement: hold it, and try the same again later."""
+        counts = self.metrics.counts
+        counts["commit_failures"] += 1
+        if counts["commit_failures"] == 1 or counts["commit_failures"] % 1000 == 0:
+            logger.error(
+                "entry %s cannot be settled as %s: %s; it stays pending and is tried again",
+                entry.id.decode(),
+                decision.kind.value if decision else "ack",
+                sentence(Exception(verdict.reason)),
+            )
+        self.holding.add([entry])
+        again = decision or Decision(Kind.ACK)
+        asyncio.get_running_loop().call_later(REFUSED_PAUSE, self._again, entry, label, again)
+
+    def _again(self, entry: Entry, label: str, decision: Decision) -> None:
+        self.settle(entry, label, decision)
+        self.nudge()
+
+    def _settlement(self, entry: Entry, _: str, decision: Decision) -> Settlement:
+        outcome: Ack | Park | DeadLetter = Ack()
+        outputs: list[Output] = []
+        mark = None
+        if decision.kind is Kind.RETRY:
+            outcome = Park(
+                max(0, round(decision.delay * 1000)), decision.error, failure=decision.failed
+            )
+        elif decision.kind is Kind.DEAD_LETTER:
+            outcome = DeadLetter(
+                entry.fields, decision.error, decision.error_type, entry.original_id
+            )
+        elif decision.kind is Kind.ACK:
+            outputs = [Output(stream, fields) for stream, fields in entry.outputs or ()]
+            if self.window_ms and entry.event_id:
+                mark = Mark(entry.event_id, self.window_ms, entry.original_id)
+        return Settlement(
+            source=entry.source,
+            id=entry.id,
+            delivery_count=entry.delivery_count,
+            outcome=outcome,
+            outputs=outputs,
+            mark=mark,
+            fenced=not entry.trimmed,
+        )
+
+
+def is_plain_success(entry: Entry) -> bool:
+    """True when the entry's id alone settles it."""
+    return entry.plain and entry.outputs is None and entry.source is Source.MAIN
