@@ -28,7 +28,8 @@ class Surroundings:
     consumer: str
     pipeline: str = ""
     redis: Any = None
-    outputs: frozenset[str] = frozenset()
+    outputs: dict[str, int | None] = field(default_factory=dict)
+    """Declared output streams, each with its longest length."""
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("headrace.handler"))
     shutting_down: bool = False
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from headrace.event import field_map
+from headrace.streams import entries as streams
+from headrace.streams.dead_letters import read_replayed
 from headrace.streams.entries import NO_RECORD, Record, Source
 
 
@@ -35,6 +37,28 @@ class Entry:
     def __init__(self, id: bytes, fields: list[bytes]) -> None:
         self.id = id
         self.fields = fields
+
+    @classmethod
+    def replayed(cls, id: bytes, fields: list[bytes]) -> Entry:
+        """An entry of the replay stream, with the fields and the id of its first life."""
+        letter = read_replayed(fields)
+        entry = cls(id, letter.fields)
+        entry.source = Source.REPLAY
+        entry.original_id = letter.original_id
+        entry.plain = False
+        return entry
+
+    @classmethod
+    def claimed(cls, claimed: streams.Entry) -> Entry:
+        """An entry taken from another consumer or from the parked ones."""
+        if claimed.source is Source.REPLAY:
+            entry = cls.replayed(claimed.id, claimed.fields)
+        else:
+            entry = cls(claimed.id, claimed.fields)
+        entry.plain = False
+        entry.delivery_count = claimed.delivery_count
+        entry.record = claimed.record
+        return entry
 
     def field(self, name: bytes) -> bytes | None:
         """One field's value; the first of that name."""

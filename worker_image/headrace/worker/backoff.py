@@ -20,7 +20,9 @@ def delay(failures: int, *, initial: float, maximum: float, rng: Random = random
     return doubled * (0.5 + 0.5 * rng())
 
 
-def attempts(*, initial: float = 0.1, maximum: float = 5.0, rng: Random = random) -> Iterator[float]:
+def attempts(
+    *, initial: float = 0.1, maximum: float = 5.0, rng: Random = random
+) -> Iterator[float]:
     """Endless waits in seconds between tries to reach Redis."""
     failures = 0
     while True:

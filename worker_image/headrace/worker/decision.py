@@ -63,9 +63,7 @@ def decide(entry: Entry, ending: BaseException, policy: Policy, rng: Random = ra
         return dead_letter(error, error_type, failed=True)
     wait = ending.after if isinstance(ending, Retry) else None
     if wait is None:
-        wait = delay(
-            failures, initial=policy.backoff_initial, maximum=policy.backoff_max, rng=rng
-        )
+        wait = delay(failures, initial=policy.backoff_initial, maximum=policy.backoff_max, rng=rng)
     return Decision(Kind.RETRY, error, error_type, wait, failed=True)
 
 
@@ -83,16 +81,13 @@ def invalid_payload(reason: str) -> Decision:
 
 
 def unknown_type(entry: Entry, policy: Policy) -> Decision:
-    """An entry that no handler takes: dead letter, skipped or tried later, as the group says."""
+    """An entry that no handler takes: dead letter or skipped, as the group says."""
     type_ = (entry.field(b"type") or b"").decode("utf-8", "replace")[:100]
     version = (entry.field(b"version") or b"").decode("utf-8", "replace")[:20]
     what = f"type {type_!r} version {version!r}" if type_ else "an entry without a type field"
     reason = f"no handler for {what}"
     if policy.unknown_type == "Skip":
         return SKIP
-    if policy.unknown_type == "Retry":
-        # Not counted as a failure: a newer worker that knows the type may be rolling out.
-        return Decision(Kind.RETRY, reason, "UnknownType", policy.backoff_max)
     return dead_letter(reason, "UnknownType")
 
 

@@ -17,7 +17,13 @@ STREAMS_PER_READ = 2
 
 
 def read_count(held: int, concurrency: int, batch_size: int, mean_seconds: float | None) -> int:
-    """COUNT of the next read; 0 = do not read.
+    """COUNT of the next read; 0 = do not read."""
+    room = read_room(held, concurrency, batch_size, mean_seconds)
+    return max(0, min(batch_size, room // STREAMS_PER_READ))
+
+
+def read_room(held: int, concurrency: int, batch_size: int, mean_seconds: float | None) -> int:
+    """How many entries reads may add, below 0 when claims have filled more than that.
 
     `mean_seconds`: average handling time of late, None before the first event.
     """
@@ -26,9 +32,10 @@ def read_count(held: int, concurrency: int, batch_size: int, mean_seconds: float
     elif mean_seconds <= 0:
         buffer = batch_size
     else:
-        buffer = min(batch_size, max(concurrency, int(BUFFERED_SECONDS * concurrency / mean_seconds)))
-    room = concurrency + READ_AHEAD * buffer - held
-    return max(0, min(batch_size, room // STREAMS_PER_READ))
+        buffer = min(
+            batch_size, max(concurrency, int(BUFFERED_SECONDS * concurrency / mean_seconds))
+        )
+    return concurrency + READ_AHEAD * buffer - held
 
 
 class Holding:

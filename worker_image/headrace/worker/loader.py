@@ -44,9 +44,7 @@ def load_app(handler: str, code_dir: str | None) -> App:
         known = f"its apps: {', '.join(apps)}" if apps else "it holds no headrace.App"
         raise HandlerError(f"handler {handler!r}: {module_name} has no {attribute!r} ({known})")
     if not isinstance(found, App):
-        raise HandlerError(
-            f"handler {handler!r} is a {type(found).__name__}, not a headrace.App"
-        )
+        raise HandlerError(f"handler {handler!r} is a {type(found).__name__}, not a headrace.App")
     if not found.handlers:
         raise HandlerError(f"handler {handler!r} has no handlers; decorate a function with @app.on")
     return found
@@ -63,5 +61,6 @@ def _place(error: Exception, module_name: str) -> str:
     if isinstance(error, SyntaxError):
         return ""  # its text names file and line
     frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if module_name.split(".")[-1] in frame.filename]
+    last = module_name.rpartition(".")[2]
+    inside = [frame for frame in frames if last in frame.filename]
     return f" ({Path(inside[-1].filename).name}, line {inside[-1].lineno})" if inside else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from time import monotonic
 
 from redis.exceptions import RedisError
 
@@ -52,11 +53,14 @@ class Outage:
     def __init__(self, what: str) -> None:
         self._what = what
         self._said: str | None = None
+        self._since: float | None = None
+        self.reason = ""
         self._waits: Iterator[float] | None = None
 
     @property
-    def ongoing(self) -> bool:
-        return self._said is not None
+    def seconds(self) -> float:
+        """How long it has lasted; 0 while Redis answers."""
+        return 0.0 if self._since is None else monotonic() - self._since
 
     def begin(self, error: BaseException) -> float:
         """Note a failed try; the seconds to wait before the next one."""
@@ -64,6 +68,9 @@ class Outage:
         if self._said != kind:
             logger.warning("%s: %s; trying again with back-off", self._what, sentence(error))
             self._said = kind
+        self.reason = sentence(error)
+        if self._since is None:
+            self._since = monotonic()
         if self._waits is None:
             self._waits = attempts()
         return next(self._waits)
@@ -73,4 +80,5 @@ class Outage:
         if self._said is not None:
             logger.info("%s: Redis answers again", self._what)
             self._said = None
+        self._since = None
         self._waits = None

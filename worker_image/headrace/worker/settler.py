@@ -28,7 +28,6 @@ from headrace.streams.commit import (
     Verdict,
     VerdictKind,
 )
-from headrace.streams.entries import Source
 from headrace.worker.decision import Decision, Kind, Policy
 from headrace.worker.holding import Holding
 from headrace.worker.metrics import Metrics
@@ -70,20 +69,26 @@ class Settler:
     policy: Policy
     window_ms: int = 0
     """Deduplication window; 0 = the group does not deduplicate."""
+    outputs: dict[str, int | None] = field(default_factory=dict)
+    """Declared output streams, each with its longest length."""
     on_room: Callable[[], None] = lambda: None
     """Called after each flush: held entries became fewer."""
-    wants_ride: bool = False
-    """The reader is about to send: leave the flush to it."""
     decided: list[tuple[Entry, str, Decision]] = field(default_factory=list)
     under_way: Flush | None = None
     outage: Outage = field(default_factory=lambda: Outage("commit"))
+    _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _timer: asyncio.TimerHandle | None = None
 
     @property
     def is_empty(self) -> bool:
         """Nothing settled waits to be written."""
-        return self.under_way is None and not self.decided and not any(r.done for r in self.routes)
+        return self.under_way is None and not self.ready
+
+    @property
+    def ready(self) -> int:
+        """Entries that the next flush will carry."""
+        return len(self.decided) + sum(len(route.done) for route in self.routes)
 
     def settle(self, entry: Entry, label: str, decision: Decision) -> None:
         """Take note of an entry's end, other than the plain success that `Route.done` carries."""
@@ -100,6 +105,13 @@ class Settler:
             self._timer.cancel()
             self._timer = None
         self._wake.set()
+
+    async def drain(self) -> None:
+        """Wait until everything settled is written (what Redis refuses by itself excepted)."""
+        while not self.is_empty:
+            self._finished.clear()
+            self.flush_now()
+            await self._finished.wait()
 
     def take(self) -> Flush | None:
         """All that is settled, packed; None when that is nothing or a flush is under way."""
@@ -162,7 +174,8 @@ class Settler:
                 elif decision.kind is Kind.DEAD_LETTER:
                     self.metrics.counts["dead_letters"] += 1
         self.on_room()
-        if self.decided or any(route.done for route in self.routes):
+        self._finished.set()
+        if self.ready:
             self.nudge()
 
     def _refused(
@@ -170,7 +183,7 @@ class Settler:
     ) -> bool:
         """Handle one verdict that is not "done"; False when there is none for this entry."""
         verdict = refused.get((entry.source, entry.id))
-        if verdict is None:
+        if verdict is None or (entry.trimmed and verdict.kind is VerdictKind.GONE):
             return False
         counts = self.metrics.counts
         if verdict.kind is VerdictKind.DUPLICATE:
@@ -223,7 +236,10 @@ class Settler:
                 entry.fields, decision.error, decision.error_type, entry.original_id
             )
         elif decision.kind is Kind.ACK:
-            outputs = [Output(stream, fields) for stream, fields in entry.outputs or ()]
+            outputs = [
+                Output(stream, fields, self.outputs.get(stream))
+                for stream, fields in entry.outputs or ()
+            ]
             if self.window_ms and entry.event_id:
                 mark = Mark(entry.event_id, self.window_ms, entry.original_id)
         return Settlement(
@@ -235,8 +251,3 @@ class Settler:
             mark=mark,
             fenced=not entry.trimmed,
         )
-
-
-def is_plain_success(entry: Entry) -> bool:
-    """True when the entry's id alone settles it."""
-    return entry.plain and entry.outputs is None and entry.source is Source.MAIN

@@ -10,21 +10,17 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Awaitable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from headrace.context import BatchContext, Context
 from headrace.entry import Entry
 from headrace.event import PAYLOAD, readable_fields
+from headrace.handler import Handler
 from headrace.handler import invalid_payload as payload_reason
-from headrace.worker.decision import (
-    ACK,
-    Decision,
-    HandlerTimeout,
-    decide,
-    dead_letter,
-    invalid_payload,
-)
+from headrace.worker.decision import ACK, HandlerTimeout, decide, invalid_payload
 from headrace.worker.route import Route
 from headrace.worker.threads import HandlerThread
 
@@ -38,7 +34,9 @@ Work = tuple[Route, Entry | None]
 class Slot:
     """One unit of concurrency."""
 
-    def __init__(self, lanes: Lanes, number: int, queue: deque[Work], *, solo: bool = False) -> None:
+    def __init__(
+        self, lanes: Lanes, number: int, queue: deque[Work], *, solo: bool = False
+    ) -> None:
         self.lanes = lanes
         self.number = number
         self.queue = queue
@@ -66,51 +64,151 @@ class Slot:
                 self.waiter = asyncio.get_running_loop().create_future()
                 lanes.slot_is_idle(self)
                 await self.waiter
+                lanes.waking = False
                 continue
             route, entry = queue.popleft()
             if queue and lanes.idle and not lanes.waking:
                 lanes.wake_one()
-            handler = route.handler
             self.route = route
-            if handler.is_batch:
-                await self._batch(route, [entry] if entry is not None else lanes.batch_of(route))
-                self.route = None
-                continue
-            assert entry is not None
-            self.entries = [entry]
-            self.started = started = perf_counter()
-            fields = entry.fields
-            try:
-                if handler.decode is None:
-                    argument: Any = readable_fields(entry.field_map())
-                else:
-                    payload = fields[5] if len(fields) > 5 and fields[4] == PAYLOAD else None
-                    if payload is None:
-                        payload = entry.field(PAYLOAD) or b""
-                    argument = handler.decode(payload)
-            except Exception as error:
-                lanes.settle(entry, route, invalid_payload(payload_reason(error)))
-                self.route = None
-                continue
-            try:
-                if handler.wants_context:
-                    result = handler.function(argument, Context(lanes.around, entry))
-                else:
-                    result = handler.function(argument)
-                if handler.is_async:
-                    await result
-            except BaseException as ending:
-                if self.left:
-                    return
-                lanes.settle(entry, route, self._failed(entry, ending))
-            else:
-                if self.left:
-                    return
-                if entry.plain and entry.outputs is None:
-                    route.done.append(entry)
-                else:
-                    lanes.settle(entry, route, ACK)
-            times, spent = route.times, perf_counter() - started
-            times.counts[bisect_left(times.bounds, spent)] += 1
-            times.total += spent
+            if route.handler.is_batch:
+                await self._batch(route, [entry] if entry else lanes.batch_of(route))
+            elif entry is not None:
+                await self._one(route, entry)
             self.route = None
+
+    async def _one(self, route: Route, entry: Entry) -> None:
+        handler, lanes = route.handler, self.lanes
+        try:
+            if handler.decode is None:
+                argument: Any = readable_fields(entry.field_map())
+            else:
+                argument = handler.decode(payload_of(entry))
+        except Exception as error:
+            lanes.settle(entry, route.label, invalid_payload(payload_reason(error)))
+            return
+        self.entries = [entry]
+        self.started = started = perf_counter()
+        try:
+            if handler.wants_context:
+                await self._call(handler, argument, Context(lanes.around, entry))
+            else:
+                await self._call(handler, argument)
+        except BaseException as ending:
+            if self.left:
+                return
+            lanes.settle(entry, route.label, decide(entry, self._ending(ending), lanes.policy))
+        else:
+            if self.left:
+                return
+            if entry.plain and entry.outputs is None:
+                route.done.append(entry)
+            else:
+                lanes.settle(entry, route.label, ACK)
+        if self.cancelled_at is not None:
+            self._uncancel()
+        times, spent = route.times, perf_counter() - started
+        times.counts[bisect_left(times.bounds, spent)] += 1
+        times.total += spent
+
+    async def _batch(self, route: Route, entries: list[Entry]) -> None:
+        handler, lanes = route.handler, self.lanes
+        valid, arguments = self._decode(route, entries)
+        if not valid:
+            return
+        self.entries = valid
+        self.started = started = perf_counter()
+        try:
+            if handler.wants_context:
+                context = BatchContext(lanes.around, valid)
+                outcomes = await self._call(handler, arguments, context)
+            else:
+                outcomes = await self._call(handler, arguments)
+            endings = batch_endings(outcomes, len(valid))
+        except BaseException as ending:
+            if self.left:
+                return
+            endings = [self._ending(ending)] * len(valid)
+        if self.left:
+            return
+        if self.cancelled_at is not None:
+            self._uncancel()
+        for entry, one in zip(valid, endings, strict=True):
+            if one is not None:
+                lanes.settle(entry, route.label, decide(entry, one, lanes.policy))
+            elif entry.plain and entry.outputs is None:
+                route.done.append(entry)
+            else:
+                lanes.settle(entry, route.label, ACK)
+        route.times.add((perf_counter() - started) / len(valid), len(valid))
+
+    def _decode(self, route: Route, entries: list[Entry]) -> tuple[list[Entry], list[Any]]:
+        """Those entries whose payload fits, and their arguments; the others are settled."""
+        decode = route.handler.decode
+        assert decode is not None
+        valid, arguments = [], []
+        for entry in entries:
+            try:
+                arguments.append(decode(payload_of(entry)))
+            except Exception as error:
+                reason = payload_reason(error)
+                self.lanes.settle(entry, route.label, invalid_payload(reason))
+            else:
+                valid.append(entry)
+        return valid, arguments
+
+    def _call(self, handler: Handler, *arguments: Any) -> Awaitable[Any]:
+        if handler.is_async:
+            return handler.function(*arguments)  # type: ignore[no-any-return]
+        if self.thread is None:
+            self.thread = HandlerThread(f"handler-{self.number}")
+        return self.thread.run(partial(handler.function, *arguments))
+
+    def _ending(self, ending: BaseException) -> BaseException:
+        """What the handler's exception stands for: a time-out of ours, or itself."""
+        if isinstance(ending, GeneratorExit) or (
+            isinstance(ending, asyncio.CancelledError)
+            and self.cancelled_at is None
+            and self.lanes.closing
+        ):
+            raise ending
+        if self.cancelled_at is not None:
+            return timeout_of(self.route)
+        return ending
+
+    def cancel(self, now: float) -> None:
+        """Stop the handler: it ran too long. A thread cannot be stopped, only left behind."""
+        self.cancelled_at = now
+        if self.thread is not None and self.route and not self.route.handler.is_async:
+            self.thread.leave()
+            self.lanes.left_threads.append(self.thread)
+            self.thread = None
+        self.task.cancel()
+
+    def _uncancel(self) -> None:
+        self.cancelled_at = None
+        self.task.uncancel()
+
+
+def payload_of(entry: Entry) -> bytes:
+    """The payload field; the producer's order (type, version, payload) is looked at first."""
+    fields = entry.fields
+    if len(fields) > 5 and fields[4] == PAYLOAD:
+        return fields[5]
+    return entry.field(PAYLOAD) or b""
+
+
+def timeout_of(route: Route | None) -> HandlerTimeout:
+    seconds = route.timeout if route else 0.0
+    return HandlerTimeout(f"the handler ran longer than its time-out of {seconds:g} s")
+
+
+def batch_endings(outcomes: Any, size: int) -> list[BaseException | None]:
+    """What a batch handler returned -> one ending per event. Raises TypeError for anything else."""
+    if outcomes is None:
+        return [None] * size
+    if not isinstance(outcomes, list) or len(outcomes) != size:
+        raise TypeError(f"a batch handler returns None or a list of {size} outcomes, one per event")
+    for one in outcomes:
+        if one is not None and not isinstance(one, BaseException):
+            raise TypeError(f"{one!r} is no outcome; use None, Retry, Reject, Skip or an exception")
+    return outcomes

@@ -1,0 +1,41 @@
+"""The command line: one file per command. Tables for people, `-o json` for programs.
+
+Exit codes: 0 done, 1 failed, 2 refused (wrong input or configuration; the message says what to do).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from headrace.cli import backlog, reclaim, send, trim, validate, worker
+
+app = typer.Typer(
+    name="headrace",
+    help="Redis Streams consumers on Kubernetes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback with local variables could show a password
+)
+app.command("worker")(worker.worker)
+app.command("reclaim")(reclaim.reclaim)
+app.command("trim")(trim.trim)
+app.command("send")(send.send)
+app.command("backlog")(backlog.backlog)
+app.command("validate")(validate.validate)
+
+
+@app.callback()
+def _logging(verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more.")) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def main() -> None:
+    """The `headrace` command."""
+    app()

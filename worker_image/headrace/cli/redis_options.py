@@ -1,0 +1,66 @@
+"""How commands that people run reach Redis: by options, or by the worker's configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
+
+import typer
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from headrace.streams.connect import StaticCredentials, Target, Tls, connect
+from headrace.worker.config import ConfigError, Settings, config_path, load_config
+from headrace.worker.outage import sentence
+
+UrlOption = typer.Option(
+    None,
+    "--url",
+    envvar="HEADRACE_REDIS_URL",
+    help="redis://HOST:PORT/DB; without it, the Redis of the file that HEADRACE_CONFIG names. "
+    "Give a password by the environment (HEADRACE_REDIS_URL or HEADRACE_REDIS_PASSWORD), not here.",
+    show_envvar=True,
+)
+
+
+def client_of(url: str | None) -> Redis:
+    """A client for the URL, else for the worker's configuration. Raises ConfigError."""
+    if url is None:
+        return Settings.of(load_config(config_path())).connect("admin")
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise ConfigError("--url must look like redis://host:6379/0")
+    password = (
+        unquote(parts.password) if parts.password else os.environ.get("HEADRACE_REDIS_PASSWORD")
+    )
+    username = unquote(parts.username) if parts.username else None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    database = parts.path.strip("/")
+    return connect(
+        Target(
+            endpoints=(f"{host}:{parts.port or 6379}",),
+            database=int(database) if database.isdecimal() else 0,
+            tls=Tls() if parts.scheme == "rediss" else None,
+        ),
+        StaticCredentials(username, password) if password else None,
+        role="admin",
+    )
+
+
+def refuse(reason: str, code: int = 2) -> NoReturn:
+    """End with one sentence on stderr."""
+    typer.echo(f"headrace: {reason}", err=True)
+    raise typer.Exit(code)
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a command; failures of Redis and of the configuration end in one sentence."""
+    try:
+        asyncio.run(coroutine)
+    except ConfigError as error:
+        refuse(str(error))
+    except (RedisError, OSError) as error:
+        refuse(sentence(error), 1)

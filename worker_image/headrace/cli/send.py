@@ -1,0 +1,97 @@
+"""`headrace send`: events from JSON lines into a stream."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from headrace.cli.redis_options import UrlOption, client_of, refuse, run
+from headrace.event import Event
+from headrace.producer import Producer
+
+BATCH = 1000
+
+
+def send(
+    stream: str = typer.Argument(help="Key of the stream."),
+    type: str = typer.Option(..., "--type", "-t", help="The events' type, as flight.landed."),
+    version: int = typer.Option(1, "--version", help="Version of the payload's shape."),
+    file: Path | None = typer.Option(
+        None, "--file", "-f", help="JSON lines, one payload each; else stdin.", dir_okay=False
+    ),
+    id_field: str | None = typer.Option(
+        None, "--id-field", help="Payload field to send as the event's id (deduplication)."
+    ),
+    url: str | None = UrlOption,
+) -> None:
+    """Add one event per line of JSON, pipelined. Prints how many were sent.
+
+    On failure it says how many are surely in the stream, so that the rest can be sent again.
+    """
+    if file is not None and not file.is_file():
+        refuse(f"there is no file {file}")
+    run(_send(stream, type, version, file, id_field, url))
+
+
+async def _send(
+    stream: str, type_: str, version: int, file: Path | None, id_field: str | None, url: str | None
+) -> None:
+    client = client_of(url)
+    producer = Producer(client, stream, batch_size=BATCH)
+    sent = 0
+    total = _count_lines(file) if file is not None else None
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    try:
+        with (
+            file.open("rb") if file is not None else sys.stdin.buffer as lines,
+            Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+        ):
+            task = progress.add_task(stream, total=total)
+            chunk: list[Event] = []
+            for number, payload in _payloads(lines):
+                chunk.append(Event(type_, payload, version, id=_id(payload, id_field, number)))
+                if len(chunk) == BATCH:
+                    sent += len(await producer.send_many(chunk))
+                    chunk = []
+                    progress.update(task, completed=sent)
+            sent += len(await producer.send_many(chunk))
+            progress.update(task, completed=sent)
+    finally:
+        typer.echo(f"sent {sent} events to {stream}")
+        await client.aclose()
+
+
+def _payloads(lines: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(lines, 1):
+        payload = line.strip()
+        if not payload:
+            continue
+        if payload[:1] not in b'{["0123456789-tfn':
+            refuse(f"line {number} is no JSON")
+        yield number, payload
+
+
+def _id(payload: bytes, id_field: str | None, number: int) -> str | None:
+    if id_field is None:
+        return None
+    try:
+        return str(json.loads(payload)[id_field])
+    except (ValueError, KeyError, TypeError):
+        refuse(f"line {number} has no field {id_field!r} to use as id")
+
+
+def _count_lines(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(1 for line in lines if line.strip())

@@ -1,0 +1,56 @@
+"""`headrace trim`: remove from a stream what no group needs any more."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+from pydantic import ValidationError
+
+from headrace.cli.redis_options import refuse, run
+from headrace.streams.connect import connect, credentials_of, target_of
+from headrace.streams.trim import IdsAreNoClock, Policy
+from headrace.streams.trim import trim as trim_stream
+from headrace.worker.config import ConfigError
+from headrace_api.mounts import ENV_TRIM
+from headrace_api.worker_config import TrimConfig
+
+
+def trim() -> None:
+    """Trim the stream of the JSON in HEADRACE_TRIM to its limits, and say why it stopped."""
+    run(_trim())
+
+
+async def _trim() -> None:
+    config = _config()
+    client = connect(target_of(config.redis), credentials_of(config.redis), role="admin")
+    age = config.max_age_seconds
+    try:
+        result = await trim_stream(
+            client,
+            config.stream,
+            config.groups,
+            policy=Policy(config.policy.value),
+            max_length=config.max_length,
+            max_age_ms=round(age * 1000) if age is not None else None,
+            ignore_groups=config.ignore_groups,
+        )
+    except IdsAreNoClock as error:
+        refuse(str(error))
+    finally:
+        await client.aclose()
+    typer.echo(f"{config.stream}: removed {result.removed}, {result.length} left")
+    if result.reason:
+        typer.echo(f"stopped: {result.reason}")
+
+
+def _config() -> TrimConfig:
+    text = os.environ.get(ENV_TRIM)
+    if not text:
+        raise ConfigError(f"{ENV_TRIM} is empty; it holds the JSON of the trim to do")
+    try:
+        return TrimConfig.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise ConfigError(f"{ENV_TRIM} is wrong at {place}: {first['msg']}") from None

@@ -1,0 +1,109 @@
+"""The worker's configuration: one JSON file, written by the operator, without a secret in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+
+from headrace.streams.connect import Role, connect, credentials_of, target_of
+from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.worker.decision import Policy
+from headrace_api.mounts import CONFIG_FILE, ENV_CONFIG, ENV_POD
+from headrace_api.worker_config import WorkerConfig
+
+BLOCK_MS = 5_000
+GRACE_BESIDE_HANDLER = 15.0
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message says what to change."""
+
+
+def config_path() -> Path:
+    """HEADRACE_CONFIG, else where the operator mounts it."""
+    return Path(os.environ.get(ENV_CONFIG, CONFIG_FILE))
+
+
+def load_config(path: Path) -> WorkerConfig:
+    """Read and validate the file. Raises ConfigError with one sentence."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the configuration {path}: {error.strerror}; name the file in {ENV_CONFIG}"
+        ) from None
+    try:
+        return WorkerConfig.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise ConfigError(f"the configuration {path} is wrong at {place}: {first['msg']}") from None
+
+
+def consumer_name() -> tuple[str, str]:
+    """(pod, consumer): the consumer is new in each process, so that no process acts for another."""
+    pod = os.environ.get(ENV_POD) or socket.gethostname()
+    return pod, f"{pod}-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the runtime needs of a WorkerConfig, in seconds and Redis's own names."""
+
+    config: WorkerConfig
+    keys: GroupKeys
+    pod: str
+    consumer: str
+    policy: Policy
+    handler_timeout: float
+    min_idle: float
+    block_ms: int = BLOCK_MS
+
+    @classmethod
+    def of(cls, config: WorkerConfig) -> Self:
+        delivery = config.delivery
+        pod, consumer = consumer_name()
+        return cls(
+            config=config,
+            keys=StreamKeys(config.stream, config.dead_letter.stream).for_group(
+                config.consumer_group
+            ),
+            pod=pod,
+            consumer=consumer,
+            policy=Policy(
+                max_retries=delivery.max_retries,
+                max_crashes=delivery.max_crashes,
+                backoff_initial=delivery.backoff.initial.total_seconds(),
+                backoff_max=delivery.backoff.max.total_seconds(),
+                unknown_type=delivery.on_unknown_type.value,
+            ),
+            handler_timeout=delivery.handler_timeout.total_seconds(),
+            min_idle=delivery.min_idle.total_seconds(),
+        )
+
+    @property
+    def bound(self) -> float:
+        """Seconds after which a silent loop counts as hung."""
+        return self.handler_timeout + GRACE_BESIDE_HANDLER
+
+    @property
+    def owner(self) -> str:
+        return f"{self.config.owner.key}/{self.config.owner.uid}"
+
+    def connect(self, role: Role) -> Redis:
+        """A client of the pipeline's Redis; credentials are read from their files each time."""
+        redis = self.config.redis
+        return connect(
+            target_of(redis),
+            credentials_of(redis),
+            role=role,
+            block_ms=self.block_ms,
+            client_name=self.consumer,
+        )

@@ -1,0 +1,160 @@
+"""`headrace worker` and `headrace reclaim`: a process from its configuration to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from headrace.app import App
+from headrace.handler import HandlerError
+from headrace.worker.config import ConfigError, Settings, config_path, load_config
+from headrace.worker.health import HealthServer
+from headrace.worker.loader import load_app
+from headrace.worker.metrics import Metrics
+from headrace.worker.runtime import Runtime
+from headrace.worker.startup import prepare
+from headrace_api.mounts import HTTP_PORT
+
+logger = logging.getLogger("headrace.worker")
+
+TERMINATION_LOG = Path("/dev/termination-log")
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+EXIT_REFUSED = 2
+EXIT_FAILED = 1
+
+
+def refuse(reason: str) -> int:
+    """Say why this worker cannot start, where people and `kubectl` look; the exit code."""
+    logger.error("%s", reason)
+    with contextlib.suppress(OSError):
+        if TERMINATION_LOG.exists():
+            TERMINATION_LOG.write_text(reason)
+    return EXIT_REFUSED
+
+
+def run_worker(port: int = HTTP_PORT) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    return _with_app(lambda settings, app: _serve(settings, app, port))
+
+
+def run_reclaim() -> int:
+    """One bounded pass over what is idle or due; the exit code."""
+    return _with_app(_reclaim)
+
+
+def _with_app(main: Any) -> int:
+    try:
+        config = load_config(config_path())
+        settings = Settings.of(config)
+        if config.handler is None:
+            raise ConfigError("the configuration names no handler; a Custom group runs its own")
+        app = load_app(config.handler, config.code_dir)
+    except (ConfigError, HandlerError, ValueError) as error:
+        return refuse(str(error))
+    coroutine: Coroutine[Any, Any, int] = main(settings, app)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)
+
+
+async def _serve(settings: Settings, app: App, port: int) -> int:
+    stopping = _stop_on_signals()
+    metrics = Metrics(settings.config.pipeline, settings.config.group)
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    runtime = Runtime(settings, app, metrics)
+    health = HealthServer(port, registry, runtime.live, runtime.ready)
+    logger.info(
+        "consumer %s of group %s on stream %s; %d handlers",
+        settings.consumer,
+        settings.config.consumer_group,
+        settings.config.stream,
+        len(app.handlers),
+    )
+    try:
+        async with app.running():
+            await _run(runtime, stopping)
+    finally:
+        health.close()
+    return EXIT_FAILED if runtime.failed.is_set() else 0
+
+
+async def _run(runtime: Runtime, stopping: asyncio.Event) -> None:
+    runtime.start()
+    if await _first(stopping, prepare(runtime)):
+        runtime.read()
+        await _first(stopping, runtime.failed.wait())
+    logger.info("stopping: %d entries held", len(runtime.holding))
+    await runtime.stop(runtime.settings.handler_timeout)
+    logger.info("stopped")
+
+
+async def _reclaim(settings: Settings, app: App) -> int:
+    stopping = _stop_on_signals()
+    runtime = Runtime(settings, app, Metrics(settings.config.pipeline, settings.config.group))
+    async with app.running():
+        runtime.start()
+        if await _first(stopping, prepare(runtime)):
+            await _first(stopping, _pass(runtime))
+        await runtime.stop(settings.handler_timeout)
+    for (label, outcome), count in sorted(runtime.metrics.events.items()):
+        logger.info("%s %s: %d", label, outcome, count)
+    logger.info("reclaimed %d entries", runtime.metrics.counts["claimed"])
+    return EXIT_FAILED if runtime.failed.is_set() else 0
+
+
+async def _pass(runtime: Runtime) -> None:
+    """Claim up to `reclaim.count` idle entries and what is due, and wait for their ends."""
+    await runtime.upkeep.take_due()
+    left = runtime.settings.config.reclaim_count
+    while left > 0:
+        taken = await runtime.upkeep.claim_idle()
+        left -= taken
+        if not taken and runtime.upkeep.scanned:
+            break
+    await runtime.lanes.until_quiet()
+    await runtime.settler.drain()
+
+
+async def _first(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:
+    """Wait for `work` or the signal; True when the work ended by itself."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+    done = task.done()
+    for one in (task, stop):
+        one.cancel()
+    await asyncio.gather(stop, return_exceptions=True)
+    if done:
+        await task
+    else:
+        await asyncio.gather(task, return_exceptions=True)
+    return done
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Set on the first SIGTERM or SIGINT; the second ends the process at once.
+
+    That loses nothing: what was not written stays pending and is reclaimed.
+    """
+    stopping = asyncio.Event()
+
+    def on_signal(number: int) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    return stopping

@@ -1,0 +1,259 @@
+"""The worker put together: what runs, in which order it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Coroutine
+from random import random
+from typing import Any
+
+from headrace.app import App
+from headrace.context import Surroundings
+from headrace.streams import claim
+from headrace.streams.commit import Committer
+from headrace.streams.groups import ensure_groups
+from headrace.worker.config import Settings
+from headrace.worker.holding import Holding
+from headrace.worker.lanes import Lanes
+from headrace.worker.lease import Lease
+from headrace.worker.metrics import Metrics
+from headrace.worker.outage import REDIS_ERRORS, sentence
+from headrace.worker.reader import Reader, Repair
+from headrace.worker.route import Routes
+from headrace.worker.settler import Settler
+from headrace.worker.suspects import Suspects
+from headrace.worker.upkeep import Upkeep
+
+logger = logging.getLogger("headrace.worker")
+
+TICK_SECONDS = 0.25
+SETTLE_SECONDS = 5.0
+"""What shutdown gives to writing outcomes, after the handlers have had their time."""
+AWAY_SECONDS = 10.0
+"""An outage shorter than this does not make a worker unready: readiness must not flap."""
+
+
+class Runtime:
+    """One worker of one group. `start`, then either `read` or claims by `upkeep`, then `stop`."""
+
+    def __init__(self, settings: Settings, app: App, metrics: Metrics) -> None:
+        config, keys, consumer = settings.config, settings.keys, settings.consumer
+        self.settings = settings
+        self.metrics = metrics
+        self.control = settings.connect("control")
+        self.read_client = settings.connect("read")
+        self.handlers_client = settings.connect("admin")
+        self.holding = Holding()
+        self.routes = Routes(app, settings.handler_timeout, metrics)
+        self.around = Surroundings(
+            stream=config.stream,
+            group=config.consumer_group,
+            consumer=consumer,
+            pipeline=config.pipeline,
+            redis=self.handlers_client,
+            outputs={output.stream: output.max_length for output in config.outputs},
+        )
+        deduplicate = config.delivery.deduplicate
+        self.settler = Settler(
+            Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length),
+            self.control,
+            self.holding,
+            self.routes.all,
+            metrics,
+            settings.policy,
+            window_ms=round(deduplicate.window.total_seconds() * 1000) if deduplicate else 0,
+            outputs=self.around.outputs,
+        )
+        self.lanes = Lanes(
+            routes=self.routes,
+            settler=self.settler,
+            around=self.around,
+            policy=settings.policy,
+            metrics=metrics,
+            concurrency=config.concurrency,
+        )
+        self.reader = Reader(
+            self.read_client,
+            keys,
+            consumer,
+            block_ms=settings.block_ms,
+            batch_size=config.batch_size,
+            concurrency=config.concurrency,
+            holding=self.holding,
+            lanes=self.lanes,
+            settler=self.settler,
+            metrics=metrics,
+            repair=Repair(self._hand_back_unheld, self.ensure_groups),
+        )
+        self.settler.on_room = self.reader.room_changed
+        self.upkeep = Upkeep(
+            self.control,
+            keys,
+            consumer,
+            holding=self.holding,
+            metrics=metrics,
+            min_idle=settings.min_idle,
+            count=config.reclaim_count,
+            room=self.reader.room,
+            deliver=self.lanes.accept,
+            rng=random,
+        )
+        self.suspects = Suspects(
+            self.control,
+            keys,
+            consumer,
+            lanes=self.lanes,
+            settler=self.settler,
+            holding=self.holding,
+        )
+        self.tick = time.monotonic()
+        self.lease = Lease(
+            lambda: settings.connect("control"),
+            keys,
+            consumer,
+            holding=self.holding,
+            metrics=metrics,
+            min_idle=settings.min_idle,
+            bound=settings.bound,
+            loop_progress=lambda: self.tick,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reading: asyncio.Task[None] | None = None
+        self.failed = asyncio.Event()
+        """Set when a part of the worker died of a defect; the process should end."""
+        self._gauges()
+
+    async def ensure_groups(self) -> None:
+        """Create what is missing of the group. Raises OwnedByAnother, NotAStream, redis errors."""
+        settings = self.settings
+        state = await ensure_groups(
+            self.control,
+            settings.keys,
+            settings.config.start.redis_id,
+            owner=settings.owner,
+        )
+        if state.recreated or state.restarted_at_zero:
+            logger.warning(
+                "the group was lost and restarts at %s: entries may come twice", state.start_id
+            )
+        if state.ahead_of_stream:
+            logger.error(
+                "the group stands at %s, ahead of its stream: it reads nothing until then",
+                state.last_delivered_id,
+            )
+
+    def start(self) -> None:
+        """Start the tasks that settle, sweep and renew; nothing is read or claimed yet."""
+        self.lease.start()
+        self._spawn(self.settler.run(), "settler")
+        self._spawn(self.suspects.run(), "suspects")
+        self._spawn(self._ticker(), "ticker")
+
+    def read(self) -> None:
+        """Start reading, claiming due entries and reclaiming."""
+        self._reading = asyncio.create_task(self.reader.run(), name="reader")
+        self._reading.add_done_callback(self._ended)
+        self._spawn(self.upkeep.run(), "upkeep")
+
+    async def stop(self, handler_seconds: float) -> None:
+        """Hand back what is not started, let the rest finish, write it, remove the consumer.
+
+        Loses nothing at whatever point it is cut short: what was not written stays pending.
+        """
+        self.around.shutting_down = True
+        self.lanes.paused = True
+        for task in self._tasks:
+            if task.get_name() in ("upkeep", "suspects"):
+                task.cancel()
+        await self._stop_reading()
+        self.settler.flush_now()
+        with contextlib.suppress(*REDIS_ERRORS):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self.upkeep.hand_back(self.lanes.unstarted())
+        with contextlib.suppress(asyncio.TimeoutError):
+            async with asyncio.timeout(handler_seconds):
+                await self.lanes.until_idle()
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self.settler.drain()
+                await self.lanes.close()
+                await self.upkeep.hand_back(self.holding.snapshot())
+                await self._hand_back_unheld()
+                await claim.delete_consumer_if_empty(
+                    self.control, self.settings.keys, self.settings.consumer
+                )
+        except REDIS_ERRORS as error:
+            logger.warning("left %d entries to be reclaimed: %s", len(self.holding), error)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, self.lanes.close(), return_exceptions=True)
+        self.lease.stop()
+        for client in (self.control, self.read_client, self.handlers_client):
+            with contextlib.suppress(*REDIS_ERRORS):
+                await client.aclose()
+
+    def live(self) -> str | None:
+        """None while the loop makes progress."""
+        now = time.monotonic()
+        if now - self.tick > self.settings.bound:
+            return f"the event loop has not run for {now - self.tick:.0f} s"
+        silent = now - self.reader.progress
+        if self._reading is not None and silent > self.settings.bound + 60:
+            return f"the read loop has made no progress for {silent:.0f} s"
+        if self.lanes.left_behind > 4 * self.settings.config.concurrency:
+            return f"{self.lanes.left_behind} handlers ignored their time-out"
+        return None
+
+    def ready(self) -> str | None:
+        """None while Redis answers."""
+        if self._reading is None:
+            return "starting"
+        if self.around.shutting_down:
+            return "stopping"
+        for outage in (self.reader.outage, self.settler.outage):
+            if outage.seconds > AWAY_SECONDS:
+                return f"Redis is away: {outage.reason}"
+        return None
+
+    async def _stop_reading(self) -> None:
+        reading = self._reading
+        if reading is None:
+            return
+        self.reader.stop()
+        while not reading.done():
+            if self.reader.reading and self.reader.client_id is not None:
+                with contextlib.suppress(*REDIS_ERRORS):  # without the right, BLOCK ends by itself
+                    await self.control.client_unblock(self.reader.client_id)
+            await asyncio.wait([reading], timeout=0.1)
+
+    async def _hand_back_unheld(self) -> None:
+        await self.upkeep.hand_back_unheld()
+
+    async def _ticker(self) -> None:
+        shortest = min((route.timeout for route in self.routes.all), default=1.0)
+        pause = min(TICK_SECONDS, shortest / 4)
+        while True:
+            self.tick = time.monotonic()
+            self.lanes.sweep()
+            await asyncio.sleep(pause)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task of ours ended by itself: a defect; better a new process than half a worker."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.critical("%s failed: %s", task.get_name(), sentence(error), exc_info=error)
+            self.failed.set()
+
+    def _gauges(self) -> None:
+        gauge = self.metrics.gauge
+        gauge("held", "Entries held", lambda: len(self.holding))
+        gauge("in_flight", "Handlers running", lambda: self.lanes.running)
+        gauge("left_behind", "Handlers that ignored their time-out", lambda: self.lanes.left_behind)
+        gauge("ready", "1 while Redis answers", lambda: float(self.ready() is None))

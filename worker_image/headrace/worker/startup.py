@@ -1,0 +1,53 @@
+"""What must hold before a worker handles its first event; until Redis answers, it waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from redis.exceptions import RedisError
+
+from headrace.streams.commit import DeadLetter, Park, Settlement
+from headrace.streams.entries import Source
+from headrace.streams.groups import NotAStream, OwnedByAnother
+from headrace.worker.outage import REDIS_ERRORS, Outage
+from headrace.worker.runtime import Runtime
+
+logger = logging.getLogger("headrace.worker")
+
+REFUSED = (OwnedByAnother, NotAStream)
+"""Refusals that a person must end; they are tried again, for a person may."""
+
+
+async def prepare(runtime: Runtime) -> None:
+    """Reach Redis, have the group, prove the rights, take over from this pod's earlier processes.
+
+    Tries until it succeeds, and says each new reason once.
+    """
+    outage = Outage("start")
+    while True:
+        try:
+            await runtime.ensure_groups()
+            await dry_commit(runtime)
+            taken = await runtime.upkeep.take_over(runtime.settings.pod)
+        except (*REDIS_ERRORS, *REFUSED) as error:
+            await asyncio.sleep(outage.begin(error))
+        else:
+            outage.end()
+            if taken:
+                logger.info("took over %d entries of this pod's earlier process", taken)
+            return
+
+
+async def dry_commit(runtime: Runtime) -> None:
+    """Commit a retry and a dead letter of entries that do not exist: nothing is written, but a
+    missing right or a key of the wrong type shows now and not when the first event fails."""
+    settlements = [
+        Settlement(Source.MAIN, b"0-1", 1, Park(0)),
+        Settlement(Source.MAIN, b"0-2", 1, DeadLetter([], "", "")),
+    ]
+    committer, control = runtime.settler.committer, runtime.control
+    refused = await committer.commit(control, settlements=settlements)
+    for verdict in refused.values():
+        if verdict.reason:
+            raise RedisError(verdict.reason)
