@@ -10,7 +10,12 @@ import sys
 
 import typer
 
-from headrace.cli import backlog, reclaim, send, trim, validate, worker
+from headrace.cli.backlog import backlog
+from headrace.cli.reclaim import reclaim
+from headrace.cli.send import send
+from headrace.cli.trim import trim
+from headrace.cli.validate import validate
+from headrace.cli.worker import worker
 
 app = typer.Typer(
     name="headrace",
@@ -19,12 +24,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # a traceback with local variables could show a password
 )
-app.command("worker")(worker.worker)
-app.command("reclaim")(reclaim.reclaim)
-app.command("trim")(trim.trim)
-app.command("send")(send.send)
-app.command("backlog")(backlog.backlog)
-app.command("validate")(validate.validate)
+app.command("worker")(worker)
+app.command("reclaim")(reclaim)
+app.command("trim")(trim)
+app.command("send")(send)
+app.command("backlog")(backlog)
+app.command("validate")(validate)
 
 
 @app.callback()

@@ -9,10 +9,10 @@ from typing import Any
 
 import typer
 import yaml
-from headrace_api.validation import Severity, problems
 
 from headrace.cli.redis_options import refuse
 from headrace_api import KIND
+from headrace_api.validation import Severity, problems
 
 
 def validate(

@@ -109,12 +109,18 @@ Credentials: TypeAlias = FileCredentials | StaticCredentials
 class RedisTargetLike(Protocol):
     """The shape of `headrace_api.worker_config.RedisTarget` that `target_of` reads."""
 
-    mode: Any
-    endpoints: Any
-    database: int
-    sentinel_master: str | None
-    credentials_dir: str | None
-    tls: Any
+    @property
+    def mode(self) -> Any: ...
+    @property
+    def endpoints(self) -> Any: ...
+    @property
+    def database(self) -> int: ...
+    @property
+    def sentinel_master(self) -> str | None: ...
+    @property
+    def credentials_dir(self) -> str | None: ...
+    @property
+    def tls(self) -> Any: ...
 
 
 def target_of(config: RedisTargetLike) -> Target:

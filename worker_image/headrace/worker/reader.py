@@ -151,10 +151,7 @@ class Reader:
             b"XREADGROUP", b"GROUP", keys.group, self._consumer, b"COUNT", count,
             b"BLOCK", self._block_ms, b"STREAMS", keys.stream, keys.replay, b">", b">",
         )  # fmt: skip
-        flush = self._settler.take()
-        if flush is not None and len(flush.packed) > 1:
-            self._settler.flush_now()  # too large for one call: control sends it, in order
-            flush = None
+        flush = self._settler.ride()
         commands = [read] if flush is None else [flush.packed[0].command(), read]
         self._unsure = True
         self.reading = True
@@ -167,7 +164,7 @@ class Reader:
             reply = await self._reply(self._block_ms / 1000 + REPLY_SECONDS)
         except BaseException:
             if flush is not None:
-                self._settler.flush_now()  # unanswered: control sends the same again
+                self._settler.missed(flush)
             raise
         finally:
             self.reading = False
@@ -180,7 +177,7 @@ class Reader:
         try:
             reply = await self._reply(REPLY_SECONDS)
         except NoScriptError:
-            self._settler.flush_now()  # control knows the script's text
+            self._settler.missed(flush)  # control knows the script's text
         else:
             self._settler.finish(flush, flush.packed[0].read(reply))
 

@@ -55,6 +55,8 @@ class Flush:
     acks: list[tuple[Route, list[Entry]]]
     decided: list[tuple[Entry, str, Decision]]
     size: int = 0
+    riding: bool = False
+    """Gone in front of a read, its answer awaited there: control must leave it alone."""
 
 
 @dataclass(slots=True)
@@ -113,6 +115,23 @@ class Settler:
             self.flush_now()
             await self._finished.wait()
 
+    def ride(self) -> Flush | None:
+        """A flush to send in front of a read; None when there is none that fits into one call."""
+        flush = self.take()
+        if flush is None:
+            return None
+        flush.riding = len(flush.packed) == 1
+        if not flush.riding:
+            self.flush_now()
+            return None
+        return flush
+
+    def missed(self, flush: Flush) -> None:
+        """The ride brought no answer: control sends the same calls until one comes."""
+        if self.under_way is flush:
+            flush.riding = False
+            self.flush_now()
+
     def take(self) -> Flush | None:
         """All that is settled, packed; None when that is nothing or a flush is under way."""
         if self.under_way is not None:
@@ -135,7 +154,8 @@ class Settler:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while (flush := self.under_way or self.take()) is not None:
+            flush = self.under_way or self.take()
+            if flush is not None and not flush.riding:
                 await self._send(flush)
 
     async def _send(self, flush: Flush) -> None:
