@@ -24,20 +24,28 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 )
 
 
+def is_shaped(schedule: str) -> bool:
+    """Whether it looks like a schedule: as much as the API server checks by PATTERN."""
+    return _SHAPE.match(schedule) is not None
+
+
 def problem(schedule: str) -> str | None:
     """What is wrong with a schedule, as a sentence; None when the CronJob controller takes it.
 
     The grammar is that of robfig/cron's ParseStandard, without the TZ= prefix, which the API
     server refuses, and without @every, which is no time of day.
     """
-    if _SHAPE.match(schedule) is None:
+    if not is_shaped(schedule):
         return SENTENCE
     if schedule.startswith("@"):
         return None
     for text, (field, lowest, highest, names) in zip(schedule.split(), _FIELDS, strict=True):
         for item in text.split(","):
             if not _valid(item, lowest, highest, names):
-                return f"{field} takes {lowest} to {highest}; {item!r} is not a time"
+                return (
+                    f"the {field} of a schedule takes {lowest} to {highest}, ranges such as"
+                    f" {lowest}-{highest} and steps such as */2"
+                )
     return None
 
 

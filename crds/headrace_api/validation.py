@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from headrace_api import API_VERSION, KIND
+from headrace_api import API_VERSION, KIND, cron
 from headrace_api.rules import RULE_ERROR
 from headrace_api.schema import Schema, structural
 from headrace_api.v1alpha1 import Group, Runtime, StreamPipeline, StreamPipelineSpec
@@ -54,6 +54,8 @@ def problems(manifest: object) -> list[Problem]:
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         return found + [problem for detail in details for problem in _translated(detail)]
+    trim = pipeline.spec.stream.trim
+    found += _schedule(trim.schedule if trim is not None else None, "spec.stream.trim")
     for index, group in enumerate(pipeline.spec.groups):
         found += _doubts(group, f"spec.groups[{index}]")
     return sorted(found, key=lambda problem: problem.severity is Severity.WARNING)
@@ -123,6 +125,7 @@ def _meant(name: str, known: list[str] | tuple[str, ...]) -> str:
 def _doubts(group: Group, path: str) -> Iterator[Problem]:
     """What the API server lets pass."""
     yield from _timing(group, path)
+    yield from _schedule(group.reclaim.schedule, f"{path}.reclaim")
     for index, variable in enumerate(group.worker.env or ()):
         if variable.value and _LOOKS_SECRET.search(variable.name):
             yield Problem(
@@ -140,6 +143,12 @@ def _doubts(group: Group, path: str) -> Iterator[Problem]:
                 "a label takes at most 63 letters, digits, dashes, underscores and dots, and"
                 " begins and ends with a letter or digit",
             )
+
+
+def _schedule(schedule: str | None, path: str) -> Iterator[Problem]:
+    wrong = cron.problem(schedule) if schedule is not None else None
+    if wrong is not None:
+        yield Problem(f"{path}.schedule", wrong)
 
 
 def _timing(group: Group, path: str) -> Iterator[Problem]:

@@ -88,7 +88,7 @@ class Reclaim(Shape):
         Rule(
             f"!has(self.schedule) || self.schedule.matches(r'{cron.PATTERN}')",
             cron.SENTENCE,
-            lambda r: r.schedule is None or cron.problem(r.schedule) is None,
+            lambda r: r.schedule is None or cron.is_shaped(r.schedule),
             field="schedule",
         ),
     )

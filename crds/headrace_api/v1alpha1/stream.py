@@ -96,7 +96,7 @@ class Trim(Shape):
         Rule(
             f"!has(self.schedule) || self.schedule.matches(r'{cron.PATTERN}')",
             cron.SENTENCE,
-            lambda t: t.schedule is None or cron.problem(t.schedule) is None,
+            lambda t: t.schedule is None or cron.is_shaped(t.schedule),
             field="schedule",
         ),
     )
