@@ -33,10 +33,8 @@ def manifest(changes: dict[str, Any] | None = None) -> dict[str, Any]:
         target: Any = result
         *parents, last = path.split(".")
         for part in parents:
-            if isinstance(target, list):
-                target = target[int(part)]
-            else:
-                target = target.setdefault(part, {})
+            inside = isinstance(target, list)
+            target = target[int(part)] if inside else target.setdefault(part, {})
         key: Any = int(last) if isinstance(target, list) else last
         if value is REMOVED:
             del target[key]

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.manifests import EXAMPLES, manifest, pipelines
 
 from headrace_api import mounts
 from headrace_api.v1alpha1 import (
@@ -17,7 +18,6 @@ from headrace_api.v1alpha1 import (
     StreamPipelineSpec,
     hash_tag,
 )
-from tests.support.manifests import EXAMPLES, manifest, pipelines
 
 
 def pipeline(changes=None) -> StreamPipeline:

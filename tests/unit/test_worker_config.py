@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from tests.support.manifests import EXAMPLES, manifest, pipelines
 
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_api.worker_config import TrimConfig, WorkerConfig
-from tests.support.manifests import EXAMPLES, manifest, pipelines
 
 
 def config(changes=None) -> WorkerConfig:
