@@ -1,13 +1,58 @@
-"""Decides how many workers a group needs, and says why."""
+"""Decides how many workers a group needs, and says why.
+
+Pure: spec, one look at the group, history and nothing else. Up goes at once, straight to the
+number that the target needs. Down waits until every wish of the last scaleDownAfter was
+lower. To zero only when the backlog is known to be 0 and nothing falls due soon. An unknown
+backlog holds what is there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import ceil
+
+from headrace_api.v1alpha1 import Scaling, ScalingMode
+from headrace_operator.rates import Rates, Sample
+
+DEFAULT_STARTUP = 10.0  # seconds, until a start of this group's pods was measured
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of one group at `clock` (monotonic seconds).
+
+    ready      lag + pending - parked not yet due; None: unknown.
+    lag        entries not delivered yet; None: unknown.
+    exact      False: `ready` is an upper bound.
+    added      entries ever added to the stream; None: unknown.
+    next_due   seconds until the earliest parked entry falls due (<= 0: due now); None: none.
+    current    replicas asked for now. workers: pods ready now.
+    crash_looping  pods whose container keeps failing.
+    startup    seconds that a pod of this group takes to become ready.
+    """
+
+    clock: float
+    ready: int | None
+    current: int
+    lag: int | None = None
+    exact: bool = True
+    added: int | None = None
+    next_due: float | None = None
+    workers: int = 0
+    crash_looping: int = 0
+    startup: float = DEFAULT_STARTUP
 
 
 @dataclass(frozen=True, slots=True)
 class ScalingHistory:
-    """What `decide` remembers between two looks. Empty for a group never seen before."""
+    """What `decide` remembers between two looks. Empty for a group never seen before.
+
+    wishes: (clock, replicas), oldest first and falling: those that still hold the number up.
+    """
+
+    wishes: tuple[tuple[float, int], ...] = ()
+    unknown_since: float | None = None
+    rates: Rates = field(default_factory=Rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +62,138 @@ class Decision:
     replicas: int
     reason: str
     next_look: float | None = None
-    history: ScalingHistory = ScalingHistory()
+    history: ScalingHistory = field(default_factory=ScalingHistory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    replicas: int
+    reason: str
+    next_look: float | None = None
+
+
+def decide(spec: Scaling, look: Look, history: ScalingHistory) -> Decision:
+    """Replicas for a group in mode Fixed or Automatic; External is never asked."""
+    if spec.mode is ScalingMode.FIXED:
+        return Decision(spec.replicas or 0, f"fixed at {spec.replicas}")
+    history = _remember(history, look)
+    wish = _limited(spec, _wish(spec, look, history), look)
+    return _calmed(spec, look, history, wish)
+
+
+def _remember(history: ScalingHistory, look: Look) -> ScalingHistory:
+    """Adds this look: since when the backlog is unknown, and the rates."""
+    if look.ready is None:
+        since = look.clock if history.unknown_since is None else history.unknown_since
+        return replace(history, unknown_since=since)
+    rates = history.rates
+    if look.added is not None and look.exact:
+        saturated = look.lag is not None and look.lag > 0
+        sample = Sample(look.clock, look.added, look.ready, look.workers, saturated)
+        rates = rates.observe(sample)
+    return replace(history, unknown_since=None, rates=rates)
+
+
+def _wish(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
+    """The number that this look alone asks for, without bounds."""
+    if look.ready is None:
+        return _unknown(spec, look, history)
+    if look.ready == 0:
+        return _idle(spec, look, history)
+    words = f"{'' if look.exact else 'at most '}{look.ready:,} ready"
+    need, why = _need(spec, look.ready, history.rates)
+    keep_up = _keep_up(look, history.rates)
+    if keep_up > need:
+        return _Wish(keep_up, f"{words}; {keep_up} keep up with {_rate(history.rates)}")
+    return _Wish(need, f"{words}, {why}")
+
+
+def _unknown(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
+    """Holds; after a while goes to fallbackReplicas, but never to 0 from above."""
+    held = _Wish(look.current, f"backlog unknown: holding {look.current}")
+    if spec.fallback_replicas is None:
+        return held
+    since = look.clock if history.unknown_since is None else history.unknown_since
+    left = since + spec.scale_down_after.total_seconds() - look.clock
+    if left > 0:
+        return replace(held, next_look=left)
+    fallback = max(spec.fallback_replicas, min(look.current, 1))
+    return _Wish(fallback, f"backlog unknown for long: fallbackReplicas {fallback}")
+
+
+def _idle(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
+    """Nothing is ready: zero, unless something falls due before zero would pay."""
+    keep_up = _keep_up(look, history.rates)
+    if keep_up > 0:
+        return _Wish(keep_up, f"nothing waits; {keep_up} keep up with {_rate(history.rates)}")
+    if look.next_due is None:
+        return _Wish(0, "nothing is ready and nothing falls due")
+    # A pod that runs stays for what falls due soon; a pod that does not starts just in time.
+    patience = look.startup + (spec.scale_down_after.total_seconds() if look.current else 0.0)
+    if look.next_due <= patience:
+        return _Wish(1, "nothing is ready, but a retry falls due soon")
+    return _Wish(
+        0,
+        "nothing is ready; retries fall due later",
+        look.next_due - look.startup,
+    )
+
+
+def _need(spec: Scaling, ready: int, rates: Rates) -> tuple[int, str]:
+    """Workers that the targets need, and how that was reckoned."""
+    by_backlog = ceil(ready / spec.target_backlog)
+    backlog_words = f"{spec.target_backlog:,} for each worker"
+    delay = spec.target_delay
+    if delay is None or rates.per_worker is None or rates.arrival is None:
+        return by_backlog, backlog_words
+    by_delay = ceil((rates.arrival + ready / delay.total_seconds()) / rates.per_worker)
+    if by_backlog >= by_delay:
+        return by_backlog, backlog_words
+    return by_delay, f"to be worked off in {delay.total_seconds():g} s at {_rate(rates)}"
+
+
+def _keep_up(look: Look, rates: Rates) -> int:
+    """Workers that today's arrivals need: never more than there are, it only holds them."""
+    if not rates.arrival or rates.per_worker is None:
+        return 0
+    return min(look.current, ceil(rates.arrival / rates.per_worker))
+
+
+def _rate(rates: Rates) -> str:
+    return f"{rates.arrival or 0:,.1f}/s arriving, {rates.per_worker or 0:,.1f}/s for each worker"
+
+
+def _limited(spec: Scaling, wish: _Wish, look: Look) -> _Wish:
+    """Bounds, and no more workers of an image that cannot run."""
+    if look.crash_looping and not look.workers and wish.replicas > 1:
+        words = f"{look.crash_looping} workers keep crashing and none is ready: no more of them"
+        wish = _Wish(1, words, wish.next_look)
+    if wish.replicas > spec.max_replicas:
+        return _Wish(
+            spec.max_replicas,
+            f"{wish.reason}: {wish.replicas}, held at maxReplicas {spec.max_replicas}",
+            wish.next_look,
+        )
+    if wish.replicas < spec.min_replicas:
+        return _Wish(
+            spec.min_replicas, f"{wish.reason}: minReplicas {spec.min_replicas}", wish.next_look
+        )
+    return wish
+
+
+def _calmed(spec: Scaling, look: Look, history: ScalingHistory, wish: _Wish) -> Decision:
+    """Up at once; down to the highest wish of the last scaleDownAfter."""
+    window = spec.scale_down_after.total_seconds()
+    # Nothing is remembered after a restart of the operator: what runs now counts as a wish.
+    start = ((look.clock, min(look.current, spec.max_replicas)),)
+    recent = tuple(w for w in history.wishes or start if look.clock - w[0] < window)
+    kept = (*(w for w in recent if w[1] > wish.replicas), (look.clock, wish.replicas))
+    history = replace(history, wishes=kept)
+    held_at, replicas = kept[0]
+    replicas = min(replicas, spec.max_replicas)
+    if replicas == wish.replicas:
+        return Decision(replicas, wish.reason, wish.next_look, history)
+    left = max(held_at + window - look.clock, 0.0)
+    looks = [left] if wish.next_look is None else [left, wish.next_look]
+    reason = f"{wish.reason}: {wish.replicas}, but {replicas} were needed in the last {window:g} s"
+    return Decision(replicas, reason, min(looks), history)
