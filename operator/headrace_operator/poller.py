@@ -1,36 +1,50 @@
 """Reads the backlog of the whole fleet: one loop per Redis access, every second.
 
 In: `watch(key, ...)` / `forget(key)`. Out: `reading(key)`, and `on_change(key)` whenever a new
-reading could change a decision. A stuck endpoint delays only its own pipelines.
+reading could change a decision (news.py says when). A stuck endpoint delays only its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from headrace.streams.backlog import StreamBacklog
+import redis.exceptions
+
+from headrace.streams.backlog import read_backlogs
+from headrace.streams.connect import NotImplementedMode
 from headrace.streams.keys import StreamKeys
-
+from headrace_operator.news import PACE, Reading, Step, Urgency, urgency
 from headrace_operator.redis_access import Access, RedisAccess
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # streams per round trip: bounds what the server does in one go
+SHARE = 10  # a round may take this part of its interval, or the interval grows
+SLOWEST = 30.0
+_REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What to read for one pipeline."""
+    """What to read for one pipeline. `steps`: by Redis group name, what a new worker takes."""
 
     access: Access
     keys: StreamKeys
     groups: tuple[str, ...]  # Redis group names
+    steps: Mapping[str, Step] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The newest answer: either a backlog or why there is none. `clock`: monotonic seconds."""
-
-    backlog: StreamBacklog | None
-    error: str | None
-    clock: float
+@dataclass(slots=True)
+class _Watched:
+    subject: Subject
+    reading: Reading | None = None
+    reported: Reading | None = None
 
 
 class BacklogPoller:
@@ -39,20 +53,131 @@ class BacklogPoller:
     def __init__(
         self, redis: RedisAccess, on_change: Callable[[str], None], interval: float = 1.0
     ) -> None:
-        raise NotImplementedError
+        self._redis = redis
+        self._on_change = on_change
+        self._interval = interval
+        self._endpoints: dict[Access, _Endpoint] = {}
+        self._keys: dict[str, Subject] = {}
 
     def watch(self, key: str, subject: Subject) -> None:
         """Starts or changes the polling of pipeline `key`; the same subject again is free."""
-        raise NotImplementedError
+        if self._keys.get(key) == subject:
+            return
+        self.forget(key)
+        endpoint = self._endpoints.get(subject.access)
+        if endpoint is None:
+            endpoint = _Endpoint(self._redis, subject.access, self._on_change, self._interval)
+            self._endpoints[subject.access] = endpoint
+        self._keys[key] = subject
+        endpoint.add(key, subject)
 
     def forget(self, key: str) -> None:
         """Stops polling `key`."""
-        raise NotImplementedError
+        subject = self._keys.pop(key, None)
+        if subject is None:
+            return
+        endpoint = self._endpoints[subject.access]
+        endpoint.watched.pop(key)
+        if not endpoint.watched:
+            del self._endpoints[subject.access]
+            endpoint.stop()
 
     def reading(self, key: str) -> Reading | None:
         """The newest reading, None before the first."""
-        raise NotImplementedError
+        subject = self._keys.get(key)
+        return self._endpoints[subject.access].watched[key].reading if subject else None
 
     async def aclose(self) -> None:
         """Ends every task."""
-        raise NotImplementedError
+        endpoints = list(self._endpoints.values())
+        self._endpoints.clear()
+        self._keys.clear()
+        for endpoint in endpoints:
+            endpoint.stop()
+        await asyncio.gather(*(e.task for e in endpoints), return_exceptions=True)
+
+
+class _Endpoint:
+    """One Redis access and the loop that reads everything watched behind it."""
+
+    def __init__(
+        self,
+        redis: RedisAccess,
+        access: Access,
+        on_change: Callable[[str], None],
+        interval: float,
+    ) -> None:
+        self.watched: dict[str, _Watched] = {}
+        self._redis = redis
+        self._access = access
+        self._on_change = on_change
+        self._interval = interval
+        self._new = asyncio.Event()
+        self._failures = 0
+        self.task = asyncio.create_task(self._run(), name=f"poll {access.endpoint}")
+
+    def add(self, key: str, subject: Subject) -> None:
+        self.watched[key] = _Watched(subject)
+        self._new.set()  # the first reading is not kept waiting for the next round
+
+    def stop(self) -> None:
+        self.task.cancel()
+
+    async def _run(self) -> None:
+        pause = 0.0
+        while True:
+            await self._until_new_or(pause)
+            started = time.monotonic()
+            only_new = self._new.is_set() and pause > 0
+            self._new.clear()
+            keys = [k for k, w in self.watched.items() if not only_new or w.reading is None]
+            await self._read(keys)
+            pause = self._pause(time.monotonic() - started)
+
+    async def _until_new_or(self, pause: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._new.wait(), pause)
+
+    def _pause(self, took: float) -> float:
+        if self._failures:
+            return min(self._interval * 2.0**self._failures, SLOWEST) * random.uniform(0.5, 1.0)
+        return min(max(self._interval, took * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
+
+    async def _read(self, keys: list[str]) -> None:
+        """One round, in bounded batches; a failure is told to every pipeline behind it."""
+        try:
+            client = self._redis.client(self._access)
+            for start in range(0, len(keys), BATCH):
+                batch = keys[start : start + BATCH]
+                known = [(key, self.watched[key]) for key in batch if key in self.watched]
+                queries = [(w.subject.keys, w.subject.groups) for _, w in known]
+                backlogs = await read_backlogs(client, queries)
+                now = time.monotonic()
+                for (key, watched), backlog in zip(known, backlogs, strict=True):
+                    self._take(key, watched, Reading(backlog, None, now))
+        except (redis.exceptions.RedisError, OSError, TimeoutError, NotImplementedMode) as error:
+            self._failed(error)
+        else:
+            if self._failures:
+                log.info("Redis at %s answers again", self._access.endpoint)
+            self._failures = 0
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        words = str(error) or type(error).__name__
+        refused = isinstance(error, _REFUSALS)
+        if self._failures == 1:
+            log.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)
+        reading = Reading(None, words, time.monotonic(), refused)
+        for key, watched in list(self.watched.items()):
+            # One lost round is no outage: what was read a second ago still holds.
+            if self._failures > 1 or watched.reading is None:
+                self._take(key, watched, reading)
+
+    def _take(self, key: str, watched: _Watched, reading: Reading) -> None:
+        watched.reading = reading
+        how = urgency(watched.reported, reading, watched.subject.steps)
+        last = watched.reported.clock if watched.reported is not None else 0.0
+        if how is Urgency.NOW or (how is Urgency.LATER and reading.clock - last >= PACE):
+            watched.reported = reading
+            self._on_change(key)
