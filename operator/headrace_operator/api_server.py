@@ -26,7 +26,6 @@ from headrace_operator.rate import TokenBucket
 APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
-HANDOVER_MANAGER = "headrace-handover"
 MAX_TRIES = 4
 
 
@@ -131,9 +130,16 @@ class ApiServer:
         return await self._write("PATCH", path, manifest, kind=kind, query=query, content=APPLY)
 
     async def apply_scale(
-        self, namespace: str, name: str, replicas: int, *, uid: str, resource_version: str
+        self,
+        namespace: str,
+        name: str,
+        replicas: int,
+        *,
+        uid: str,
+        resource_version: str,
+        manager: str,
     ) -> Manifest:
-        """Hand spec.replicas of a Deployment over to manager ``headrace-handover`` by force."""
+        """Write spec.replicas of a Deployment by force, so that ``manager`` owns it."""
         kind = BY_KIND["Deployment"]
         body = {
             "apiVersion": "autoscaling/v1",
@@ -147,7 +153,7 @@ class ApiServer:
             "spec": {"replicas": replicas},
         }
         path = kind.path(namespace, name, "scale")
-        query = {"fieldManager": HANDOVER_MANAGER, "force": "true"}
+        query = {"fieldManager": manager, "force": "true"}
         return await self._write("PATCH", path, body, kind=kind, query=query, content=APPLY)
 
     async def merge_patch(

@@ -15,10 +15,10 @@ from headrace_operator.api_server import ApiError, ApiServer
 from headrace_operator.cache import Cache
 from headrace_operator.containment import differences, readable
 from headrace_operator.groups import REDIS_TROUBLE, GroupOperations
-from headrace_operator.kinds import BY_KIND, DEPLOYMENT, POD
+from headrace_operator.kinds import BY_KIND, POD
 from headrace_operator.memory import Memory, Rejection
-from headrace_operator.observation import ChildRef, Observation
-from headrace_operator.plan import Apply, Delete, HandOver, Plan, ScaleIn, victims
+from headrace_operator.observation import Observation
+from headrace_operator.plan import Apply, Delete, Plan, Scale, ScaleIn, victims
 from headrace_operator.redis_access import RedisAccess
 
 log = logging.getLogger(__name__)
@@ -57,11 +57,11 @@ class Applier:
             outcome.changed |= memory.claims.get(operation.group) != before
         for scale_in in plan.scale_ins:
             await self._mark_victims(scale_in, observation, memory)
-        versions = {}
-        for hand_over in plan.hand_overs:
-            versions[hand_over.deployment] = await self._hand_over(hand_over, observation)
+        for scale in plan.scales:
+            await self._scale(scale, observation)
+            outcome.changed = True
         for apply in plan.applies:
-            await self._apply(apply, versions.get(apply.ref.name), observation, memory, outcome)
+            await self._apply(apply, observation, memory, outcome)
             if outcome.terminating:
                 return outcome
         wanted = {apply.ref for apply in plan.applies}
@@ -75,7 +75,6 @@ class Applier:
     async def _apply(
         self,
         apply: Apply,
-        version: str | None,
         observation: Observation,
         memory: Memory,
         outcome: Outcome,
@@ -102,7 +101,7 @@ class Applier:
             return
         identity = {}
         if apply.uid is not None:
-            identity = {"uid": apply.uid, "resourceVersion": version or apply.resource_version}
+            identity = {"uid": apply.uid, "resourceVersion": apply.resource_version}
         manifest = {**apply.manifest, "metadata": {**apply.manifest["metadata"], **identity}}
         try:
             seen = await self._api.apply(manifest)
@@ -131,17 +130,15 @@ class Applier:
             )
             memory.unsettled[apply.ref] = remaining
 
-    async def _hand_over(self, hand_over: HandOver, observation: Observation) -> str:
-        live = observation.children[ChildRef(DEPLOYMENT.kind, hand_over.deployment)]
-        metadata = live["metadata"]
-        scale = await self._api.apply_scale(
-            metadata["namespace"],
-            metadata["name"],
-            hand_over.replicas,
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
+    async def _scale(self, scale: Scale, observation: Observation) -> None:
+        await self._api.apply_scale(
+            observation.pipeline.metadata.namespace,
+            scale.deployment,
+            scale.replicas,
+            uid=scale.uid,
+            resource_version=scale.resource_version,
+            manager=scale.manager,
         )
-        return str(scale["metadata"]["resourceVersion"])
 
     async def _delete(self, delete: Delete, observation: Observation) -> None:
         kind = BY_KIND[delete.ref.kind]

@@ -93,7 +93,7 @@ class Operator:
         numbers = TokenBucket(self.settings.status_writes_per_second, burst=50)
 
         def referenced(pipeline: Any) -> tuple[frozenset[str], frozenset[str]]:
-            want = wanted(pipeline, shaping)
+            want = wanted(pipeline)
             return want.secrets, want.config_maps
 
         return Reconciler(

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from headrace.streams.backlog import StreamBacklog
 from headrace_api.v1alpha1 import StreamPipeline
-
 from headrace_operator.scaling import ScalingHistory
 
 Manifest = Mapping[str, Any]
@@ -81,8 +80,9 @@ class Observation:
                   child, ours or not. A wanted child that is not in here is known to be absent.
     pods          the pods with this pipeline's label, terminating ones included.
     backlog       the poller's newest reading, or None while nothing is known.
-    redis_error   why the backlog is not known, in words, without credentials.
-    claims        by group name; a group without an entry was not tried yet.
+    redis_error   why the backlog is not known, in words, without credentials; redis_refused:
+                  the server answered and refused (credentials, rights), so waiting does not help.
+    claims        by group name in the spec; a group without an entry was not tried yet.
     rejections    the API server's refusal (422) of a child in the last apply, by child.
     history       scaling history by group name, as the previous plan returned it.
     now           wall clock, Unix seconds. clock: monotonic seconds, for everything measured.
@@ -96,6 +96,7 @@ class Observation:
     pods: tuple[Manifest, ...] = ()
     backlog: StreamBacklog | None = None
     redis_error: str | None = None
+    redis_refused: bool = False
     references: References = field(default_factory=References)
     claims: Mapping[str, GroupClaim] = field(default_factory=lambda: MappingProxyType({}))
     conflicts: tuple[FieldConflict, ...] = ()

@@ -19,6 +19,7 @@ from headrace_operator.deletion import group_keys
 from headrace_operator.groups import owner_of
 from headrace_operator.kinds import BY_KIND, Manifest
 from headrace_operator.memory import Memory
+from headrace_operator.news import Step
 from headrace_operator.observation import ChildRef, Observation, References
 from headrace_operator.plan import Settings, Wanted, wanted
 from headrace_operator.poller import BacklogPoller, Subject
@@ -51,7 +52,7 @@ class Observer:
     ) -> Observation:
         """Raises ApiError, ApiUnreachable."""
         key = key_of(pipeline.metadata.namespace, pipeline.metadata.name)
-        want = wanted(pipeline, self._settings)
+        want = wanted(pipeline)
         await self.look(key, pipeline, want, memory)
         children = await self._children(key, pipeline.metadata.namespace, want)
         reading = self._poller.reading(key) if memory.access else None
@@ -63,6 +64,7 @@ class Observer:
             pods=tuple(self._cache.pods(key)),
             backlog=reading.backlog if reading else None,
             redis_error=memory.access_error or (reading.error if reading else None),
+            redis_refused=reading is not None and reading.refused,
             references=memory.references or References(),
             claims=dict(memory.claims),
             conflicts=memory.conflicts.standing(),
@@ -103,6 +105,12 @@ class Observer:
                 access=memory.access,
                 keys=StreamKeys(pipeline.spec.stream.name),
                 groups=tuple(group.consumer_group_name for group in pipeline.spec.groups),
+                steps={
+                    group.consumer_group_name: Step(
+                        group.scaling.target_backlog, group.scaling.max_replicas
+                    )
+                    for group in pipeline.spec.groups
+                },
             ),
         )
 

@@ -7,14 +7,14 @@ from headrace_operator.plan.actions import (
     EnsureGroup,
     Event,
     GroupOperation,
-    HandOver,
     Plan,
     ReleaseGroup,
+    Scale,
     ScaleIn,
     Settings,
-    victims,
 )
 from headrace_operator.plan.pipeline import Wanted, plan, wanted
+from headrace_operator.plan.pods import victims
 
 __all__ = [
     "Apply",
@@ -23,9 +23,9 @@ __all__ = [
     "EnsureGroup",
     "Event",
     "GroupOperation",
-    "HandOver",
     "Plan",
     "ReleaseGroup",
+    "Scale",
     "ScaleIn",
     "Settings",
     "Wanted",

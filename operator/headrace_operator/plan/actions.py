@@ -49,14 +49,18 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
-    """Forced apply of /scale with `replicas` by field manager `headrace-handover`.
+class Scale:
+    """Forced apply of a Deployment's /scale with `replicas` by field manager `manager`.
 
-    Comes before the Deployment's own apply, which then leaves `replicas` out.
+    Carries the observed uid and resourceVersion, so the Deployment itself is not applied in the
+    same plan; the change of its managedFields brings the next one.
     """
 
     deployment: str
     replicas: int
+    manager: str
+    uid: str
+    resource_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Plan:
 
     group_operations  first; their outcome enters the next observation (requeue at once)
     scale_ins         write pod-deletion-cost on `victims(...)` before the applies
-    hand_overs        before the applies
+    scales            replicas of External handed over, or 0 for a group that left the spec
     applies           every wanted child; `apply` skips what the live object already contains
     deletes           last
     status            the whole wanted status
@@ -124,7 +128,7 @@ class Plan:
 
     group_operations: tuple[GroupOperation, ...] = ()
     scale_ins: tuple[ScaleIn, ...] = ()
-    hand_overs: tuple[HandOver, ...] = ()
+    scales: tuple[Scale, ...] = ()
     applies: tuple[Apply, ...] = ()
     deletes: tuple[Delete, ...] = ()
     status: dict[str, Any] = field(default_factory=dict)
@@ -133,12 +137,3 @@ class Plan:
     events: tuple[Event, ...] = ()
     history: Mapping[str, ScalingHistory] = field(default_factory=dict)
     decisions: Mapping[str, Decision] = field(default_factory=dict)
-
-
-def victims(scale_in: ScaleIn, holdings: Mapping[str, int]) -> dict[str, int]:
-    """Pod -> pod-deletion-cost to write so that the pods that hold least go first.
-
-    `holdings`: consumer name -> entries pending on it (XINFO CONSUMERS); a consumer is named
-    `<pod>-<random>`. Marks left by an earlier scale-in on other pods are set back to 0.
-    """
-    raise NotImplementedError

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from headrace_api.v1alpha1 import StreamPipeline
+from headrace_api.v1alpha1 import Reason, StreamPipeline
+from headrace_operator.observation import ChildRef, ClaimState, Observation
+from headrace_operator.plan import assessment, problems, references
+from headrace_operator.plan import status as reports
+from headrace_operator.plan.actions import (
+    EnsureGroup,
+    Event,
+    GroupOperation,
+    Plan,
+    Settings,
+)
+from headrace_operator.plan.children import Children, plan_children, wanted_children
+from headrace_operator.plan.departed import Departure, departures
+from headrace_operator.plan.group import GroupView, decision_for, view
+from headrace_operator.scaling import Decision
 
-from headrace_operator.observation import ChildRef, Observation
-from headrace_operator.plan.actions import Plan, Settings
+RETRY = 10.0  # seconds until what failed outside Kubernetes is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +38,132 @@ class Wanted:
     config_maps: frozenset[str]
 
 
-def wanted(pipeline: StreamPipeline, settings: Settings) -> Wanted:
+def wanted(pipeline: StreamPipeline) -> Wanted:
     """Names everything a plan for `pipeline` would touch or read. Pure."""
-    raise NotImplementedError
+    named = references.connection_references(pipeline)
+    for group in pipeline.spec.groups:
+        named += references.group_references(group)
+    return Wanted(
+        children=wanted_children(pipeline),
+        secrets=frozenset(ref.name for ref in named if ref.kind == "Secret"),
+        config_maps=frozenset(ref.name for ref in named if ref.kind == "ConfigMap"),
+    )
 
 
 def plan(observation: Observation, settings: Settings) -> Plan:
     """Says all there is to do for one pipeline that is not being deleted. Pure."""
-    raise NotImplementedError
+    pipeline = observation.pipeline
+    views = [view(observation, group) for group in pipeline.spec.groups]
+    unsupported = problems.unsupported(pipeline)
+    if unsupported is not None:
+        held = [(seen, Decision(seen.replicas, "nothing is run")) for seen in views]
+        return _report(observation, held, [unsupported], Children(), ())
+
+    groups = [(seen, decision_for(observation, seen)) for seen in views]
+    children = plan_children(observation, settings, groups)
+    leaving = tuple(departures(observation))
+    found = [problems.name_conflict(ref) for ref in children.conflicts]
+    found += problems.find(observation, views)
+    return _report(observation, groups, found, children, leaving)
+
+
+def _report(
+    observation: Observation,
+    groups: Sequence[tuple[GroupView, Decision | None]],
+    found: Sequence[problems.Problem],
+    children: Children,
+    leaving: Sequence[Departure],
+) -> Plan:
+    """Puts the status and the next look beside what was decided."""
+    conditions = list(assessment.conditions(observation, groups, found, children.waiting_for))
+    status = reports.status(observation, groups, conditions, _orphaned(observation, leaving))
+    written = observation.status_written_at
+    since = None if written is None else observation.clock - written
+    status_due = reports.due(status, observation.live_status, since)
+    decisions = {seen.group.name: decision for seen, decision in groups if decision is not None}
+    return Plan(
+        group_operations=(*_claims(observation, found), *_operations(leaving)),
+        scale_ins=tuple(children.scale_ins),
+        scales=(*children.scales, *(d.scale for d in leaving if d.scale is not None)),
+        applies=tuple(children.applies),
+        deletes=(*children.deletes, *(d.delete for d in leaving if d.delete is not None)),
+        status=status,
+        status_due=status_due,
+        requeue_after=_next_look(decisions, status_due, found),
+        events=tuple(_events(observation, status, groups)),
+        history={name: decision.history for name, decision in decisions.items()},
+        decisions=decisions,
+    )
+
+
+def _claims(
+    observation: Observation, found: Sequence[problems.Problem]
+) -> Iterator[GroupOperation]:
+    """Every group that is not claimed by us, or that Redis has lost, is (re)made and claimed."""
+    if any(problem.reason is Reason.NOT_IMPLEMENTED for problem in found):
+        return
+    for group in observation.pipeline.spec.groups:
+        claim = observation.claims.get(group.name)
+        if claim is None or (
+            observation.redis_error is None
+            and (
+                claim.state is not ClaimState.OURS
+                or _is_lost(observation, group.consumer_group_name)
+            )
+        ):
+            yield EnsureGroup(group.name)
+
+
+def _is_lost(observation: Observation, consumer_group: str) -> bool:
+    if observation.backlog is None or observation.backlog.error is not None:
+        return False
+    backlog = observation.backlog.groups.get(consumer_group)
+    return backlog is not None and not backlog.exists
+
+
+def _operations(leaving: Sequence[Departure]) -> Iterator[GroupOperation]:
+    return (d.operation for d in leaving if d.operation is not None)
+
+
+def _orphaned(observation: Observation, leaving: Sequence[Departure]) -> list[tuple[str, str]]:
+    """(name, consumer group) of what Retain left behind; one that came back is no orphan."""
+    present = {group.consumer_group_name for group in observation.pipeline.spec.groups}
+    before = observation.live_status.get("orphanedGroups") or ()
+    found = {entry["consumerGroup"]: entry["name"] for entry in before}
+    found |= {d.consumer_group: d.group for d in leaving if d.orphaned}
+    return [(name, group) for group, name in sorted(found.items()) if group not in present]
+
+
+def _next_look(
+    decisions: Mapping[str, Decision],
+    status_due: float | None,
+    found: Sequence[problems.Problem],
+) -> float | None:
+    looks = [d.next_look for d in decisions.values() if d.next_look is not None]
+    if status_due:
+        looks.append(status_due)
+    if found:
+        looks.append(RETRY)
+    return min(looks, default=None)
+
+
+def _events(
+    observation: Observation,
+    status: Mapping[str, Any],
+    groups: Sequence[tuple[GroupView, Decision | None]],
+) -> Iterator[Event]:
+    """Events for people: each change of the number of workers, each change of Ready's reason."""
+    for seen, decision in groups:
+        if decision is not None and seen.live is not None and decision.replicas != seen.replicas:
+            words = f"{seen.group.name}: {seen.replicas} to {decision.replicas} workers"
+            yield Event("Normal", "Scaled", f"{words}: {decision.reason}")
+    ready = _ready(status)
+    before = _ready(observation.live_status)
+    if before is None or ready["reason"] != before.get("reason"):
+        healthy = ready["status"] == "True" or ready["reason"] == Reason.PROGRESSING
+        yield Event("Normal" if healthy else "Warning", ready["reason"], ready["message"])
+
+
+def _ready(status: Mapping[str, Any]) -> Any:
+    conditions = status.get("conditions") or ()
+    return next((c for c in conditions if c.get("type") == "Ready"), None)

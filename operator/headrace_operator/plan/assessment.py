@@ -1,0 +1,182 @@
+"""The conditions of one pipeline, from its problems and its groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from headrace.streams.backlog import Quality
+from headrace.streams.ids import parse_id
+from headrace_api.v1alpha1 import ConditionType, Reason, ScalingMode, TrimPolicy
+from headrace_operator.observation import Observation
+from headrace_operator.plan import pods
+from headrace_operator.plan.conditions import Condition
+from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.problems import Problem
+from headrace_operator.scaling import Decision
+
+
+def conditions(
+    observation: Observation,
+    groups: Sequence[tuple[GroupView, Decision | None]],
+    problems: Sequence[Problem],
+    waiting_for: Sequence[str],
+) -> Iterator[Condition]:
+    """`waiting_for`: what is under way without being a problem, in words."""
+    views = [seen for seen, _ in groups]
+    yield from _readiness(observation, groups, problems, waiting_for)
+    yield _scaling_active(observation, groups)
+    yield _backlog_known(observation, views)
+    held = _trim_held_back(observation)
+    if held is not None:
+        yield held
+    conflicts = [p.message for p in problems if p.reason is Reason.CONFLICT]
+    if conflicts:
+        yield Condition(ConditionType.CONFLICT, True, Reason.CONFLICT, "; ".join(conflicts))
+    missing = [p.message for p in problems if p.reason is Reason.NOT_IMPLEMENTED]
+    if missing:
+        yield Condition(
+            ConditionType.NOT_IMPLEMENTED, True, Reason.NOT_IMPLEMENTED, "; ".join(missing)
+        )
+
+
+def _readiness(
+    observation: Observation,
+    groups: Sequence[tuple[GroupView, Decision | None]],
+    problems: Sequence[Problem],
+    waiting_for: Sequence[str],
+) -> Iterator[Condition]:
+    """Ready, and Stalled or Reconciling while it is not."""
+    if problems:
+        worst = sorted(problems, key=lambda p: not p.stalled)
+        message = "; ".join(dict.fromkeys(p.message for p in worst))
+        yield Condition(ConditionType.READY, False, worst[0].reason, message)
+        kind = ConditionType.STALLED if worst[0].stalled else ConditionType.RECONCILING
+        yield Condition(kind, True, worst[0].reason, message)
+    elif waiting_for:
+        message = "; ".join(waiting_for)
+        yield Condition(ConditionType.READY, False, Reason.PROGRESSING, message)
+        yield Condition(ConditionType.RECONCILING, True, Reason.PROGRESSING, message)
+    elif observation.pipeline.spec.suspend:
+        message = "suspended: no workers and no jobs run; set spec.suspend to false to go on"
+        yield Condition(ConditionType.READY, True, Reason.SUSPENDED, message)
+    elif all(_desired(seen, decision) == 0 for seen, decision in groups):
+        message = "no workers are needed; the next entry starts them"
+        yield Condition(ConditionType.READY, True, Reason.SCALED_TO_ZERO, message)
+    else:
+        yield Condition(ConditionType.READY, True, Reason.AVAILABLE, "workers follow the spec")
+
+
+def _desired(seen: GroupView, decision: Decision | None) -> int:
+    return seen.replicas if decision is None else decision.replicas
+
+
+def _scaling_active(
+    observation: Observation, groups: Sequence[tuple[GroupView, Decision | None]]
+) -> Condition:
+    message = "; ".join(
+        f"{seen.group.name}: " + (decision.reason if decision else _external(seen))
+        for seen, decision in groups
+    )
+    active, reason = _scaling_state(observation, [seen for seen, _ in groups])
+    if active and any(
+        decision is not None
+        and seen.group.scaling.mode is ScalingMode.AUTOMATIC
+        and decision.replicas >= seen.group.scaling.max_replicas
+        for seen, decision in groups
+    ):
+        reason = Reason.AT_MAXIMUM
+    return Condition(ConditionType.SCALING_ACTIVE, active, reason, message)
+
+
+def _scaling_state(observation: Observation, views: Sequence[GroupView]) -> tuple[bool, Reason]:
+    automatic = [v for v in views if v.group.scaling.mode is ScalingMode.AUTOMATIC]
+    if observation.pipeline.spec.suspend:
+        return False, Reason.SUSPENDED
+    if not automatic:
+        external = any(v.is_external for v in views)
+        return False, Reason.EXTERNAL if external else Reason.FIXED
+    if any(any(pods.crash_loops(pod, observation.now) for pod in v.pods) for v in automatic):
+        return False, Reason.WORKERS_CRASHING
+    unknown = [v for v in automatic if v.backlog is None or v.backlog.ready is None]
+    if not unknown:
+        return True, Reason.FOLLOWING_BACKLOG
+    fallback = any(v.group.scaling.fallback_replicas is not None for v in unknown)
+    return False, Reason.FALLBACK if fallback else Reason.BACKLOG_UNKNOWN
+
+
+def _external(seen: GroupView) -> str:
+    if seen.replicas == 0:
+        return (
+            f"External at 0, where an HPA does nothing: kubectl scale deployment {seen.deployment}"
+            " --replicas=1"
+        )
+    return f"External: replicas of Deployment {seen.deployment} are somebody else's"
+
+
+def _backlog_known(observation: Observation, views: Sequence[GroupView]) -> Condition:
+    kind = ConditionType.BACKLOG_KNOWN
+    if observation.redis_error is not None:
+        refused = observation.redis_refused
+        reason = Reason.REDIS_REFUSED if refused else Reason.REDIS_UNREACHABLE
+        return Condition(kind, False, reason, observation.redis_error)
+    ahead = [v.group.name for v in views if v.backlog is not None and v.backlog.ahead_of_stream]
+    if ahead:
+        message = (
+            f"{', '.join(ahead)}: the group's position lies above the newest entry, so the stream"
+            " was replaced or rewound; new entries are passed over until their ids reach it."
+            " Set the group back with XGROUP SETID"
+        )
+        return Condition(kind, False, Reason.GROUP_AHEAD_OF_STREAM, message)
+    unknown = [f"{v.group.name}: {_why_unknown(v)}" for v in views if not _is_known(v)]
+    if unknown:
+        return Condition(kind, False, Reason.BACKLOG_UNKNOWN, "; ".join(unknown))
+    upper = [
+        f"{v.group.name}: at most, by {v.backlog.source}"
+        for v in views
+        if v.backlog is not None and v.backlog.quality is Quality.UPPER
+    ]
+    if upper:
+        return Condition(kind, True, Reason.UPPER_BOUND, "; ".join(upper))
+    return Condition(kind, True, Reason.EXACT, "every group's backlog is known exactly")
+
+
+def _is_known(seen: GroupView) -> bool:
+    return seen.backlog is not None and seen.backlog.exists and seen.backlog.ready is not None
+
+
+def _why_unknown(seen: GroupView) -> str:
+    if seen.backlog is None:
+        return "not read yet"
+    if not seen.backlog.exists:
+        return "the consumer group does not exist yet"
+    return seen.backlog.source
+
+
+def _trim_held_back(observation: Observation) -> Condition | None:
+    """The stream is over its bound by a tenth, and the oldest entry is still some group's."""
+    trim = observation.pipeline.spec.stream.trim
+    stream = observation.backlog
+    if trim is None or trim.policy is TrimPolicy.FORCE or stream is None or not stream.first_id:
+        return None
+    over_length = trim.max_length is not None and stream.length > trim.max_length * 1.1
+    oldest_ms = parse_id(stream.first_id)[0]
+    age = (stream.server_ms - oldest_ms) / 1000
+    over_age = trim.max_age is not None and age > trim.max_age.total_seconds() * 1.1
+    if not over_length and not over_age:
+        return None
+    holding = [
+        name
+        for name, group in stream.groups.items()
+        if group.floor_id is not None
+        and parse_id(group.floor_id) <= parse_id(stream.first_id)
+        and name not in trim.ignore_groups
+    ]
+    orphans = [o.consumer_group for o in observation.pipeline.status.orphaned_groups]
+    if not holding and not orphans:
+        return None
+    message = (
+        f"the stream holds {stream.length:,} entries: trimming waits for"
+        f" {', '.join(sorted({*holding, *orphans}))}. Let these groups catch up, name them in"
+        " trim.ignoreGroups, or drop them with XGROUP DESTROY"
+    )
+    return Condition(ConditionType.TRIM_HELD_BACK, True, Reason.HELD_BACK_BY_GROUP, message)

@@ -1,0 +1,136 @@
+"""The Deployment of a group's workers. `replicas` is added by plan/replicas.py."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from headrace_api import mounts, names
+from headrace_api.v1alpha1 import Group, Runtime, StreamPipeline
+from headrace_operator.observation import Manifest
+from headrace_operator.plan import connection, ownership, pod, references
+from headrace_operator.plan.actions import Settings
+
+CONSUMER_GROUP_ANNOTATION = "headrace.dev/consumer-group"
+SPEC_HASH_ANNOTATION = "headrace.dev/spec-hash"
+STREAM_ANNOTATION = "headrace.dev/stream"
+
+
+def deployment(
+    pipeline: StreamPipeline,
+    group: Group,
+    settings: Settings,
+    config_map: str,
+    references_hash: str | None,
+) -> dict[str, Any]:
+    """`references_hash` changes when handler code or environment objects do: it rolls the pods."""
+    meta = pipeline.metadata
+    name = names.deployment_name(meta.namespace, meta.name, group.name)
+    labels = names.common_labels(meta.name, group.name)
+    metadata = ownership.metadata(pipeline, name, labels)
+    # Enough to clean up after a group that has left the spec.
+    metadata["annotations"] = {
+        CONSUMER_GROUP_ANNOTATION: group.consumer_group_name,
+        STREAM_ANNOTATION: pipeline.spec.stream.name,
+    }
+    manifest: dict[str, Any] = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            "selector": {"matchLabels": names.selector_labels(meta.name, group.name)},
+            "revisionHistoryLimit": 2,
+            "progressDeadlineSeconds": 120,
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0},
+            },
+            "template": {
+                "metadata": _template_metadata(group, labels, references_hash),
+                "spec": _pod_spec(pipeline, group, settings, config_map),
+            },
+        },
+    }
+    metadata["annotations"][SPEC_HASH_ANNOTATION] = _hash(manifest["spec"])
+    return manifest
+
+
+def is_rolled_out(live: Manifest, wanted: Manifest) -> bool:
+    """The live Deployment is `wanted` (replicas apart), and no pod of an older one is left."""
+    annotations = live["metadata"].get("annotations") or {}
+    status = live.get("status") or {}
+    return bool(
+        annotations.get(SPEC_HASH_ANNOTATION)
+        == wanted["metadata"]["annotations"][SPEC_HASH_ANNOTATION]
+        and status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
+        and status.get("updatedReplicas", 0) >= status.get("replicas", 0)
+    )
+
+
+def image_of(group: Group, settings: Settings) -> str:
+    return group.worker.image or settings.worker_image
+
+
+def _template_metadata(
+    group: Group, labels: dict[str, str], references_hash: str | None
+) -> dict[str, Any]:
+    written = group.worker.pod_template.metadata if group.worker.pod_template else None
+    theirs = written.manifest() if written is not None else {}
+    annotations = dict(theirs.get("annotations") or {})
+    if references_hash is not None:
+        annotations[references.ANNOTATION] = references_hash
+    metadata: dict[str, Any] = {"labels": {**(theirs.get("labels") or {}), **labels}}
+    if annotations:
+        metadata["annotations"] = annotations
+    return metadata
+
+
+def _pod_spec(
+    pipeline: StreamPipeline, group: Group, settings: Settings, config_map: str
+) -> dict[str, Any]:
+    fields = pod.container_fields(group)
+    spec = pod.worker_pod(pipeline, group, image_of(group, settings), config_map, fields)
+    container = spec["containers"][0]
+    if group.worker.runtime is Runtime.CUSTOM:
+        # Our variables stand before the user's, so that he may refer to them with $(NAME).
+        container["env"] = [*connection.custom_environment(pipeline, group), *container["env"]]
+        return _without_empty_command(spec)
+    if not container["command"]:
+        container["command"] = ["headrace"]
+        container["args"] = container["args"] or ["worker"]
+    container["ports"] = [
+        {"name": mounts.HTTP_PORT_NAME, "containerPort": mounts.HTTP_PORT, "protocol": "TCP"}
+    ]
+    container |= _probes()
+    return _without_empty_command(spec)
+
+
+def _probes() -> dict[str, Any]:
+    """Ready within a second of being so; out of service only after 3 bad answers in a row."""
+
+    def probe(path: str, period: int, failures: int) -> dict[str, Any]:
+        return {
+            "httpGet": {"path": path, "port": mounts.HTTP_PORT_NAME},
+            "periodSeconds": period,
+            "timeoutSeconds": 5,
+            "failureThreshold": failures,
+        }
+
+    return {
+        "startupProbe": probe(mounts.LIVEZ_PATH, 1, 60),
+        "livenessProbe": probe(mounts.LIVEZ_PATH, 10, 3),
+        "readinessProbe": probe(mounts.READYZ_PATH, 5, 3),
+    }
+
+
+def _without_empty_command(spec: dict[str, Any]) -> dict[str, Any]:
+    container = spec["containers"][0]
+    for name in ("command", "args"):
+        if not container[name]:
+            del container[name]
+    return spec
+
+
+def _hash(spec: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""Whose object is it? Only what is absent or this pipeline's own is ever applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headrace_api import API_VERSION, KIND
+from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.observation import ChildRef, Manifest
+from headrace_operator.plan.actions import Apply, Delete
+
+
+def metadata(pipeline: StreamPipeline, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """A child's metadata. The pipeline's own labels and annotations are not copied."""
+    return {
+        "name": name,
+        "namespace": pipeline.metadata.namespace,
+        "labels": dict(labels),
+        "ownerReferences": [
+            {
+                "apiVersion": API_VERSION,
+                "kind": KIND,
+                "name": pipeline.metadata.name,
+                "uid": pipeline.metadata.uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+
+
+def is_ours(live: Manifest, pipeline: StreamPipeline) -> bool:
+    """True when this very pipeline (by uid, not by name) is the controller."""
+    owners = live["metadata"].get("ownerReferences") or ()
+    return any(o.get("controller") and o.get("uid") == pipeline.metadata.uid for o in owners)
+
+
+def is_leaving(live: Manifest) -> bool:
+    return live["metadata"].get("deletionTimestamp") is not None
+
+
+def apply_to(live: Manifest | None, manifest: dict[str, Any]) -> Apply:
+    """An apply bound to the object that was observed; the caller has checked whose it is."""
+    if live is None:
+        return Apply(manifest)
+    seen = live["metadata"]
+    return Apply(manifest, uid=seen["uid"], resource_version=seen["resourceVersion"])
+
+
+def delete_of(live: Manifest, kind: str, after_group: str | None = None) -> Delete:
+    seen = live["metadata"]
+    return Delete(ChildRef(kind, seen["name"]), seen["uid"], after_group)

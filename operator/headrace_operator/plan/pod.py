@@ -1,0 +1,111 @@
+"""The pod that runs a command of the worker image: shared by Deployment and CronJobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from headrace_api import mounts, names
+from headrace_api.v1alpha1 import Group, StreamPipeline
+from headrace_operator.plan import connection
+
+RESTRICTED_POD = {
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "runAsGroup": 65532,
+    "fsGroup": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+RESTRICTED_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+TMP_VOLUME = f"{mounts.VOLUME_PREFIX}tmp"
+_CONFIG_VOLUME = f"{mounts.VOLUME_PREFIX}config"
+_CODE_VOLUME = f"{mounts.VOLUME_PREFIX}code"
+
+
+def base_pod(pipeline: StreamPipeline) -> dict[str, Any]:
+    """What every pod of ours has, before its containers."""
+    return {
+        "serviceAccountName": names.service_account_name(pipeline.metadata.name),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": dict(RESTRICTED_POD),
+        "volumes": [{"name": TMP_VOLUME, "emptyDir": {}}, *connection.volumes(pipeline)],
+    }
+
+
+def base_container(
+    pipeline: StreamPipeline, image: str, command: Iterable[str], args: Iterable[str]
+) -> dict[str, Any]:
+    """The one container: restricted, with a writable /tmp and the way to Redis."""
+    return {
+        "name": mounts.CONTAINER_NAME,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(command),
+        "args": list(args),
+        "env": [
+            _field(mounts.ENV_POD, "metadata.name"),
+            _field(mounts.ENV_NAMESPACE, "metadata.namespace"),
+        ],
+        "securityContext": dict(RESTRICTED_CONTAINER),
+        "volumeMounts": [
+            {"name": TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108
+            *connection.volume_mounts(pipeline),
+        ],
+    }
+
+
+def worker_pod(
+    pipeline: StreamPipeline, group: Group, image: str, config_map: str, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """A pod spec that runs an image with a group's configuration, the user's fields merged in.
+
+    `fields` are Container's (see container_fields); those of the pod are taken from the group.
+    A field that the user wrote wins; restricted parts that he did not write stay restricted.
+    """
+    worker = group.worker
+    container = base_container(pipeline, image, (), ())
+    container["env"].append({"name": mounts.ENV_CONFIG, "value": mounts.CONFIG_FILE})
+    container["volumeMounts"].append(_mount(_CONFIG_VOLUME, mounts.CONFIG_DIR))
+    pod = base_pod(pipeline)
+    pod["volumes"].append({"name": _CONFIG_VOLUME, "configMap": {"name": config_map}})
+    if (code := worker.code_config_map_ref) is not None:
+        pod["volumes"].append({"name": _CODE_VOLUME, "configMap": {"name": code.name}})
+        container["volumeMounts"].append(_mount(_CODE_VOLUME, mounts.CODE_DIR))
+    pod["terminationGracePeriodSeconds"] = group.termination_grace_seconds
+    if worker.pod_template is not None:
+        pod = _merged(pod, worker.pod_template.spec_manifest())
+    pod["containers"] = [_merged(container, fields)]
+    return pod
+
+
+def container_fields(group: Group) -> dict[str, Any]:
+    """Container's own fields as the user wrote them under `worker`, the image apart."""
+    written = group.worker.container_manifest()
+    written.pop("image", None)
+    return written
+
+
+def _merged(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Named lists are joined, ours first; securityContext field by field; the rest replaced."""
+    merged = dict(ours)
+    for name, value in theirs.items():
+        if name in ("env", "volumes", "volumeMounts"):
+            merged[name] = [*ours.get(name, ()), *value]
+        elif name == "securityContext":
+            merged[name] = {**ours.get(name, {}), **value}
+        else:
+            merged[name] = value
+    return merged
+
+
+def _mount(volume: str, path: str) -> dict[str, Any]:
+    return {"name": volume, "mountPath": path, "readOnly": True}
+
+
+def _field(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}

@@ -1,0 +1,20 @@
+"""The ServiceAccount that every pod of a pipeline runs under: no token, no rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace_api import names
+from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.plan import ownership
+
+
+def service_account(pipeline: StreamPipeline) -> dict[str, Any]:
+    name = names.service_account_name(pipeline.metadata.name)
+    labels = names.common_labels(pipeline.metadata.name)
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": ownership.metadata(pipeline, name, labels),
+        "automountServiceAccountToken": False,
+    }

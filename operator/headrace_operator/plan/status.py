@@ -1,0 +1,131 @@
+"""The status: counts for people and columns, and whether a change of it is worth a write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from headrace.streams.backlog import StreamBacklog
+from headrace_operator.observation import Observation
+from headrace_operator.plan.conditions import Condition, merged
+from headrace_operator.plan.group import GroupView
+from headrace_operator.scaling import Decision
+
+PACE = 10.0  # seconds between two writes that bring only new figures
+
+# What changes while work flows. Anything else is news and is written at once.
+_FIGURES = frozenset(
+    {
+        "lag",
+        "lagSource",
+        "pending",
+        "parked",
+        "deadLetters",
+        "oldestAgeSeconds",
+        "floorId",
+        "length",
+        "entriesAdded",
+        "firstId",
+        "lastId",
+        "message",
+    }
+)
+
+
+def status(
+    observation: Observation,
+    groups: Sequence[tuple[GroupView, Decision | None]],
+    conditions: Iterable[Condition],
+    orphaned: Iterable[tuple[str, str]],
+) -> dict[str, Any]:
+    """The whole status, camelCase. What is not known is absent, never 0."""
+    pipeline = observation.pipeline
+    generation = pipeline.metadata.generation
+    live = observation.live_status.get("conditions") or ()
+    entries = [_group(seen, decision) for seen, decision in groups]
+    replicas = sum(entry["replicas"] for entry in entries)
+    ready = sum(entry["readyReplicas"] for entry in entries)
+    result: dict[str, Any] = {
+        "observedGeneration": generation,
+        "conditions": merged(conditions, live, generation, observation.now),
+        "workers": f"{ready}/{sum(entry['desiredReplicas'] for entry in entries)}",
+        "replicas": replicas,
+        "readyReplicas": ready,
+        "lag": _total(entries, "lag"),
+        "pending": _total(entries, "pending"),
+        "groups": entries,
+    }
+    if observation.backlog is not None and observation.redis_error is None:
+        result["deadLetters"] = observation.backlog.dead_letters
+        result["stream"] = _stream(observation.backlog)
+    kept = [{"name": name, "consumerGroup": group} for name, group in orphaned]
+    if kept:
+        result["orphanedGroups"] = kept
+    return {name: value for name, value in result.items() if value is not None}
+
+
+def due(
+    wanted: Mapping[str, Any], live: Mapping[str, Any], since_last_write: float | None
+) -> float | None:
+    """Seconds until `wanted` is worth writing; None: it says nothing that `live` does not."""
+    if _reduced(wanted, figures=True) == _reduced(live, figures=True):
+        return None
+    if _reduced(wanted, figures=False) != _reduced(live, figures=False):
+        return 0.0
+    return 0.0 if since_last_write is None else max(PACE - since_last_write, 0.0)
+
+
+def _group(seen: GroupView, decision: Decision | None) -> dict[str, Any]:
+    backlog = seen.backlog
+    entry: dict[str, Any] = {
+        "name": seen.group.name,
+        "consumerGroup": seen.group.consumer_group_name,
+        "deployment": seen.deployment,
+        "replicas": len(seen.pods),
+        "readyReplicas": len(seen.ready_pods),
+        "desiredReplicas": seen.replicas if decision is None else decision.replicas,
+    }
+    if backlog is not None and backlog.exists:
+        age = backlog.oldest_age_s
+        entry |= {
+            "lag": backlog.lag,
+            "lagSource": f"{backlog.quality.value}: {backlog.source}",
+            "pending": backlog.pending,
+            "parked": backlog.parked,
+            "oldestAgeSeconds": int(age) if age is not None else None,
+            "floorId": backlog.floor_id,
+        }
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def _stream(backlog: StreamBacklog) -> dict[str, Any]:
+    stream = {
+        "length": backlog.length,
+        "entriesAdded": backlog.entries_added,
+        "firstId": backlog.first_id,
+        "lastId": backlog.last_id,
+    }
+    return {name: value for name, value in stream.items() if value is not None}
+
+
+def _total(entries: Sequence[Mapping[str, Any]], name: str) -> int | None:
+    """A sum that leaves a group out would be wrong: None as soon as one is unknown."""
+    values = [entry.get(name) for entry in entries]
+    return None if None in values else sum(v for v in values if v is not None)
+
+
+def _reduced(status: Any, *, figures: bool) -> Any:
+    """What a comparison looks at: times never count, an age only when it doubles."""
+    if isinstance(status, Mapping):
+        return {
+            name: (
+                int(value).bit_length()
+                if name == "oldestAgeSeconds"
+                else _reduced(value, figures=figures)
+            )
+            for name, value in status.items()
+            if name != "lastTransitionTime" and (figures or name not in _FIGURES)
+        }
+    if isinstance(status, list | tuple):
+        return [_reduced(item, figures=figures) for item in status]
+    return status
