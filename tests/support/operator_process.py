@@ -1,0 +1,98 @@
+"""The operator as a real process, as it runs in its pod."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from uuid import uuid4
+
+from tests.support.kube import until
+
+COMMAND = Path(sys.executable).parent / "headrace-operator"
+
+
+class OperatorProcess:
+    """Dies with the test process; its log is kept and shown when a wait fails."""
+
+    def __init__(self, kubeconfig: Path, log: Path, *arguments: str, lease: str = "") -> None:
+        self.lease = lease or f"test-{uuid4().hex[:8]}"
+        self.port = _free_port()
+        self.log = log
+        self._file = log.open("ab")
+        self.process = subprocess.Popen(
+            [
+                *("setpriv", "--pdeathsig", "KILL"),
+                str(COMMAND),
+                f"--kubeconfig={kubeconfig}",
+                "--http-host=127.0.0.1",
+                f"--http-port={self.port}",
+                "--lease-namespace=default",
+                f"--lease-name={self.lease}",
+                "--log-format=plain",
+                *arguments,
+            ],
+            stdout=self._file,
+            stderr=self._file,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def wait_ready(self) -> OperatorProcess:
+        try:
+            until("the operator is ready", lambda: self._get("/readyz") is not None, within=60)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log.read_text()[-4000:]}") from None
+        return self
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of a metric that carry these labels."""
+        total = 0.0
+        for line in (self._get("/metrics") or "").splitlines():
+            found = re.match(r"([a-z_]+)(?:\{(.*)\})? (\S+)$", line)
+            if found and found[1] == name:
+                given = dict(re.findall(r'(\w+)="([^"]*)"', found[2] or ""))
+                if labels.items() <= given.items():
+                    total += float(found[3])
+        return total
+
+    @property
+    def leads(self) -> bool:
+        return self.metric("headrace_operator_leader") == 1
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            self._file.close()
+
+    def _get(self, path: str) -> str | None:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the operator has ended:\n{self.log.read_text()[-4000:]}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                text: str = answer.read().decode()
+                return text
+        except (OSError, urllib.error.URLError):
+            return None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
