@@ -11,7 +11,6 @@ resource is let go and the log says what stays behind.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -35,6 +34,7 @@ from headrace_operator.kinds import (
     Manifest,
 )
 from headrace_operator.memory import Memory
+from headrace_operator.plan import wanted
 from headrace_operator.redis_access import Access, RedisAccess
 from headrace_operator.references import NoAccess, access_of, fetch
 
@@ -52,13 +52,11 @@ class Deletion:
         cache: Cache,
         groups: GroupOperations,
         redis: RedisAccess,
-        secrets_of: Callable[[StreamPipeline], tuple[frozenset[str], frozenset[str]]],
     ) -> None:
         self._api = api
         self._cache = cache
         self._groups = groups
         self._redis = redis
-        self._secrets_of = secrets_of
 
     async def settle_finalizer(self, live: Manifest, pipeline: StreamPipeline) -> Manifest:
         """Sees that our finalizer is there exactly while deletionPolicy is Delete."""
@@ -139,8 +137,8 @@ class Deletion:
         known = memory.access or self._redis.recall(key_of(metadata.namespace, metadata.name))
         if known is not None:
             return known
-        secrets, config_maps = self._secrets_of(pipeline)
-        fetched = await fetch(self._api, metadata.namespace, secrets, config_maps)
+        want = wanted(pipeline)
+        fetched = await fetch(self._api, metadata.namespace, want.secrets, want.config_maps)
         return access_of(pipeline, fetched)
 
     async def _let_go(self, live: Manifest, reason: str, why: str) -> None:

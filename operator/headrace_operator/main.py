@@ -24,7 +24,7 @@ from headrace_operator.groups import GroupOperations
 from headrace_operator.lease import Lease, LeaseLost
 from headrace_operator.memory import Memories
 from headrace_operator.observe import Observer
-from headrace_operator.plan import Settings, wanted
+from headrace_operator.plan import Settings
 from headrace_operator.poller import BacklogPoller
 from headrace_operator.queue import WorkQueue
 from headrace_operator.rate import TokenBucket
@@ -92,10 +92,6 @@ class Operator:
         clock = time.monotonic
         numbers = TokenBucket(self.settings.status_writes_per_second, burst=50)
 
-        def referenced(pipeline: Any) -> tuple[frozenset[str], frozenset[str]]:
-            want = wanted(pipeline)
-            return want.secrets, want.config_maps
-
         return Reconciler(
             cache=self.cache,
             memories=Memories(clock),
@@ -104,12 +100,11 @@ class Operator:
                 self.cache,
                 self.redis,
                 self.poller,
-                shaping,
                 clock=clock,
                 full_look=self.settings.full_look,
             ),
             applier=Applier(self.api, self.cache, groups, self.redis),
-            deletion=Deletion(self.api, self.cache, groups, self.redis, referenced),
+            deletion=Deletion(self.api, self.cache, groups, self.redis),
             status=StatusWriter(self.api, self.cache, numbers, clock),
             events=Events(self.api, self.settings.identity, clock),
             poller=self.poller,

@@ -21,7 +21,7 @@ from headrace_operator.kinds import BY_KIND, Manifest
 from headrace_operator.memory import Memory
 from headrace_operator.news import Step
 from headrace_operator.observation import ChildRef, Observation, References
-from headrace_operator.plan import Settings, Wanted, wanted
+from headrace_operator.plan import Wanted, wanted
 from headrace_operator.poller import BacklogPoller, Subject
 from headrace_operator.redis_access import RedisAccess
 from headrace_operator.references import NoAccess, access_of, fetch
@@ -34,7 +34,6 @@ class Observer:
         cache: Cache,
         redis: RedisAccess,
         poller: BacklogPoller,
-        settings: Settings,
         *,
         clock: Callable[[], float],
         full_look: float,
@@ -43,7 +42,6 @@ class Observer:
         self._cache = cache
         self._redis = redis
         self._poller = poller
-        self._settings = settings
         self._clock = clock
         self._full_look = full_look
 
