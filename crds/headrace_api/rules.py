@@ -21,6 +21,8 @@ class Rule:
     """`cel` must be true on the server and `holds` in Python, else `sentence` says what to write.
 
     `holds` is None for transition rules (CEL's oldSelf), which only the server can judge.
+    `reason`: with FieldValueForbidden and FieldValueRequired the server prints no value at all;
+    with FieldValueDuplicate it drops the sentence, so that one is of no use.
     """
 
     cel: str

@@ -84,7 +84,7 @@ class StreamPipelineSpec(Shape):
             "two groups use the same consumerGroup; give each its own",
             lambda s: len({g.consumer_group_name for g in s.groups}) == len(s.groups),
             field="groups",
-            reason="FieldValueDuplicate",
+            reason="FieldValueForbidden",
         ),
         Rule(
             "self.groups.all(g, !has(g.outputs) || g.outputs.all(o, o.stream != self.stream.name))",
