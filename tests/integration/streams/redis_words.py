@@ -39,7 +39,8 @@ async def pending(
 
 async def fill(client: Redis, keys: GroupKeys, count: int, first: int = 1) -> list[bytes]:
     """Append entries with ids 1-0, 2-0, ..."""
-    return [
-        await client.xadd(keys.stream, {"type": "t", "n": n}, f"{n}-0")
-        for n in range(first, first + count)
-    ]
+    pipeline = client.pipeline(transaction=False)
+    for n in range(first, first + count):
+        pipeline.xadd(keys.stream, {"type": "t", "n": n}, f"{n}-0")
+    ids: list[bytes] = await pipeline.execute()
+    return ids

@@ -98,7 +98,7 @@ class Committer:
 
     def __init__(self, keys: GroupKeys, consumer: str, *, dead_letter_max_length: int) -> None:
         self._keys = keys
-        self._consumer = consumer
+        self.consumer = consumer
         self._dead_letter_max_length = dead_letter_max_length
         self._number = 0
 
@@ -167,7 +167,7 @@ class Committer:
         retry = keys.index(self._keys.retry) if parks else 0
         # Where our entries start in the PEL. Only a hint, so bytewise order is good enough.
         first = min(acks) if acks else min(s.id for s in settlements)
-        args: list[Argument] = [self._keys.group, self._consumer, self._number, source.value]
+        args: list[Argument] = [self._keys.group, self.consumer, self._number, source.value]
         args += (failures, retry, first, len(acks))
         args += acks
         plain = [s for s in settlements if _is_plain(s)]

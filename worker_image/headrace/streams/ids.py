@@ -22,3 +22,15 @@ def parse_id(text: bytes | str) -> StreamId:
 def format_id(stream_id: StreamId) -> str:
     """The canonical text Redis itself writes for an id."""
     return f"{stream_id[0]}-{stream_id[1]}"
+
+
+_FIRST_CLOCK_MS = 10**12
+_DAY_MS = 86_400_000
+
+
+def is_clock(stream_id: StreamId, now_ms: int) -> bool:
+    """Whether an id's first half reads as milliseconds since 1970 (2001 to tomorrow).
+
+    Ids that a producer chose (a counter, seconds, nanoseconds) say nothing about age.
+    """
+    return _FIRST_CLOCK_MS <= stream_id[0] <= now_ms + _DAY_MS
