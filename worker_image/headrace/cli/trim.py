@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from headrace.cli.redis_options import refuse, run
 from headrace.streams.connect import connect, credentials_of, target_of
-from headrace.streams.trim import IdsAreNoClock, Policy
+from headrace.streams.trim import Policy, Why
 from headrace.streams.trim import trim as trim_stream
 from headrace.worker.config import ConfigError
 from headrace_api.mounts import ENV_TRIM
@@ -35,11 +35,11 @@ async def _trim() -> None:
             max_age_ms=round(age * 1000) if age is not None else None,
             ignore_groups=config.ignore_groups,
         )
-    except IdsAreNoClock as error:
-        refuse(str(error))
     finally:
         await client.aclose()
     typer.echo(f"{config.stream}: removed {result.removed}, {result.length} left")
+    if result.why is Why.NO_CLOCK:
+        refuse(result.reason)
     if result.reason:
         typer.echo(f"stopped: {result.reason}")
 
