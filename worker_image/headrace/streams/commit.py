@@ -165,8 +165,8 @@ class Committer:
         failures = keys.index(self._keys.failures) if settlements else 0
         parks = any(isinstance(s.outcome, Park) for s in settlements)
         retry = keys.index(self._keys.retry) if parks else 0
-        # Where our entries start in the PEL. Only a hint, so bytewise order is good enough.
-        first = min(acks) if acks else min(s.id for s in settlements)
+        # Where our entries start in the PEL. Only a hint: what came first is good enough.
+        first = acks[0] if acks else min(s.id for s in settlements)
         args: list[Argument] = [self._keys.group, self.consumer, self._number, source.value]
         args += (failures, retry, first, len(acks))
         args += acks

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from time import perf_counter, time
+from time import perf_counter
 
 from headrace.context import Surroundings
 from headrace.entry import Entry
@@ -69,11 +69,11 @@ class Lanes:
 
     def accept(self, entries: list[Entry]) -> None:
         """Queue entries just delivered; what needs no handler is settled at once."""
+        if not entries:
+            return
         queue, find = self.queue, self.routes.find
-        now = time()
-        delivered = self.metrics.delivery.add
+        self.metrics.delivered(entries[0].id, entries[-1].id, len(entries))
         for entry in entries:
-            delivered(max(0.0, now - int(entry.id.partition(b"-")[0]) / 1000))
             route = find(entry.fields)
             if route is None:
                 self.settle(entry, UNKNOWN, unknown_type(entry, self.policy))

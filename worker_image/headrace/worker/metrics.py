@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
+from time import time
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -88,6 +89,11 @@ class Metrics(Collector):
         if distribution is None:
             distribution = self.handling[label] = Distribution(HANDLING_SECONDS)
         distribution.add(seconds, times)
+
+    def delivered(self, first: bytes, last: bytes, times: int) -> None:
+        """Entries delivered together, in order: all get the mean of the first and last age."""
+        born = (int(first.partition(b"-")[0]) + int(last.partition(b"-")[0])) / 2000
+        self.delivery.add(max(0.0, time() - born), times)
 
     def describe(self) -> list[Metric]:
         return []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError
@@ -157,7 +158,8 @@ class Reader:
         self.reading = True
         try:
             await connection.send_packed_command(
-                connection.pack_commands(commands), check_health=False
+                [pack_command(command) for command in commands],  # type: ignore[arg-type]
+                check_health=False,
             )
             if flush is not None:
                 await self._finish(flush)

@@ -1,0 +1,3 @@
+.PHONY: bench-worker
+bench-worker: venv ## the worker beside a raw redis-py loop, as ratios
+	$(BIN)/python -m bench.worker
