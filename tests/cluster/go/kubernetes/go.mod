@@ -1,4 +1,4 @@
-module headrace.dev/cluster
+module headrace.dev/kubernetes
 
 go 1.25.0
 

@@ -1,10 +1,12 @@
-// Command cluster runs one Kubernetes component per invocation, chosen by the first argument.
+// Command cluster runs one Kubernetes component per invocation, chosen by the first argument,
+// or by the name it is called by: a link named kubectl to it is kubectl.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	_ "time/tzdata"
 
 	"github.com/spf13/cobra"
@@ -14,6 +16,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	kubectl "k8s.io/kubectl/pkg/cmd"
+	kubectlerrors "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -26,25 +29,34 @@ var components = map[string]func() *cobra.Command{
 	"kube-controller-manager": controllermanager.NewControllerManagerCommand,
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	"kube-proxy":              proxy.NewProxyCommand,
-	"kubectl":                 kubectl.NewDefaultKubectlCommand,
 	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 }
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: cluster etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy [flags]")
-		os.Exit(2)
+	name := filepath.Base(os.Args[0])
+	if name != "kubectl" {
+		if len(os.Args) < 2 {
+			fail("usage: cluster etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy|kubectl [flags]")
+		}
+		name = os.Args[1]
+		os.Args = append([]string{name}, os.Args[2:]...)
 	}
-	name := os.Args[1]
-	os.Args = append([]string{name}, os.Args[2:]...)
-	if name == "etcd" {
+	switch name {
+	case "etcd":
 		etcdmain.Main(os.Args)
 		return
+	case "kubectl":
+		kubectlerrors.CheckErr(cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()))
+		return
 	}
-	newCommand, ok := components[name]
-	if !ok {
-		fmt.Fprintf(os.Stderr, "unknown component %q\n", name)
-		os.Exit(2)
+	newCommand, known := components[name]
+	if !known {
+		fail(fmt.Sprintf("unknown component %q", name))
 	}
 	os.Exit(cli.Run(newCommand()))
+}
+
+func fail(sentence string) {
+	fmt.Fprintln(os.Stderr, sentence)
+	os.Exit(2)
 }

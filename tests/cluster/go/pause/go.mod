@@ -1,0 +1,3 @@
+module headrace.dev/pause
+
+go 1.25.0

@@ -1,0 +1,45 @@
+"""A control plane of the session's own: etcd, API server, controllers, scheduler, and no node.
+
+Name the fixture in a test, and import it in the tier's conftest.py:
+`from tests.support.control_plane import control_plane`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import binaries, lifecycle, other
+from tests.cluster.commands import run
+from tests.cluster.instances import Owner
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """`kubeconfig` is the administrator's; `kubectl` a program of the server's version."""
+
+    kubeconfig: Path
+    kubectl_path: Path
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """Standard output of kubectl; raises ClusterError with what it said when it fails."""
+        return run([self.kubectl_path, f"--kubeconfig={self.kubeconfig}", *arguments], stdin=stdin)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """A fresh control plane (3 to 8 s), gone at the end; what a killed run left goes first."""
+    if outside := other.kubeconfig():
+        other.check(outside)
+        yield ControlPlane(outside, other.kubectl())
+        return
+    # One per test process: pytest-xdist's processes do not meet.
+    instance = lifecycle.up(f"tests-{os.getpid()}", node=False, owner=Owner.current())
+    try:
+        yield ControlPlane(instance.kubeconfig, binaries.kubectl())
+    finally:
+        lifecycle.down(instance)
