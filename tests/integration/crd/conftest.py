@@ -1,0 +1,28 @@
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.support.kubectl import Kubectl
+
+from headrace_api import crd
+
+
+@pytest.fixture(scope="session")
+def crd_kubectl(control_plane: Any) -> Kubectl:
+    """kubectl for a real API server on which the definition is established."""
+    kubectl = Kubectl(control_plane.kubeconfig)
+    kubectl("apply", "-f", str(crd.PATH))
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{crd.PATH.stem}")
+    return kubectl
+
+
+@pytest.fixture
+def namespace(crd_kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"crd-{uuid4().hex[:8]}"
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    crd_kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+    yield name
+    crd_kubectl("delete", "namespace", name, "--wait=false")
