@@ -364,7 +364,7 @@ class PodSpec(Shape):
         None, description="Volumes that worker.volumeMounts may mount."
     )
     service_account_name: Name | None = Field(
-        None, description="ServiceAccount of the pods; `<pipeline>-headrace` when absent."
+        None, description="ServiceAccount of the pods; <pipeline>-headrace when absent."
     )
     image_pull_secrets: (
         Annotated[tuple[LocalObjectReference, ...], keyed_by("name", at_most=16)] | None
