@@ -9,8 +9,9 @@ from typing import Any
 class Kubectl:
     """Runs kubectl against one API server."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, program: Path = Path("kubectl")) -> None:
         self.kubeconfig = kubeconfig
+        self.program = program
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         """Standard output; AssertionError with what it said when it fails."""
@@ -23,7 +24,7 @@ class Kubectl:
     ) -> subprocess.CompletedProcess[str]:
         """Also when it fails."""
         return subprocess.run(
-            ["kubectl", "--kubeconfig", str(self.kubeconfig), *arguments],
+            [str(self.program), "--kubeconfig", str(self.kubeconfig), *arguments],
             input=stdin,
             capture_output=True,
             text=True,

@@ -1,18 +1,18 @@
 import json
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.support.control_plane import ControlPlane
 from tests.support.kubectl import Kubectl
 
 from headrace_api import crd
 
 
 @pytest.fixture(scope="session")
-def crd_kubectl(control_plane: Any) -> Kubectl:
+def crd_kubectl(control_plane: ControlPlane) -> Kubectl:
     """kubectl for a real API server on which the definition is established."""
-    kubectl = Kubectl(control_plane.kubeconfig)
+    kubectl = Kubectl(control_plane.kubeconfig, control_plane.kubectl_path)
     kubectl("apply", "-f", str(crd.PATH))
     kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{crd.PATH.stem}")
     return kubectl
