@@ -59,6 +59,7 @@ async def connect(kubeconfig: Path | None) -> ApiClient:
             client_configuration=configuration
         )
     configuration.connection_pool_maxsize = 64
+    configuration.disable_strict_ssl_verification = True  # see watch._Connection
     client = ApiClient(configuration)
     client.user_agent = "headrace-operator"
     return client

@@ -165,6 +165,8 @@ async def _work(operator: Operator, stop: asyncio.Event) -> None:
             registry=watch.registry(operator.cache, operator.queue.put),
             settings=watch.settings(),
             standalone=True,
+            # Unused, but kopf's own default asks for a user name, and a container's uid has none.
+            identity=operator.settings.identity,  # type: ignore[arg-type]
             clusterwide=not operator.settings.namespaces,
             namespaces=operator.settings.namespaces,
             ready_flag=ready,

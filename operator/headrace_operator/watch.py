@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import kopf
@@ -65,8 +67,24 @@ def settings() -> kopf.OperatorSettings:
     return result
 
 
+class _Connection(kopf.ConnectionInfo):
+    """kopf's, verifying certificates as Kubernetes' own clients do.
+
+    From 3.13 on Python also refuses authorities without key usage or key identifiers, and many
+    clusters have such a one.
+    """
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        context = super().as_ssl_context()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
+
+
 def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    return kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
+    found = kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
+    if found is None:
+        return None
+    return _Connection(**{one.name: getattr(found, one.name) for one in fields(found)})
 
 
 def _handler(kind: Kind, cache: Cache, changed: Callable[[Key], None]) -> Callable[..., Any]:
