@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import re
-import shutil
-import tempfile
-import time
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from tests.cluster import paths
+from tests.cluster import cached, paths
 from tests.cluster.commands import run
 
 HELM = "helm.sh/helm/v4/cmd/helm@v4.3.1"
@@ -44,14 +38,14 @@ def pause() -> Path:
 
 
 def helm() -> Path:
-    """The helm command: the one of this machine, if it is Helm 4, else built from its module."""
+    """The helm command, built from its module."""
 
     def install(target: Path) -> None:
         env = {**_environment(), "GOBIN": str(target.parent)}
         run(["go", "install", "-ldflags", f"-s -w -X {_helm_version()}", HELM], env=env)
         (target.parent / "helm").replace(target)
 
-    return _cached("helm", [HELM, _go_version()], install)
+    return cached.file("binaries", "helm", [HELM, _go_version()], install)
 
 
 def kubernetes_version() -> str:
@@ -83,28 +77,7 @@ def _module(name: str, flags: str) -> Path:
         ldflags = f"-s -w {flags}".strip()
         run(["go", "build", "-ldflags", ldflags, "-o", target, "."], cwd=source, env=_environment())
 
-    return _cached(name, made_from, compile_into)
-
-
-def _cached(name: str, made_from: list[str], make: Callable[[Path], None]) -> Path:
-    digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:16]
-    directory = paths.cache() / "binaries"
-    target = directory / f"{name}-{digest}" / name
-    if target.exists():
-        return target
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if target.exists():
-            return target
-        _say(f"Building {name} ...")
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=directory) as unfinished:
-            make(Path(unfinished) / name)
-            target.parent.mkdir(exist_ok=True)
-            shutil.move(Path(unfinished) / name, target)
-        _say(f"Built {name} in {time.monotonic() - begun:.0f} s")
-    return target
+    return cached.file("binaries", name, made_from, compile_into)
 
 
 def _environment() -> dict[str, str]:
@@ -119,7 +92,3 @@ def _environment() -> dict[str, str]:
 @cache
 def _go_version() -> str:
     return run(["go", "env", "GOVERSION"], env=_environment()).strip()
-
-
-def _say(sentence: str) -> None:
-    print(sentence, flush=True)

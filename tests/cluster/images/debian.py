@@ -1,0 +1,75 @@
+"""Packages of Debian trixie, unpacked or as a root file system, from the mirror apt is set to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.cluster import cached, packages
+from tests.cluster.commands import run
+from tests.cluster.errors import ClusterError
+
+SUITE = "trixie"
+PUBLIC_MIRROR = "http://deb.debian.org/debian"
+
+
+def mirror() -> str:
+    """The Debian mirror of this machine's apt; the public one where apt serves another system."""
+    with contextlib.suppress(ClusterError):
+        wanted = "$(REPO_URI) $(ORIGIN) $(RELEASE) $(COMPONENT)"
+        targets = run(["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"])
+        return chosen_mirror(targets) or PUBLIC_MIRROR
+    return PUBLIC_MIRROR
+
+
+def chosen_mirror(targets: str) -> str | None:
+    """The first address among apt's targets that serves Debian's main archive."""
+    for line in targets.splitlines():
+        address = line.split(" ")[0].rstrip("/")
+        if re.search(r"/debian$", address):
+            return address
+    return None
+
+
+def unpacked(names: Sequence[str]) -> Path:
+    """A directory with these packages and what they depend on, unpacked and not configured."""
+
+    def unpack(target: Path) -> None:
+        _mmdebstrap("extract", names, target)
+
+    return cached.directory(f"{names[0]}-{SUITE}", ["extract", SUITE, *names], unpack)
+
+
+def root_file_system(names: Sequence[str], target: Path) -> None:
+    """A tar file of a minimal system with these packages."""
+    _mmdebstrap("minbase", names, target)
+
+
+def own_loader(root: Path, program: str) -> list[str]:
+    """The start of a command line that runs `program` of `root` with the libraries of `root`."""
+    loader = next(root.glob("usr/lib/*/ld-linux-*.so.*"), None)
+    if loader is None:
+        raise ClusterError(f"{root} holds no loader: delete it, and it is unpacked again.")
+    return [str(loader), "--library-path", str(loader.parent), str(root / "usr/bin" / program)]
+
+
+def _mmdebstrap(variant: str, names: Sequence[str], target: Path) -> None:
+    packages.install_missing({"mmdebstrap": "mmdebstrap"})
+    run(
+        [
+            "mmdebstrap",
+            f"--variant={variant}",
+            f"--include={','.join(names)}",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            SUITE,
+            target,
+            mirror(),
+        ],
+        # Reproducible: the same packages make the same bytes.
+        env={**os.environ, "SOURCE_DATE_EPOCH": "1735689600", "LC_ALL": "C.UTF-8"},
+    )
