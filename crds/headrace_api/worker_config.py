@@ -29,7 +29,11 @@ class Configuration(BaseModel):
     """camelCase JSON, frozen; unknown fields are refused, as they would silently not act."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     def canonical_json(self) -> str:

@@ -1,11 +1,11 @@
 """What the API server refuses, `headrace validate` refuses too, by the same sentence."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from tests.support.manifests import CANARY, EXAMPLES, REFUSALS, Refusal, manifest, pipelines
 
 from headrace_api.rules import Rule, Shape
-from headrace_api.v1alpha1 import StreamPipeline
+from headrace_api.v1alpha1 import StreamPipeline, StreamPipelineSpec
 from headrace_api.validation import Severity, problems
 
 
@@ -20,9 +20,23 @@ def test_a_bad_manifest_gets_its_sentence_at_its_path(refusal: Refusal) -> None:
 def test_no_refusal_prints_a_secret(refusal: Refusal) -> None:
     bad = manifest(refusal.changes)
     assert CANARY not in repr(problems(bad))
+    assert CANARY not in _told(StreamPipeline, bad)
+
+
+@pytest.mark.parametrize(
+    "path", ["redis.url", "redis.credentialsSecretRef", "redis.mode", "suspend"]
+)
+def test_a_secret_in_a_field_of_another_type_is_not_printed(path) -> None:
+    bad = manifest({f"spec.{path}": CANARY})
+    assert CANARY not in repr(problems(bad))
+    assert CANARY not in _told(StreamPipeline, bad)
+    assert CANARY not in _told(StreamPipelineSpec, bad["spec"])
+
+
+def _told(model: type[BaseModel], bad: dict) -> str:
     with pytest.raises(ValidationError) as error:
-        StreamPipeline.model_validate(bad)
-    assert CANARY not in str(error.value)
+        model.model_validate(bad)
+    return str(error.value)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
