@@ -1,0 +1,145 @@
+"""Connections re-send nothing by themselves, wait long enough, and keep secrets [traps 5, 8]."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from tests.support.redis_servers import RedisServer, running
+
+from headrace.streams.connect import (
+    FileCredentials,
+    Mode,
+    NoCredentials,
+    NotImplementedMode,
+    StaticCredentials,
+    Target,
+    Tls,
+    connect,
+)
+from headrace.streams.server import detect
+
+SECRET = "correct horse battery"
+
+
+async def test_a_command_whose_reply_was_lost_is_not_sent_again() -> None:
+    received = []
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await reader.read(4096)
+        while b"INCR" not in data:
+            writer.write(b"+OK\r\n" * data.count(b"*"))
+            data = await reader.read(4096)
+        received.append(data)
+        writer.close()
+
+    async with await asyncio.start_server(cut, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(Target((f"127.0.0.1:{port}",)), role="control") as client:
+            with pytest.raises(RedisConnectionError):
+                await client.execute_command("INCR", "n")
+    assert len(received) == 1
+
+
+async def test_a_read_may_block_longer_than_five_seconds(redis_server: RedisServer) -> None:
+    async with connect(redis_server.target, role="read", block_ms=5_500) as client:
+        assert await client.blpop(["nothing"], timeout=5.5) is None
+
+
+async def test_credentials_are_read_again_at_each_connection(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    await client.acl_setuser("w", enabled=True, passwords=["+old", "+new"], categories=["+@all"])
+    try:
+        (tmp_path / "username").write_text("w\n")
+        (tmp_path / "password").write_text("old\n")
+        async with connect(
+            redis_server.target, FileCredentials(tmp_path), role="control"
+        ) as limited:
+            assert await limited.acl_whoami() == "w"
+            await client.acl_setuser("w", passwords=["-old"])
+            (tmp_path / "password").write_text("new")
+            await limited.connection_pool.disconnect()
+            assert await limited.acl_whoami() == "w"
+    finally:
+        await client.acl_deluser("w")
+
+
+async def test_missing_credential_files_are_named_without_their_content(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with connect(redis_server.target, FileCredentials(tmp_path), role="control") as client:
+        with pytest.raises(NoCredentials, match="check the Secret"):
+            await client.ping()
+
+
+async def test_no_secret_shows_in_what_a_client_prints(redis_server: RedisServer) -> None:
+    who = StaticCredentials("w", SECRET)
+    async with connect(redis_server.target, who, role="control") as client:
+        with pytest.raises(AuthenticationError) as refusal:
+            await client.ping()
+        shown = f"{who!r} {client!r} {client.connection_pool!r} {refusal.value!r}"
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize("mode", [Mode.SENTINEL, Mode.CLUSTER])
+def test_a_mode_that_is_not_built_says_so(mode: Mode) -> None:
+    with pytest.raises(NotImplementedMode, match=f"{mode} is not built yet"):
+        connect(Target(("a:1",), mode), role="control")
+
+
+async def test_the_database_is_selected(redis_server: RedisServer, client: Redis) -> None:
+    target = Target(redis_server.target.endpoints, database=3)
+    async with connect(target, role="control") as third:
+        await third.set("k", "v")
+    assert await client.exists("k") == 0
+
+
+async def test_the_server_names_itself(redis_server: RedisServer, client: Redis) -> None:
+    server = await detect(client)
+    assert server.name == redis_server.kind
+    assert server.version >= (7, 0)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CA, and a certificate it signed for the name redis.example."""
+    home = tmp_path_factory.mktemp("tls")
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=home, check=True, capture_output=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA")
+    openssl("req", *key, "-keyout", "tls.key", "-out", "tls.csr", "-subj", "/CN=redis.example")
+    (home / "names").write_text("subjectAltName=DNS:redis.example")
+    openssl(
+        *("x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key"),
+        *("-CAcreateserial", "-out", "tls.crt", "-extfile", "names"),
+    )
+    return home
+
+
+async def test_tls_checks_the_name_that_the_target_gives(certificates: Path) -> None:
+    files = {name: str(certificates / name) for name in ("ca.crt", "tls.crt", "tls.key")}
+    with running("redis") as server:
+        async with connect(server.target, role="admin") as plain:
+            for option, name in (("ca-cert", "ca.crt"), ("cert", "tls.crt"), ("key", "tls.key")):
+                await plain.config_set(f"tls-{option}-file", files[name])
+            await plain.config_set("tls-port", str(server.port + 1))
+        endpoint = (f"127.0.0.1:{server.port + 1}",)
+        tls = Tls(
+            ca_file=files["ca.crt"],
+            cert_file=files["tls.crt"],
+            key_file=files["tls.key"],
+            server_name="redis.example",
+        )
+        async with connect(Target(endpoint, tls=tls), role="control") as client:
+            assert await client.ping()
+        other = Tls(ca_data=(certificates / "ca.crt").read_text(), server_name="other.example")
+        async with connect(Target(endpoint, tls=other), role="control") as client:
+            with pytest.raises(RedisConnectionError, match=r"other\.example"):
+                await client.ping()

@@ -1,0 +1,78 @@
+"""Derived keys stay in the stream's slot and never meet those of another stream [trap 4]."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
+
+NAMES = st.text(st.sampled_from("ab:{}-"), min_size=1, max_size=8)
+
+
+def hash_tag(key: str) -> str:
+    """What Redis Cluster hashes of a key, from its specification."""
+    start = key.find("{")
+    if start < 0:
+        return key
+    end = key.find("}", start + 1)
+    return key if end in (-1, start + 1) else key[start + 1 : end]
+
+
+def usable(name: str) -> StreamKeys | None:
+    try:
+        return StreamKeys(name)
+    except UnusableName:
+        return None
+
+
+def all_keys(keys: GroupKeys) -> set[str]:
+    return {keys.retry, keys.failures, keys.replay, keys.state, keys.dead_letters}
+
+
+@given(NAMES)
+def test_every_key_lies_in_the_slot_of_its_stream(name: str) -> None:
+    if stream := usable(name):
+        for key in all_keys(stream.for_group("g")) | {stream.for_group("g").seen("e{x}")}:
+            assert hash_tag(key) == hash_tag(name)
+
+
+@given(NAMES, NAMES, st.sampled_from("gh"), st.sampled_from("gh"))
+def test_no_two_groups_share_a_key(one: str, two: str, group: str, other: str) -> None:
+    first, second = usable(one), usable(two)
+    if first and second and (one, group) != (two, other):
+        shared = all_keys(first.for_group(group)) & all_keys(second.for_group(other))
+        assert shared <= ({first.dead_letters} if one == two else set())
+
+
+@given(NAMES, NAMES, NAMES, NAMES)
+def test_no_two_events_share_a_mark(one: str, two: str, event: str, other: str) -> None:
+    first, second = usable(one), usable(two)
+    if first and second and (one, event) != (two, other):
+        assert first.for_group("g").seen(event) != second.for_group("g").seen(other)
+
+
+@pytest.mark.parametrize("name", ["a{}b", "{}", "a}b", "}", "{}x", ""])
+def test_a_name_that_no_tag_expresses_is_refused_with_a_sentence(name: str) -> None:
+    with pytest.raises(UnusableName, match=r"remove it|needs a name"):
+        StreamKeys(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [("flights", "flights"), ("{flights}", "flights"), ("a{b}c{d}", "b"), ("a{b", "a{b")],
+)
+def test_the_tag_is_the_names_own_or_the_name(name: str, tag: str) -> None:
+    assert StreamKeys(name).tag == tag
+
+
+def test_keys_read_as_the_design_writes_them() -> None:
+    keys = StreamKeys("{p}:events").for_group("delays")
+    assert keys.retry == "headrace:{p}:retry:delays:{p}:events"
+    assert keys.dead_letters == "headrace:{p}:dead:{p}:events"
+    assert StreamKeys("s", "mine").dead_letters == "mine"
+
+
+@pytest.mark.parametrize("group", ["", "a:b"])
+def test_a_group_name_with_a_colon_is_refused(group: str) -> None:
+    with pytest.raises(UnusableName, match="without a colon"):
+        StreamKeys("s").for_group(group)
