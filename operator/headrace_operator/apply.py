@@ -13,7 +13,7 @@ from headrace.streams.keys import StreamKeys
 from headrace_operator import metrics
 from headrace_operator.api_server import ApiError, ApiServer
 from headrace_operator.cache import Cache
-from headrace_operator.containment import differences, readable
+from headrace_operator.containment import Difference, differences, readable
 from headrace_operator.groups import REDIS_TROUBLE, GroupOperations
 from headrace_operator.kinds import BY_KIND, POD
 from headrace_operator.memory import Memory, Rejection
@@ -80,6 +80,7 @@ class Applier:
         outcome: Outcome,
     ) -> None:
         live = observation.children.get(apply.ref) if apply.uid else None
+        found: list[Difference] = []
         if live is not None:
             known = memory.unsettled.get(apply.ref, frozenset())
             found = [d for d in differences(apply.manifest, live) if d.path not in known]
@@ -117,6 +118,7 @@ class Applier:
             )
             outcome.changed |= earlier is None or earlier.message != error.message
             return
+        memory.conflicts.count(apply.ref, found)
         metrics.APPLIES.labels(apply.ref.kind).inc()
         memory.rejections.pop(apply.ref, None)
         self._cache.put(BY_KIND[apply.ref.kind], seen)

@@ -27,21 +27,18 @@ class Conflicts:
         self._fought: dict[FieldConflict, float] = {}  # -> when it was last put right
 
     def allow(self, child: ChildRef, differences: Sequence[Difference]) -> bool:
-        """May the child be put right now? If so, its taken fields count as lost once more."""
+        """May the child be put right now?"""
         now = self._clock()
-        taken = [
-            FieldConflict(child, str(difference), difference.taken_by)
-            for difference in differences
-            if difference.taken_by is not None
-        ]
+        taken = _taken(child, differences)
         ours_to_change = len(taken) < len(differences)
         waiting = any(now - self._fought.get(conflict, -WINDOW) < WINDOW for conflict in taken)
-        if waiting and not ours_to_change:
-            return False
-        for conflict in taken:
+        return ours_to_change or not waiting
+
+    def count(self, child: ChildRef, differences: Sequence[Difference]) -> None:
+        """The child was put right: its taken fields had been lost once more."""
+        for conflict in _taken(child, differences):
             metrics.CONFLICTS.labels(conflict.manager).inc()
-            self._count(conflict, now)
-        return True
+            self._count(conflict, self._clock())
 
     def standing(self) -> tuple[FieldConflict, ...]:
         """The conflicts that hold now."""
@@ -60,3 +57,11 @@ class Conflicts:
         if len(losses) > LOSSES and now - losses[0] <= WINDOW:
             self._fought[conflict] = now
             del self._losses[conflict]
+
+
+def _taken(child: ChildRef, differences: Sequence[Difference]) -> list[FieldConflict]:
+    return [
+        FieldConflict(child, str(difference), difference.taken_by)
+        for difference in differences
+        if difference.taken_by is not None
+    ]

@@ -41,7 +41,6 @@ from headrace_operator.references import NoAccess, access_of, fetch
 log = logging.getLogger(__name__)
 
 MAKERS = {kind.kind: kind for kind in (CRON_JOB, DEPLOYMENT, JOB)}
-PATIENCE = 300.0
 NEXT_LOOK = 2.0
 
 
@@ -52,11 +51,14 @@ class Deletion:
         cache: Cache,
         groups: GroupOperations,
         redis: RedisAccess,
+        *,
+        patience: float,
     ) -> None:
         self._api = api
         self._cache = cache
         self._groups = groups
         self._redis = redis
+        self._patience = patience
 
     async def settle_finalizer(self, live: Manifest, pipeline: StreamPipeline) -> Manifest:
         """Sees that our finalizer is there exactly while deletionPolicy is Delete."""
@@ -84,7 +86,7 @@ class Deletion:
         except (RedisTrouble, NoAccess) as error:
             if await self._namespace_terminates(live):
                 await self._let_go(live, "NamespaceTerminating", str(error))
-            elif _age(live) > PATIENCE:
+            elif _age(live) > self._patience:
                 await self._let_go(live, "RedisUnreachable", str(error))
             else:
                 log.warning("deletion waits for Redis: %s", error, extra=_named(live))

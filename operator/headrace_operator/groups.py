@@ -109,13 +109,10 @@ class GroupOperations:
                 await release(client, keys, error.owner)
                 await ensure_groups(client, keys, group.start.redis_id, **arguments)
         except OwnedByAnother as error:
-            namespace, _, rest = error.owner.partition("/")
-            name = f"{namespace}/{rest.partition('/')[0]}"
-            message = "this consumer group is claimed by another pipeline"
-            if namespace == metadata.namespace:  # names of other tenants are not ours to tell
-                message += f" ({name})"
-            message += "; give this one another consumerGroup, or delete the other"
-            return GroupClaim(ClaimState.ANOTHER, message, name)
+            namespace, name, *_ = error.owner.split("/")
+            # The name of another tenant's pipeline is not ours to tell.
+            known = f"{namespace}/{name}" if namespace == metadata.namespace else None
+            return GroupClaim(ClaimState.ANOTHER, str(error) if known else "", known)
         except (NotAStream, UnusableName) as error:
             return GroupClaim(ClaimState.FAILED, str(error))
         except (*REDIS_TROUBLE, NotImplementedMode) as error:

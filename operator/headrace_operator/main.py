@@ -104,7 +104,9 @@ class Operator:
                 full_look=self.settings.full_look,
             ),
             applier=Applier(self.api, self.cache, groups, self.redis),
-            deletion=Deletion(self.api, self.cache, groups, self.redis),
+            deletion=Deletion(
+                self.api, self.cache, groups, self.redis, patience=self.settings.deletion_patience
+            ),
             status=StatusWriter(self.api, self.cache, numbers, clock),
             events=Events(self.api, self.settings.identity, clock),
             poller=self.poller,

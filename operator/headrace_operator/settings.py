@@ -33,6 +33,7 @@ class OperatorSettings:
     reconcilers: int = 32
     resync: float = 300.0
     full_look: float = 60.0
+    deletion_patience: float = 300.0
     api_writes_per_second: float = 400.0
     status_writes_per_second: float = 10.0
     log_level: str = "INFO"
@@ -114,6 +115,13 @@ def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
         " ConfigMaps included (default: %(default)s)",
     )
     parser.add_argument(
+        "--deletion-patience",
+        type=float,
+        default=defaults.deletion_patience,
+        help="seconds that a deletion waits for an unreachable Redis before the pipeline is let go"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
         "--api-writes-per-second",
         type=float,
         default=defaults.api_writes_per_second,
@@ -154,6 +162,7 @@ def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
         reconcilers=given.reconcilers,
         resync=given.resync,
         full_look=given.full_look,
+        deletion_patience=given.deletion_patience,
         api_writes_per_second=given.api_writes_per_second,
         log_level=given.log_level,
         log_format=given.log_format,

@@ -1,0 +1,103 @@
+"""A real API server with controllers, a real Redis, and the operator as a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+from tests.support.control_plane import ControlPlane
+from tests.support.kube import Kube, until
+from tests.support.operator_process import OperatorProcess
+from tests.support.pipelines import pipeline_manifest
+from tests.support.redis_servers import RedisServer, running
+
+from headrace_operator.kinds import NAMESPACE, STREAM_PIPELINE
+
+CRD = Path("crds/streampipelines.headrace.dev.yaml")
+CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"
+QUICK_LEASE = ("--lease-duration=4", "--lease-renew-deadline=3", "--lease-retry-period=0.5")
+
+StartOperator = Callable[..., OperatorProcess]
+
+
+@pytest.fixture(scope="session")
+def kube(control_plane: ControlPlane, pytestconfig: pytest.Config) -> Kube:
+    """The administrator's client; the resource is defined."""
+    cluster = Kube(control_plane.kubeconfig)
+    manifest = yaml.safe_load((pytestconfig.rootpath / CRD).read_text())
+    query = [("fieldManager", "tests"), ("force", "true")]
+    cluster.request("PATCH", CRD_PATH, manifest, "application/apply-patch+yaml", query)
+    until("the resource is served", lambda: cluster.list(STREAM_PIPELINE, None) is not None)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def start_operator(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartOperator]:
+    """Starts operator processes; all are ended after the module."""
+    started: list[OperatorProcess] = []
+    logs = tmp_path_factory.mktemp("operator")
+
+    def start(*arguments: str, lease: str = "", ready: bool = True) -> OperatorProcess:
+        log = logs / f"{len(started)}.log"
+        process = OperatorProcess(kube.kubeconfig, log, *QUICK_LEASE, *arguments, lease=lease)
+        started.append(process)
+        return process.wait_ready() if ready else process
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(start_operator: StartOperator) -> OperatorProcess:
+    """One operator for all namespaces; referenced Secrets are looked at every 2 seconds."""
+    process = start_operator("--full-look=2", "--resync=30", "--deletion-patience=3")
+    until("the operator leads", lambda: process.leads)
+    return process
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[RedisServer]:
+    """The Redis of the pipelines."""
+    with running("redis") as server:
+        yield server
+
+
+@pytest.fixture
+def data(broker: RedisServer) -> Iterator[redis.Redis]:
+    """The same Redis, empty, with a client."""
+    with redis.Redis(port=broker.port, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def namespace(kube: Kube) -> Iterator[str]:
+    """A namespace of one's own; its pipelines go with it."""
+    name = kube.make_namespace()
+    yield name
+    for pipeline in kube.list(STREAM_PIPELINE, name):
+        own = pipeline["metadata"]["name"]
+        if pipeline["metadata"].get("finalizers"):
+            kube.patch(STREAM_PIPELINE, name, own, {"metadata": {"finalizers": None}})
+        if kube.get(STREAM_PIPELINE, name, own):
+            kube.delete(STREAM_PIPELINE, name, own)
+    kube.delete(NAMESPACE, None, name)
+
+
+Make = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def make(kube: Kube, namespace: str, broker: RedisServer) -> Make:
+    """Creates a pipeline as a person would; returns what the API server stored."""
+
+    def create(**fields: Any) -> dict[str, Any]:
+        endpoint = fields.pop("endpoint", broker.endpoint)
+        return kube.apply(pipeline_manifest(namespace, endpoint, **fields))
+
+    return create
