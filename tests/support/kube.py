@@ -28,6 +28,7 @@ class Kube:
         self.kubeconfig = kubeconfig
         configuration = client.Configuration()
         config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+        configuration.disable_strict_ssl_verification = True  # as kubectl; from Python 3.13 on
         self._client = client.ApiClient(configuration)
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> Manifest | None:
