@@ -60,7 +60,7 @@ async def test_credentials_are_read_again_at_each_connection(
             redis_server.target, FileCredentials(tmp_path), role="control"
         ) as limited:
             assert await limited.acl_whoami() == "w"
-            await client.acl_setuser("w", passwords=["-old"])
+            await client.acl_setuser("w", enabled=True, passwords=["-old"])
             (tmp_path / "password").write_text("new")
             await limited.connection_pool.disconnect()
             assert await limited.acl_whoami() == "w"
