@@ -101,7 +101,7 @@ class Observer:
             key,
             Subject(
                 access=memory.access,
-                keys=StreamKeys(pipeline.spec.stream.name),
+                keys=StreamKeys(pipeline.spec.stream.name, pipeline.dead_letter_stream),
                 groups=tuple(group.consumer_group_name for group in pipeline.spec.groups),
                 steps={
                     group.consumer_group_name: Step(

@@ -67,9 +67,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
+    """`waited`: it has waited for a window of its own, and need not be calmed."""
+
     replicas: int
     reason: str
     next_look: float | None = None
+    waited: bool = False
 
 
 def decide(spec: Scaling, look: Look, history: ScalingHistory) -> Decision:
@@ -118,7 +121,7 @@ def _unknown(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
     if left > 0:
         return replace(held, next_look=left)
     fallback = max(spec.fallback_replicas, min(look.current, 1))
-    return _Wish(fallback, f"backlog unknown for long: fallbackReplicas {fallback}")
+    return _Wish(fallback, f"backlog unknown for long: fallbackReplicas {fallback}", waited=True)
 
 
 def _idle(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
@@ -167,17 +170,13 @@ def _limited(spec: Scaling, wish: _Wish, look: Look) -> _Wish:
     """Bounds, and no more workers of an image that cannot run."""
     if look.crash_looping and not look.workers and wish.replicas > 1:
         words = f"{look.crash_looping} workers keep crashing and none is ready: no more of them"
-        wish = _Wish(1, words, wish.next_look)
+        wish = replace(wish, replicas=1, reason=words)
     if wish.replicas > spec.max_replicas:
-        return _Wish(
-            spec.max_replicas,
-            f"{wish.reason}: {wish.replicas}, held at maxReplicas {spec.max_replicas}",
-            wish.next_look,
-        )
+        words = f"{wish.reason}: {wish.replicas}, held at maxReplicas {spec.max_replicas}"
+        return replace(wish, replicas=spec.max_replicas, reason=words)
     if wish.replicas < spec.min_replicas:
-        return _Wish(
-            spec.min_replicas, f"{wish.reason}: minReplicas {spec.min_replicas}", wish.next_look
-        )
+        words = f"{wish.reason}: minReplicas {spec.min_replicas}"
+        return replace(wish, replicas=spec.min_replicas, reason=words)
     return wish
 
 
@@ -186,7 +185,8 @@ def _calmed(spec: Scaling, look: Look, history: ScalingHistory, wish: _Wish) -> 
     window = spec.scale_down_after.total_seconds()
     # Nothing is remembered after a restart of the operator: what runs now counts as a wish.
     start = ((look.clock, min(look.current, spec.max_replicas)),)
-    recent = tuple(w for w in history.wishes or start if look.clock - w[0] < window)
+    known = () if wish.waited else history.wishes or start
+    recent = tuple(w for w in known if look.clock - w[0] < window)
     kept = (*(w for w in recent if w[1] > wish.replicas), (look.clock, wish.replicas))
     history = replace(history, wishes=kept)
     held_at, replicas = kept[0]

@@ -76,9 +76,10 @@ def _group(
     name = configuration["metadata"]["name"]
     if not _apply(observation, result, configuration):
         return
-    digest = references.content_hash(
-        references.group_references(group), observation.references
-    ) or _live_digest(seen.live)
+    named = references.group_references(group)
+    digest = references.content_hash(named, observation.references) if named else None
+    if named and digest is None:
+        digest = _live_digest(seen.live)
     manifest = deployment(pipeline, group, settings, name, digest)
     _deployment(observation, result, seen, decision, manifest)
     if group.wants_reclaim_job:

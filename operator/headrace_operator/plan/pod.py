@@ -23,6 +23,7 @@ RESTRICTED_CONTAINER = {
 }
 TMP_VOLUME = f"{mounts.VOLUME_PREFIX}tmp"
 _CONFIG_VOLUME = f"{mounts.VOLUME_PREFIX}config"
+_LIST_KEYS = {"env": "name", "volumes": "name", "volumeMounts": "mountPath"}
 _CODE_VOLUME = f"{mounts.VOLUME_PREFIX}code"
 
 
@@ -91,11 +92,13 @@ def container_fields(group: Group) -> dict[str, Any]:
 
 
 def _merged(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    """Named lists are joined, ours first; securityContext field by field; the rest replaced."""
+    """Lists are joined by key, ours first; securityContext field by field; the rest replaced."""
     merged = dict(ours)
     for name, value in theirs.items():
-        if name in ("env", "volumes", "volumeMounts"):
-            merged[name] = [*ours.get(name, ()), *value]
+        if name in _LIST_KEYS:
+            key = _LIST_KEYS[name]
+            taken = {item[key] for item in value}  # somebody may want a larger /tmp
+            merged[name] = [i for i in ours.get(name, ()) if i[key] not in taken] + value
         elif name == "securityContext":
             merged[name] = {**ours.get(name, {}), **value}
         else:

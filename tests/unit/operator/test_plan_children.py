@@ -1,0 +1,472 @@
+"""Children: whose they are, which change rolls which pods, what is kept and what goes."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.support.observed import (
+    OURS,
+    SETTINGS,
+    applied,
+    backlog,
+    child,
+    condition,
+    group_backlog,
+    live,
+    observe,
+    pipeline,
+    pod,
+    settled,
+)
+
+from headrace_operator.observation import (
+    ChildRef,
+    Observation,
+    References,
+    SeenReference,
+)
+from headrace_operator.plan import (
+    Delete,
+    DestroyGroup,
+    EnsureGroup,
+    Plan,
+    ReleaseGroup,
+    Scale,
+    plan,
+)
+
+G = "spec.groups.0"
+TWO = {"spec.groups.1": {"name": "audit", "worker": {"handler": "handlers:audit"}}}
+
+
+def template(made: Plan, name: str) -> Any:
+    return child(made, "Deployment", name)["spec"]["template"]
+
+
+# (what changes, the Deployments whose pods it rolls)
+BOTH = {"flights-delays", "flights-audit"}
+ROLLS: list[tuple[dict[str, Any], set[str]]] = [
+    ({"spec.suspend": True}, set()),
+    ({"spec.deletionPolicy": "Delete"}, set()),
+    ({"spec.stream.trim": {"maxLength": 1000}}, set()),
+    ({f"{G}.scaling": {"maxReplicas": 50}}, set()),
+    ({f"{G}.scaling": {"mode": "Fixed", "replicas": 2}}, set()),
+    ({f"{G}.scaling": {"mode": "External"}}, set()),
+    ({f"{G}.reclaim": {"schedule": "0 * * * *"}}, set()),
+    ({f"{G}.reclaim": {"count": 10}}, {"flights-delays"}),
+    ({"spec.redis.endpoints": ["other:6379"]}, BOTH),
+    ({"spec.redis.database": 1}, BOTH),
+    ({"spec.redis.credentialsSecretRef": {"name": "redis-auth"}}, BOTH),
+    ({"spec.redis.tls": {}}, BOTH),
+    ({"spec.deadLetter": {"stream": "dead"}}, BOTH),
+    ({"spec.deadLetter": {"maxLength": 5}}, BOTH),
+    ({f"{G}.start": {"from": "End"}}, {"flights-delays"}),
+    ({f"{G}.worker.handler": "handlers:other"}, {"flights-delays"}),
+    ({f"{G}.worker.codeConfigMapRef": {"name": "code"}}, {"flights-delays"}),
+    ({f"{G}.worker.image": "acme/flights:2"}, {"flights-delays"}),
+    ({f"{G}.worker.concurrency": 4}, {"flights-delays"}),
+    ({f"{G}.worker.batchSize": 4}, {"flights-delays"}),
+    ({f"{G}.worker.env": [{"name": "A", "value": "b"}]}, {"flights-delays"}),
+    ({f"{G}.worker.resources": {"limits": {"memory": "1Gi"}}}, {"flights-delays"}),
+    ({f"{G}.worker.podTemplate": {"spec": {"nodeSelector": {"a": "b"}}}}, {"flights-delays"}),
+    ({f"{G}.worker.podTemplate": {"metadata": {"labels": {"a": "b"}}}}, {"flights-delays"}),
+    ({f"{G}.delivery": {"handlerTimeout": "40s"}}, {"flights-delays"}),
+    ({f"{G}.delivery": {"maxRetries": 9}}, {"flights-delays"}),
+    ({f"{G}.outputs": [{"stream": "late"}]}, {"flights-delays"}),
+    ({"spec.groups.2": {"name": "third", "worker": {"handler": "handlers:app"}}}, set()),
+]
+
+
+@pytest.mark.parametrize(("change", "rolled"), ROLLS, ids=[str(c) for c, _ in ROLLS])
+def test_a_change_of_the_spec_rolls_exactly_these_deployments(
+    change: dict[str, Any], rolled: set[str]
+) -> None:
+    before = plan(observe(pipeline(TWO)), SETTINGS)
+    after = plan(observe(pipeline(TWO | change)), SETTINGS)
+    assert {name for name in BOTH if template(before, name) != template(after, name)} == rolled
+
+
+def test_unwritten_and_written_defaults_are_the_same_children() -> None:
+    written = {
+        f"{G}.consumerGroup": "delays",
+        f"{G}.worker.concurrency": 16,
+        f"{G}.delivery": {"handlerTimeout": "30s", "backoff": {"max": "1m"}},
+        f"{G}.scaling": {"mode": "Automatic", "maxReplicas": 10},
+    }
+    assert (
+        plan(observe(pipeline()), SETTINGS).applies
+        == plan(observe(pipeline(written)), SETTINGS).applies
+    )
+
+
+# --- whose is it ---------------------------------------------------------------------------
+
+
+def somebody_elses(kind: str, name: str, owner: str | None = None) -> dict[ChildRef, Any]:
+    metadata: dict[str, Any] = {"name": name, "uid": "theirs", "resourceVersion": "1"}
+    if owner is not None:
+        # The same name under the same label, but another pipeline: only the uid tells.
+        metadata["ownerReferences"] = [
+            {"kind": "StreamPipeline", "name": "flights", "uid": owner, "controller": True}
+        ]
+    template = {"metadata": {}, "spec": {}}
+    spec = {"template": template, "jobTemplate": {"spec": {"template": template}}}
+    return {ChildRef(kind, name): {"kind": kind, "metadata": metadata, "spec": spec}}
+
+
+@pytest.mark.parametrize("owner", [None, "another-uid"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("ServiceAccount", "flights-headrace"),
+        ("Deployment", "flights-delays"),
+        ("CronJob", "flights-delays-reclaim"),
+        ("CronJob", "flights-trim"),
+    ],
+)
+def test_a_strangers_object_is_left_alone_and_named(
+    kind: str, name: str, owner: str | None
+) -> None:
+    subject = pipeline({"spec.stream.trim": {"maxLength": 1000}})
+    made = plan(observe(subject, children=somebody_elses(kind, name, owner)), SETTINGS)
+    assert ChildRef(kind, name) not in {a.ref for a in made.applies}
+    assert not made.deletes
+    stalled = condition(made, "Stalled")
+    assert stalled is not None
+    assert stalled["reason"] == "NameConflict"
+    assert f"{kind} {name}" in stalled["message"]
+
+
+def test_without_its_service_account_no_pod_is_started() -> None:
+    strangers = somebody_elses("ServiceAccount", "flights-headrace")
+    assert plan(observe(pipeline(), children=strangers), SETTINGS).applies == ()
+
+
+def test_two_pipelines_whose_names_join_alike_want_different_deployments() -> None:
+    def deployments(name: str, group: str) -> set[str]:
+        made = plan(observe(pipeline({"metadata.name": name, f"{G}.name": group})), SETTINGS)
+        return {a.ref.name for a in made.applies if a.ref.kind == "Deployment"}
+
+    assert not deployments("a", "b-c") & deployments("a-b", "c")
+
+
+def test_an_apply_carries_the_identity_that_was_observed_and_a_create_none() -> None:
+    assert {(a.uid, a.resource_version) for a in plan(observe(pipeline()), SETTINGS).applies} == {
+        (None, None)
+    }
+    for apply in plan(settled(pipeline()), SETTINGS).applies:
+        assert apply.uid == f"uid-{apply.ref.kind}-{apply.ref.name}"
+        assert apply.resource_version == "7"
+        assert "uid" not in apply.manifest["metadata"]
+
+
+def test_a_child_that_is_being_deleted_is_waited_for() -> None:
+    seen = settled(pipeline())
+    ref = ChildRef("Deployment", "flights-delays")
+    going = copy.deepcopy(seen.children[ref])
+    going["metadata"]["deletionTimestamp"] = "2027-01-15T08:00:00Z"
+    made = plan(replace(seen, children={**seen.children, ref: going}), SETTINGS)
+    assert ref not in {a.ref for a in made.applies}
+    ready = condition(made, "Ready")
+    assert ready is not None
+    assert "is being deleted" in ready["message"]
+
+
+def test_a_settled_pipeline_wants_exactly_what_is_there() -> None:
+    seen = settled(pipeline(TWO))
+    made = plan(seen, SETTINGS)
+    assert {a.ref: live(a.manifest) for a in made.applies} == seen.children
+    assert (made.deletes, made.scales, made.group_operations) == ((), (), ())
+
+
+# --- references ----------------------------------------------------------------------------
+
+CODE = {f"{G}.worker.codeConfigMapRef": {"name": "code"}}
+SECRET_ENV = {
+    f"{G}.worker.env": [{"name": "DB", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}}]
+}
+
+
+def seen_code(version: str) -> References:
+    return References(config_maps={"code": SeenReference("u", version, frozenset({"h.py"}))})
+
+
+def test_new_handler_code_rolls_the_workers() -> None:
+    subject = pipeline(CODE)
+    one, same, other = (
+        template(plan(observe(subject, references=seen_code(v)), SETTINGS), "flights-delays")
+        for v in ("1", "1", "2")
+    )
+    assert one == same
+    assert one != other
+
+
+def test_a_new_redis_password_rolls_nobody() -> None:
+    subject = pipeline({"spec.redis.credentialsSecretRef": {"name": "auth"}})
+    templates = [
+        template(
+            plan(
+                observe(
+                    subject,
+                    references=References(
+                        secrets={"auth": SeenReference("u", version, frozenset({"password"}))}
+                    ),
+                ),
+                SETTINGS,
+            ),
+            "flights-delays",
+        )
+        for version in ("1", "2")
+    ]
+    assert templates[0] == templates[1]
+
+
+def test_while_handler_code_is_missing_running_workers_are_not_rolled() -> None:
+    running = settled(pipeline(CODE), references=seen_code("1"))
+    gone = replace(running, references=References(config_maps={"code": None}))
+    made = plan(gone, SETTINGS)
+    assert template(made, "flights-delays") == template(plan(running, SETTINGS), "flights-delays")
+    ready = condition(made, "Ready")
+    assert ready is not None
+    assert ready["reason"] == "ConfigMapNotFound"
+    assert "create it" in ready["message"]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "reason", "words"),
+    [
+        ({"db": None}, "SecretNotFound", "Secret db (groups[delays].worker.env[DB])"),
+        ({"db": SeenReference("u", "1", frozenset({"x"}))}, "KeyNotFound", "has no key url"),
+    ],
+)
+def test_a_missing_secret_or_key_is_named(secrets: dict[str, Any], reason: str, words: str) -> None:
+    seen = observe(pipeline(SECRET_ENV), references=References(secrets=secrets))
+    ready = condition(plan(seen, SETTINGS), "Ready")
+    assert ready is not None
+    assert ready["reason"] == reason
+    assert words in ready["message"]
+
+
+# --- ConfigMaps are kept while anything names them ------------------------------------------
+
+
+def with_old_config_map(seen: Observation, *holders: dict[str, Any]) -> Observation:
+    """A ConfigMap of an earlier spec of ours, and who mounts it."""
+    old = live(child(plan(observe(seen.pipeline), SETTINGS), "ConfigMap", config_map(seen)))
+    old["metadata"]["name"] = "flights-delays-old"
+    children = {**seen.children, ChildRef("ConfigMap", "flights-delays-old"): old}
+    for holder in holders:
+        children[ChildRef(holder["kind"], holder["metadata"]["name"])] = holder
+    return replace(seen, children=children)
+
+
+def config_map(seen: Observation) -> str:
+    return next(ref.name for ref in seen.children if ref.kind == "ConfigMap")
+
+
+def mounting(kind: str, name: str, **status: Any) -> dict[str, Any]:
+    volumes = [{"name": "headrace-config", "configMap": {"name": "flights-delays-old"}}]
+    return {
+        "kind": kind,
+        "metadata": {"name": name, "uid": name, "labels": {}},
+        "spec": {"template": {"metadata": {}, "spec": {"volumes": volumes}}},
+        "status": status,
+    }
+
+
+def test_a_config_map_goes_when_nothing_names_it() -> None:
+    made = plan(with_old_config_map(settled(pipeline())), SETTINGS)
+    assert [d.ref.name for d in made.deletes] == ["flights-delays-old"]
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [mounting("ReplicaSet", "flights-delays-7d4b"), mounting("Job", "flights-delays-reclaim-1")],
+    ids=["a ReplicaSet of the history", "an unfinished Job"],
+)
+def test_a_config_map_stays_while_something_names_it(holder: dict[str, Any]) -> None:
+    assert plan(with_old_config_map(settled(pipeline()), holder), SETTINGS).deletes == ()
+
+
+def test_a_finished_job_holds_no_config_map() -> None:
+    done = mounting("Job", "j", conditions=[{"type": "Complete", "status": "True"}])
+    made = plan(with_old_config_map(settled(pipeline()), done), SETTINGS)
+    assert [d.ref.name for d in made.deletes] == ["flights-delays-old"]
+
+
+# --- CronJobs ------------------------------------------------------------------------------
+
+
+def reclaim_suspended(seen: Observation) -> bool:
+    found = child(plan(seen, SETTINGS), "CronJob", "flights-delays-reclaim")
+    return bool(found["spec"]["suspend"])
+
+
+@pytest.mark.parametrize(
+    ("facts", "workers", "suspended"),
+    [
+        ({"lag": 500}, 0, True),
+        ({"lag": 0, "pending": 5}, 0, False),
+        ({"lag": 0, "pending": 5}, 1, True),
+        ({"lag": 0, "pending": 5, "parked": 5}, 0, True),
+        ({"lag": 0, "pending": 5, "parked": 5, "due_now": 1}, 0, False),
+        ({"lag": None, "pending": 5}, 0, False),
+    ],
+)
+def test_the_reclaim_job_runs_only_for_entries_that_nobody_is_there_to_take(
+    facts: dict[str, Any], workers: int, suspended: bool
+) -> None:
+    pods = tuple(pod(f"flights-delays-{n}") for n in range(workers))
+    known = backlog(delays=group_backlog(**facts))
+    assert reclaim_suspended(observe(pipeline(), backlog=known, pods=pods)) is suspended
+
+
+def test_in_the_dark_the_reclaim_job_stays_as_it_is() -> None:
+    pending = backlog(delays=group_backlog(0, pending=5))
+    running = settled(pipeline(), backlog=pending)
+    assert not reclaim_suspended(running)
+    assert not reclaim_suspended(replace(running, backlog=None, redis_error="gone"))
+    assert reclaim_suspended(replace(settled(pipeline()), backlog=None, redis_error="gone"))
+
+
+def test_a_suspended_pipeline_suspends_its_cron_jobs() -> None:
+    subject = pipeline({"spec.suspend": True, "spec.stream.trim": {"maxLength": 10}})
+    pending = backlog(delays=group_backlog(0, pending=5))
+    made = plan(observe(subject, backlog=pending), SETTINGS)
+    jobs = [a.manifest for a in made.applies if a.ref.kind == "CronJob"]
+    assert len(jobs) == 2
+    assert all(job["spec"]["suspend"] for job in jobs)
+
+
+def test_a_custom_group_has_a_reclaim_job_only_if_it_writes_one() -> None:
+    custom = {f"{G}.worker": {"runtime": "Custom", "image": "acme/billing:1"}}
+    without = plan(observe(pipeline(custom)), SETTINGS)
+    assert not [a for a in without.applies if a.ref.kind == "CronJob"]
+    written = plan(observe(pipeline(custom | {f"{G}.reclaim": {}})), SETTINGS)
+    job = child(written, "CronJob", "flights-delays-reclaim")
+    container = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == SETTINGS.worker_image
+    assert container["args"] == ["reclaim"]
+
+
+def test_a_trim_that_left_the_spec_takes_its_cron_job_along() -> None:
+    seen = settled(pipeline({"spec.stream.trim": {"maxLength": 10}}))
+    made = plan(replace(seen, pipeline=pipeline()), SETTINGS)
+    assert [d.ref for d in made.deletes] == [ChildRef("CronJob", "flights-trim")]
+
+
+def test_pods_of_jobs_never_match_a_deployments_selector() -> None:
+    subject = pipeline({"spec.stream.trim": {"maxLength": 10}})
+    made = plan(observe(subject), SETTINGS)
+    selector = child(made, "Deployment", "flights-delays")["spec"]["selector"]["matchLabels"]
+    for apply in made.applies:
+        if apply.ref.kind == "CronJob":
+            job = apply.manifest["spec"]["jobTemplate"]["spec"]["template"]
+            assert not selector.items() <= job["metadata"]["labels"].items()
+
+
+# --- groups in Redis, and groups that left ---------------------------------------------------
+
+
+def test_a_new_group_is_claimed_and_a_lost_one_made_again() -> None:
+    assert plan(observe(pipeline(), claims={}), SETTINGS).group_operations == (
+        EnsureGroup("delays"),
+    )
+    lost = backlog(delays=group_backlog(None, exists=False))
+    assert plan(observe(pipeline(), backlog=lost), SETTINGS).group_operations == (
+        EnsureGroup("delays"),
+    )
+    assert plan(observe(pipeline()), SETTINGS).group_operations == ()
+
+
+def left_behind(policy: str = "Retain", **facts: Any) -> Observation:
+    """`audit` has left the spec; its Deployment is still there at 2 replicas."""
+    both = TWO | {"spec.groups.1.scaling": {"mode": "Fixed", "replicas": 2}}
+    seen = settled(pipeline(both))
+    subject = pipeline({"spec.deletionPolicy": policy}, generation=2)
+    return replace(seen, pipeline=subject, claims={"delays": OURS}, **facts)
+
+
+AUDIT = ChildRef("Deployment", "flights-audit")
+
+
+def test_a_group_that_left_ends_its_workers_first() -> None:
+    seen = left_behind(pods=(pod("p", "audit"),))
+    made = plan(seen, SETTINGS)
+    meta = seen.children[AUDIT]["metadata"]
+    assert made.scales == (
+        Scale("flights-audit", 0, "headrace", meta["uid"], meta["resourceVersion"]),
+    )
+    assert made.group_operations == ()
+    assert AUDIT not in {d.ref for d in made.deletes}
+    assert ChildRef("CronJob", "flights-audit-reclaim") in {d.ref for d in made.deletes}
+
+
+def at_zero(seen: Observation) -> Observation:
+    return replace(seen, children=applied(plan(seen, SETTINGS), seen))
+
+
+def test_it_waits_until_no_pod_of_the_group_is_left() -> None:
+    seen = at_zero(left_behind(pods=(pod("p", "audit"),)))
+    made = plan(seen, SETTINGS)
+    assert (made.scales, made.group_operations) == ((), ())
+    assert AUDIT not in {d.ref for d in made.deletes}
+
+
+@pytest.mark.parametrize(
+    ("policy", "operation", "orphans"),
+    [
+        ("Retain", ReleaseGroup("audit", "audit"), ["audit"]),
+        ("Delete", DestroyGroup("audit", "audit"), []),
+    ],
+)
+def test_then_its_group_is_released_or_destroyed_and_the_deployment_goes_last(
+    policy: str, operation: Any, orphans: list[str]
+) -> None:
+    seen = at_zero(left_behind(policy))
+    made = plan(seen, SETTINGS)
+    assert made.group_operations == (operation,)
+    uid = seen.children[AUDIT]["metadata"]["uid"]
+    assert Delete(AUDIT, uid, after_group="audit") in made.deletes
+    listed = made.status.get("orphanedGroups", [])
+    assert [o["consumerGroup"] for o in listed] == orphans
+    over = replace(seen, children=applied(made, seen), live_status=made.status)
+    again = plan(over, SETTINGS)
+    assert again.group_operations == ()
+    assert again.status.get("orphanedGroups", []) == listed
+
+
+def test_a_group_that_goes_on_under_another_name_is_not_touched_in_redis() -> None:
+    seen = at_zero(left_behind("Delete"))
+    renamed = {
+        "spec.deletionPolicy": "Delete",
+        "spec.groups.1": {
+            "name": "ledger",
+            "consumerGroup": "audit",
+            "worker": {"handler": "handlers:audit"},
+        },
+    }
+    made = plan(replace(seen, pipeline=pipeline(renamed, generation=3)), SETTINGS)
+    assert made.group_operations == (EnsureGroup("ledger"),)
+    assert AUDIT in {d.ref for d in made.deletes}
+    assert "orphanedGroups" not in made.status
+
+
+def test_an_orphan_that_comes_back_is_none() -> None:
+    before = {"orphanedGroups": [{"name": "delays", "consumerGroup": "delays"}]}
+    assert "orphanedGroups" not in plan(observe(pipeline(), live_status=before), SETTINGS).status
+
+
+# --- modes not built yet ---------------------------------------------------------------------
+
+
+def test_a_mode_that_is_not_built_says_so_and_touches_nothing() -> None:
+    cluster = {"spec.redis": {"mode": "Cluster", "endpoints": ["redis:6379"]}}
+    made = plan(observe(pipeline(cluster), claims={}), SETTINGS)
+    assert (made.applies, made.group_operations, made.deletes) == ((), (), ())
+    for kind in ("Stalled", "NotImplemented"):
+        found = condition(made, kind)
+        assert found is not None
+        assert found["reason"] == "NotImplemented"
+        assert "Standalone" in found["message"]

@@ -1,0 +1,398 @@
+"""What people read: conditions by kstatus, counts, and when a change is worth a write."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.support.observed import (
+    NOW,
+    SETTINGS,
+    backlog,
+    condition,
+    group_backlog,
+    observe,
+    pipeline,
+    pod,
+    settled,
+)
+
+from headrace.streams.backlog import Quality
+from headrace_api.v1alpha1 import Reason, Status
+from headrace_operator.observation import (
+    ChildRef,
+    ClaimState,
+    FieldConflict,
+    GroupClaim,
+    Observation,
+)
+from headrace_operator.plan import Plan, plan
+from headrace_operator.plan.status import due
+
+G = "spec.groups.0"
+TWO = {"spec.groups.1": {"name": "audit", "worker": {"handler": "handlers:audit"}}}
+DEPLOYMENT = ChildRef("Deployment", "flights-delays")
+WORK = backlog(delays=group_backlog(150, pending=30))
+
+
+def fixed(replicas: int) -> dict[str, Any]:
+    return {f"{G}.scaling": {"mode": "Fixed", "replicas": replicas}}
+
+
+def ready(made: Plan) -> tuple[str, str]:
+    found = condition(made, "Ready")
+    assert found is not None
+    return found["status"], found["reason"]
+
+
+def message(made: Plan, kind: str = "Ready") -> str:
+    found = condition(made, kind)
+    assert found is not None
+    return str(found["message"])
+
+
+CRASHED = {
+    "restartCount": 5,
+    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+}
+NO_IMAGE = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+NO_CONFIG = {
+    "state": {"waiting": {"reason": "CreateContainerConfigError", "message": "secret db missing"}}
+}
+STUCK = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+QUOTA = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+
+
+def with_deployment_condition(found: dict[str, Any]) -> Observation:
+    seen = settled(pipeline(fixed(2)), pods=(pod("a"), pod("b")))
+    changed = {**seen.children[DEPLOYMENT]}
+    changed["status"] = {**changed["status"], "conditions": [found]}
+    return replace(seen, children={**seen.children, DEPLOYMENT: changed})
+
+
+def two_fixed(**facts: Any) -> Observation:
+    return settled(pipeline(fixed(2)), **facts)
+
+
+# (the world, Ready's status, its reason, Stalled or Reconciling, words of the message)
+STATES: dict[str, tuple[Observation, str, str, str | None, str]] = {
+    "nothing to do": (settled(pipeline()), "True", "ScaledToZero", None, "next entry starts"),
+    "workers at work": (
+        settled(pipeline(), backlog=WORK, pods=(pod("a"), pod("b"))),
+        "True",
+        "Available",
+        None,
+        "",
+    ),
+    "waking from zero is no trouble": (
+        settled(pipeline(), backlog=WORK, pods=(pod("a", ready=False),)),
+        "True",
+        "Available",
+        None,
+        "",
+    ),
+    "suspended": (
+        settled(pipeline({"spec.suspend": True})),
+        "True",
+        "Suspended",
+        None,
+        "set spec.suspend to false",
+    ),
+    "suspended, workers still ending": (
+        settled(pipeline({"spec.suspend": True}), pods=(pod("a"),)),
+        "False",
+        "Progressing",
+        "Reconciling",
+        "are ending",
+    ),
+    "just created": (
+        observe(pipeline(), claims={}),
+        "False",
+        "Progressing",
+        "Reconciling",
+        "being set up",
+    ),
+    "a fixed group without a ready worker": (
+        two_fixed(pods=(pod("a", ready=False),)),
+        "False",
+        "Progressing",
+        "Reconciling",
+        "no worker of delays is ready yet",
+    ),
+    "a new image rolls out": (
+        replace(
+            two_fixed(pods=(pod("a"), pod("b"))),
+            pipeline=pipeline(fixed(2) | {f"{G}.worker.image": "acme/x:2"}, generation=2),
+        ),
+        "False",
+        "Progressing",
+        "Reconciling",
+        "being rolled out",
+    ),
+    "Redis is gone": (
+        two_fixed(backlog=None, redis_error="Connection refused.", pods=(pod("a"), pod("b"))),
+        "False",
+        "RedisUnreachable",
+        "Reconciling",
+        "Redis at redis.default.svc:6379 cannot be reached: Connection refused.",
+    ),
+    "Redis refuses": (
+        two_fixed(backlog=None, redis_error="WRONGPASS", redis_refused=True),
+        "False",
+        "RedisRefused",
+        "Reconciling",
+        "check the credentials and the ACL",
+    ),
+    "the key is no stream": (
+        two_fixed(backlog=replace(backlog(), error="WRONGTYPE Operation against a key")),
+        "False",
+        "WrongType",
+        "Reconciling",
+        "stream flights",
+    ),
+    "another pipeline's group": (
+        observe(
+            pipeline(), claims={"delays": GroupClaim(ClaimState.ANOTHER, owner="default/other")}
+        ),
+        "False",
+        "GroupConflict",
+        "Stalled",
+        "claimed by pipeline default/other: give this group another consumerGroup",
+    ),
+    "a child the API server refuses": (
+        two_fixed(rejections={DEPLOYMENT: "spec.replicas: too many"}),
+        "False",
+        "InvalidChild",
+        "Stalled",
+        "refuses Deployment flights-delays: spec.replicas: too many",
+    ),
+    "a field that somebody takes back": (
+        two_fixed(conflicts=(FieldConflict(DEPLOYMENT, "spec.replicas", "kubectl"),)),
+        "False",
+        "Conflict",
+        "Reconciling",
+        "kubectl keeps changing spec.replicas",
+    ),
+    "no image": (
+        two_fixed(pods=(pod("a", ready=False, **NO_IMAGE),)),
+        "False",
+        "ImagePullFailed",
+        "Reconciling",
+        "no such image",
+    ),
+    "a container that cannot be made": (
+        two_fixed(pods=(pod("a", ready=False, **NO_CONFIG),)),
+        "False",
+        "WorkersNotReady",
+        "Reconciling",
+        "secret db missing",
+    ),
+    "a worker that crashes": (
+        two_fixed(pods=(pod("a", ready=False, **CRASHED), pod("b"))),
+        "False",
+        "WorkersCrashing",
+        "Reconciling",
+        "1 of 2 workers of delays keep crashing, exit code 1 (Error): see kubectl logs",
+    ),
+    "workers that never get ready": (
+        with_deployment_condition(STUCK),
+        "False",
+        "WorkersNotReady",
+        "Reconciling",
+        "kubectl describe deployment flights-delays",
+    ),
+    "a quota": (
+        with_deployment_condition(QUOTA),
+        "False",
+        "WorkersNotReady",
+        "Reconciling",
+        "exceeded quota",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "reason", "beside", "words"), STATES.values(), ids=STATES
+)
+def test_ready_says_what_is_and_what_to_do(
+    seen: Observation, status: str, reason: str, beside: str | None, words: str
+) -> None:
+    made = plan(seen, SETTINGS)
+    assert ready(made) == (status, reason)
+    assert words in message(made)
+    present = {k for k in ("Stalled", "Reconciling") if condition(made, k) is not None}
+    assert present == ({beside} if beside else set())
+    assert all(c["reason"] in set(Reason) for c in made.status["conditions"])
+    Status.model_validate(made.status)
+
+
+def test_the_gravest_problem_is_the_reason_and_all_are_in_the_message() -> None:
+    seen = two_fixed(backlog=None, redis_error="down", rejections={DEPLOYMENT: "too many replicas"})
+    made = plan(seen, SETTINGS)
+    assert ready(made)[1] == "InvalidChild"
+    assert "down" in message(made)
+
+
+def test_a_short_run_between_two_crashes_is_still_a_crash_loop() -> None:
+    running = CRASHED | {"state": {"running": {"startedAt": "2027-01-15T07:59:50Z"}}}
+    seen = two_fixed(pods=(pod("a", **running),))
+    assert ready(plan(replace(seen, now=NOW), SETTINGS))[1] == "WorkersCrashing"
+    assert ready(plan(replace(seen, now=NOW + 120), SETTINGS))[1] == "Available"
+
+
+def test_an_unknown_backlog_is_said_and_its_numbers_are_absent() -> None:
+    dark = backlog(delays=group_backlog(None, source="lag is nil and counting was cut short"))
+    made = plan(settled(pipeline(), backlog=dark), SETTINGS)
+    known = condition(made, "BacklogKnown")
+    assert known is not None
+    assert (known["status"], known["reason"]) == ("False", "BacklogUnknown")
+    assert "counting was cut short" in known["message"]
+    assert "lag" not in made.status
+    assert "lag" not in made.status["groups"][0]
+    scaling = condition(made, "ScalingActive")
+    assert scaling is not None
+    assert (scaling["status"], scaling["reason"]) == ("False", "BacklogUnknown")
+
+
+def test_without_redis_no_number_of_before_stays() -> None:
+    made = plan(settled(pipeline(), backlog=WORK, redis_error="down"), SETTINGS)
+    for name in ("lag", "pending", "deadLetters", "stream"):
+        assert name not in made.status
+
+
+def test_an_upper_bound_is_called_one() -> None:
+    upper = backlog(delays=group_backlog(7, quality=Quality.UPPER))
+    made = plan(settled(pipeline(), backlog=upper), SETTINGS)
+    known = condition(made, "BacklogKnown")
+    assert known is not None
+    assert (known["status"], known["reason"]) == ("True", "UpperBound")
+    assert made.status["groups"][0]["lagSource"] == "upper: lag of XINFO GROUPS"
+
+
+def test_a_group_ahead_of_its_stream_is_a_condition_and_no_empty_backlog() -> None:
+    ahead = backlog(delays=group_backlog(0, ahead_of_stream=True))
+    known = condition(plan(settled(pipeline(), backlog=ahead), SETTINGS), "BacklogKnown")
+    assert known is not None
+    assert (known["status"], known["reason"]) == ("False", "GroupAheadOfStream")
+
+
+@pytest.mark.parametrize(
+    ("scaling", "status", "reason"),
+    [
+        ({}, "True", "FollowingBacklog"),
+        ({"maxReplicas": 1}, "True", "AtMaximum"),
+        ({"mode": "Fixed", "replicas": 2}, "False", "Fixed"),
+        ({"mode": "External"}, "False", "External"),
+    ],
+)
+def test_scaling_active_says_who_decides(scaling: dict[str, Any], status: str, reason: str) -> None:
+    made = plan(settled(pipeline({f"{G}.scaling": scaling}), backlog=WORK), SETTINGS)
+    found = condition(made, "ScalingActive")
+    assert found is not None
+    assert (found["status"], found["reason"]) == (status, reason)
+
+
+def test_external_at_0_says_that_an_hpa_sleeps_there() -> None:
+    seen = settled(pipeline(fixed(0)))
+    made = plan(replace(seen, pipeline=pipeline({f"{G}.scaling": {"mode": "External"}})), SETTINGS)
+    assert "kubectl scale deployment flights-delays" in message(made, "ScalingActive")
+
+
+def test_a_stream_over_its_bound_names_the_group_that_holds_it() -> None:
+    subject = pipeline({"spec.stream.trim": {"maxLength": 100}})
+    slow = group_backlog(900, floor_id="1700000000000-0")
+    fast = group_backlog(0, floor_id="1700000009999-1")
+    held = plan(settled(subject, backlog=backlog(delays=slow)), SETTINGS)
+    assert "waits for delays" in message(held, "TrimHeldBack")
+    free = plan(settled(subject, backlog=backlog(delays=fast)), SETTINGS)
+    assert condition(free, "TrimHeldBack") is None
+
+
+def test_counts_add_up_over_the_groups() -> None:
+    seen = settled(
+        pipeline(TWO),
+        backlog=backlog(delays=group_backlog(150, pending=30), audit=group_backlog(10)),
+        pods=(pod("a"), pod("b", ready=False), pod("c", "audit")),
+    )
+    status = plan(seen, SETTINGS).status
+    assert status["workers"] == "2/3"
+    assert (status["replicas"], status["readyReplicas"]) == (3, 2)
+    assert (status["lag"], status["pending"], status["deadLetters"]) == (160, 30, 0)
+    assert [g["desiredReplicas"] for g in status["groups"]] == [2, 1]
+    assert status["groups"][1]["deployment"] == "flights-audit"
+
+
+def test_one_unknown_group_makes_the_sum_unknown() -> None:
+    seen = settled(
+        pipeline(TWO), backlog=backlog(delays=group_backlog(150), audit=group_backlog(None))
+    )
+    status = plan(seen, SETTINGS).status
+    assert "lag" not in status
+    assert status["groups"][0]["lag"] == 150
+
+
+def test_last_transition_time_stays_while_the_status_does() -> None:
+    first = plan(settled(pipeline()), SETTINGS).status
+    later = settled(pipeline(), live_status=first, now=NOW + 500)
+    assert plan(later, SETTINGS).status["conditions"] == first["conditions"]
+    broken = replace(later, redis_error="down")
+    changed = plan(broken, SETTINGS)
+    assert (
+        condition(changed, "Ready")["lastTransitionTime"]
+        != (  # type: ignore[index]
+            first["conditions"][0]["lastTransitionTime"]
+        )
+    )
+
+
+# --- is it worth a write? ----------------------------------------------------------------------
+
+
+def written(seen: Observation, ago: float | None = None) -> Observation:
+    """The same world after its status was written `ago` seconds before."""
+    when = None if ago is None else seen.clock - ago
+    return replace(seen, live_status=plan(seen, SETTINGS).status, status_written_at=when)
+
+
+def test_a_quiet_pipeline_writes_nothing() -> None:
+    seen = written(settled(pipeline()), ago=1000)
+    for seconds in (0, 60, 86_400):
+        later = replace(seen, now=seen.now + seconds, clock=seen.clock + seconds)
+        assert plan(later, SETTINGS).status_due is None
+
+
+def test_news_is_written_at_once() -> None:
+    seen = written(settled(pipeline()), ago=0.1)
+    assert plan(replace(seen, redis_error="down"), SETTINGS).status_due == 0.0
+    assert plan(replace(seen, pods=(pod("a"),)), SETTINGS).status_due == 0.0
+
+
+def test_moving_figures_are_written_every_ten_seconds() -> None:
+    seen = written(settled(pipeline(), backlog=WORK), ago=4)
+    moved = replace(seen, backlog=backlog(delays=group_backlog(160, pending=31)))
+    made = plan(moved, SETTINGS)
+    assert made.status_due == pytest.approx(6.0)
+    assert made.requeue_after is not None
+    assert made.requeue_after <= 6.0
+    assert plan(replace(moved, clock=moved.clock + 6), SETTINGS).status_due == 0.0
+
+
+def test_an_age_that_only_grows_is_written_when_it_has_doubled() -> None:
+    def at(age: int) -> dict[str, Any]:
+        return {"groups": [{"name": "a", "oldestAgeSeconds": age}]}
+
+    assert due(at(1_100), at(1_030), 1_000.0) is None
+    assert due(at(2_100), at(1_030), 1_000.0) == 0.0
+
+
+def test_a_change_of_ready_is_an_event_and_the_same_again_is_none() -> None:
+    seen = written(settled(pipeline()))
+    assert plan(seen, SETTINGS).events == ()
+    (event,) = plan(replace(seen, redis_error="down"), SETTINGS).events
+    assert (event.type, event.reason) == ("Warning", "RedisUnreachable")
+
+
+def test_scaling_is_an_event_with_its_reason() -> None:
+    seen = written(settled(pipeline()))
+    events = plan(replace(seen, backlog=WORK), SETTINGS).events
+    assert "delays: 0 to 2 workers: 180 ready, 100 for each worker" in [e.message for e in events]
