@@ -204,4 +204,7 @@ class Lanes:
         tasks = [slot.task for slot in self.slots]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, deaf = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        self.left_tasks += [task for task in deaf if task not in self.left_tasks]
+        for slot in self.slots:
+            slot.leave_thread()

@@ -86,7 +86,7 @@ async def _serve(settings: Settings, app: App, port: int) -> int:
             await _run(runtime, stopping)
     finally:
         health.close()
-    return EXIT_FAILED if runtime.failed.is_set() else 0
+    return _end(runtime)
 
 
 async def _run(runtime: Runtime, stopping: asyncio.Event) -> None:
@@ -110,7 +110,17 @@ async def _reclaim(settings: Settings, app: App) -> int:
     for (label, outcome), count in sorted(runtime.metrics.events.items()):
         logger.info("%s %s: %d", label, outcome, count)
     logger.info("reclaimed %d entries", runtime.metrics.counts["claimed"])
-    return EXIT_FAILED if runtime.failed.is_set() else 0
+    return _end(runtime)
+
+
+def _end(runtime: Runtime) -> int:
+    code = EXIT_FAILED if runtime.failed.is_set() else 0
+    if runtime.lanes.left_behind:
+        # Closing the loop would wait for handlers that ignore being told to stop.
+        logger.warning("%d handlers did not stop; ending without them", runtime.lanes.left_behind)
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 async def _pass(runtime: Runtime) -> None:

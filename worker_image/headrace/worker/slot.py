@@ -178,11 +178,17 @@ class Slot:
     def cancel(self, now: float) -> None:
         """Stop the handler: it ran too long. A thread cannot be stopped, only left behind."""
         self.cancelled_at = now
-        if self.thread is not None and self.route and not self.route.handler.is_async:
-            self.thread.leave()
-            self.lanes.left_threads.append(self.thread)
-            self.thread = None
+        if self.route and not self.route.handler.is_async:
+            self.leave_thread()
         self.task.cancel()
+
+    def leave_thread(self) -> None:
+        """Let go of the slot's thread; it ends after the call it is in, if that ever ends."""
+        if self.thread is not None:
+            self.thread.leave()
+            if self.busy:
+                self.lanes.left_threads.append(self.thread)
+            self.thread = None
 
     def _uncancel(self) -> None:
         self.cancelled_at = None

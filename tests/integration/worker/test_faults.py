@@ -1,0 +1,252 @@
+"""Workers and Redis are killed, cut off, frozen; nothing is lost and nothing is settled twice."""
+
+import asyncio
+import signal
+from collections import Counter
+
+import pytest
+from tests.support.redis_servers import RedisServer, running
+from tests.support.workers import (
+    DEAD,
+    GROUP,
+    PARKED,
+    STREAM,
+    Stage,
+    until,
+    until_sync,
+    worker,
+    workers,
+)
+
+import headrace
+
+SLOW = """
+    @app.on("flight.landed")
+    async def landed(event: dict, ctx: headrace.Context) -> None:
+        effect(f"start {event['n']} {ctx.consumer}")
+        await asyncio.sleep(event.get("seconds", 0))
+        effect(f"end {event['n']} {ctx.consumer}")
+"""
+
+
+def numbers(effects: list[str], word: str) -> Counter[int]:
+    return Counter(int(line.split()[1]) for line in effects if line.startswith(word))
+
+
+def test_entries_of_a_killed_worker_are_reclaimed(stage: Stage) -> None:
+    with workers(stage, SLOW) as group:
+        first = group.start("pod-a")
+        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send(*({"n": n, "seconds": 60} for n in range(20)))
+        until_sync(lambda: len(group.effects) == 16)
+        first.kill()
+        assert stage.pending == 20
+        (group.directory / "handlers.py").write_text(
+            (group.directory / "handlers.py").read_text().replace('event.get("seconds", 0)', "0")
+        )
+        group.start("pod-b")
+        until_sync(lambda: stage.settled)
+    assert numbers(group.effects, "end") == dict.fromkeys(range(20), 1)
+    assert stage.dead == []
+
+
+def test_a_restarted_pod_takes_over_what_its_earlier_process_held_at_once(stage: Stage) -> None:
+    with workers(stage, SLOW, delivery={"minIdle": "1h"}) as group:
+        first = group.start("pod-a")
+        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send({"n": 1, "seconds": 60})
+        until_sync(lambda: len(group.effects) == 1)
+        first.kill()
+        (group.directory / "handlers.py").write_text(
+            (group.directory / "handlers.py").read_text().replace('event.get("seconds", 0)', "0")
+        )
+        second = group.start("pod-a")
+        until_sync(lambda: stage.settled)
+    assert "took over 1 entries" in second.text
+
+
+def test_sigterm_finishes_what_runs_and_hands_the_rest_back_uncounted(stage: Stage) -> None:
+    with workers(stage, SLOW, concurrency=1) as group:
+        first = group.start("pod-a")
+        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send({"n": 0, "seconds": 2}, *({"n": n} for n in range(1, 4)))
+        until_sync(lambda: len(group.effects) == 1)
+        until_sync(lambda: stage.pending > 1)
+        first.signal(signal.SIGTERM)
+        assert first.process.wait(20) == 0
+        assert numbers(group.effects, "end") == {0: 1}
+        assert stage.consumers == set()
+        counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
+        assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
+        assert {one["times_delivered"] for one in counts} <= {0}
+        group.start("pod-b")
+        until_sync(lambda: stage.settled)
+    assert numbers(group.effects, "start") == dict.fromkeys(range(4), 1)
+
+
+def test_a_second_signal_stops_at_once_and_loses_nothing(stage: Stage) -> None:
+    with workers(stage, SLOW) as group:
+        first = group.start("pod-a")
+        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send({"n": 1, "seconds": 60})
+        until_sync(lambda: len(group.effects) == 1)
+        first.signal(signal.SIGTERM)
+        until_sync(lambda: "stopping" in first.text)
+        first.signal(signal.SIGTERM)
+        assert first.process.wait(3) != 0
+    assert stage.pending == 1
+
+
+def test_one_poison_event_among_99_good_ones_is_exactly_one_dead_letter(stage: Stage) -> None:
+    handlers = """
+        @app.on("flight.landed")
+        async def landed(event: dict) -> None:
+            if event["n"] == 50:
+                os._exit(9)
+            effect(f"end {event['n']}")
+    """
+    with workers(stage, handlers, delivery={"maxCrashes": 2}) as group:
+        stage.send(*({"n": n} for n in range(100)))
+        process = group.start("pod-a")
+
+        def settled() -> bool:
+            nonlocal process
+            if process.process.poll() is not None:
+                process = group.start("pod-a")
+            return stage.settled
+
+        until_sync(settled, 60)
+    (letter,) = stage.dead
+    assert letter[b"f:payload"] == b'{"n": 50}'
+    assert letter[b"error_type"] == b"Crash"
+    assert set(numbers(group.effects, "end")) == set(range(100)) - {50}
+
+
+def test_a_frozen_worker_cannot_settle_what_another_has_taken(stage: Stage) -> None:
+    handlers = """
+        @app.on("flight.landed")
+        async def landed(event: dict, ctx: headrace.Context) -> None:
+            effect(f"start {event['n']} {ctx.consumer}")
+            await asyncio.sleep(1)
+            ctx.emit("{flights}:out", headrace.Event("out", ctx.consumer))
+            effect(f"end {event['n']} {ctx.consumer}")
+    """
+    with workers(stage, handlers, outputs=[{"stream": "{flights}:out"}]) as group:
+        zombie = group.start("pod-a")
+        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send({"n": 1})
+        until_sync(lambda: len(group.effects) == 1)
+        zombie.signal(signal.SIGSTOP)
+        group.start("pod-b")
+        until_sync(lambda: stage.settled)
+        zombie.signal(signal.SIGCONT)
+        until_sync(lambda: len(group.effects) == 4)
+        zombie.signal(signal.SIGTERM)
+        assert zombie.process.wait(20) == 0
+    ((_, output),) = stage.redis.xrange("{flights}:out")
+    assert output[b"payload"].startswith(b'"pod-b')
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda redis: redis.xgroup_destroy(STREAM, GROUP),
+        lambda redis: redis.delete(STREAM),
+        lambda redis: redis.flushall(),
+    ],
+    ids=["XGROUP DESTROY", "DEL", "FLUSHALL"],
+)
+async def test_a_vanished_group_is_made_again_and_the_worker_goes_on(stage: Stage, harm) -> None:
+    app, seen = headrace.App(), []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        seen.append(event["n"])
+
+    async with worker(stage, app) as runtime:
+        stage.send({"n": 1})
+        await until(lambda: stage.settled)
+        await until(lambda: runtime.reader.reading)
+        harm(stage.redis)
+        stage.send({"n": 2})
+        await until(lambda: 2 in seen)
+        await until(lambda: stage.settled)
+
+
+async def test_entries_whose_delivery_never_reached_us_are_handed_back(stage: Stage) -> None:
+    app, seen = headrace.App(), []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        seen.append(event["n"])
+
+    async with worker(stage, app) as runtime:
+        await until(lambda: runtime.reader.reading)
+        # Redis delivers to this worker's name; the reply goes elsewhere.
+        with stage.redis.pipeline(transaction=True) as both:
+            both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 1}'})
+            both.xreadgroup(GROUP, runtime.settings.consumer, {STREAM: ">"}, count=10)
+            _, delivered = both.execute()
+        assert delivered
+        await until(lambda: seen == [1])
+        await until(lambda: stage.settled)
+        assert runtime.metrics.counts["handed_back"] == 1
+    assert stage.dead == []
+
+
+async def test_connections_cut_again_and_again_lose_nothing(stage: Stage) -> None:
+    app, seen = headrace.App(), Counter()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        seen[event["n"]] += 1
+
+    stage.send(*({"n": n} for n in range(5000)))
+    async with worker(stage, app):
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            stage.redis.client_kill_filter(_type="normal", skipme=True)
+        await until(lambda: stage.settled)
+    assert set(seen) == set(range(5000))
+    assert stage.dead == []
+
+
+async def test_a_restarted_redis_is_carried_on_with(redis_server: RedisServer) -> None:
+    with running(redis_server.kind, "--appendonly", "yes", "--appendfsync", "always") as server:
+        stage, app, seen = Stage(server), headrace.App(), Counter()
+
+        @app.on("flight.landed")
+        async def landed(event: dict) -> None:
+            seen[event["n"]] += 1
+            await asyncio.sleep(0.001)
+
+        stage.send(*({"n": n} for n in range(1000)))
+        async with worker(stage, app) as runtime:
+            await until(lambda: len(seen) > 100)
+            server.kill()
+            await until(lambda: runtime.reader.outage.seconds > 0)
+            server.start()
+            await until(lambda: stage.settled)
+        assert set(seen) == set(range(1000))
+
+
+async def test_a_dead_letter_that_cannot_be_written_leaves_the_entry_pending(
+    stage: Stage, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr("headrace.worker.settler.REFUSED_PAUSE", 0.2)
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        if event["n"] == 1:
+            raise headrace.Reject("bad")
+
+    async with worker(stage, app) as runtime:
+        stage.redis.set(DEAD, "no stream")
+        stage.send({"n": 1}, {"n": 2})
+        await until(lambda: runtime.metrics.counts["commit_failures"])
+        await until(lambda: stage.pending == 1)
+        assert "cannot be settled as dead_letter" in caplog.text
+        stage.redis.delete(DEAD)
+        await until(lambda: stage.settled)
+    assert [letter[b"error"] for letter in stage.dead] == [b"bad"]

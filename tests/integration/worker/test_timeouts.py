@@ -1,0 +1,67 @@
+"""A handler that runs too long frees its slot, whether it listens or not."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+from tests.support.workers import Stage, until, worker
+
+import headrace
+
+TIMEOUT = {"handlerTimeout": "200ms", "maxRetries": 0}
+
+
+def obedient(app: headrace.App) -> None:
+    @app.on("slow")
+    async def slow(event: int) -> None:
+        await asyncio.sleep(60)
+
+
+def deaf(app: headrace.App) -> None:
+    @app.on("slow")
+    async def slow(event: int) -> None:
+        ends = time.monotonic() + 6
+        while time.monotonic() < ends:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(ends - time.monotonic())
+
+
+def in_a_thread(app: headrace.App) -> None:
+    @app.on("slow")
+    def slow(event: int) -> None:
+        time.sleep(6)
+
+
+@pytest.mark.parametrize("slow", [obedient, deaf, in_a_thread])
+async def test_the_only_slot_is_free_again_after_the_timeout(stage: Stage, slow) -> None:
+    app, seen = headrace.App(), []
+    slow(app)
+
+    @app.on("quick")
+    async def quick(event: int) -> None:
+        seen.append(event)
+
+    stage.send(1, type="slow")
+    stage.send(2, type="quick")
+    async with worker(stage, app, concurrency=1, delivery=TIMEOUT) as runtime:
+        await until(lambda: seen == [2])
+        await until(lambda: stage.settled)
+        assert runtime.metrics.counts["timeouts"] == 1
+    (letter,) = stage.dead
+    assert letter[b"error_type"] == b"HandlerTimeout"
+    assert letter[b"error"] == b"the handler ran longer than its time-out of 0.2 s"
+
+
+async def test_a_handlers_own_timeout_stands_before_the_groups(stage: Stage) -> None:
+    app, seen = headrace.App(), []
+
+    @app.on("slow", timeout=10)
+    async def slow(event: int) -> None:
+        await asyncio.sleep(0.8)
+        seen.append(event)
+
+    stage.send(1, type="slow")
+    async with worker(stage, app, delivery=TIMEOUT):
+        await until(lambda: stage.settled)
+    assert seen == [1]

@@ -1,0 +1,215 @@
+"""Workers for tests: in this process, where a test looks inside, or as a process to be killed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import redis
+from tests.support.redis_servers import RedisServer
+
+import headrace
+from headrace.worker.config import Settings
+from headrace.worker.metrics import Metrics
+from headrace.worker.runtime import Runtime
+from headrace.worker.startup import prepare
+from headrace_api.worker_config import WorkerConfig
+
+STREAM, GROUP = "flights", "delays"
+DEAD = "headrace:{flights}:dead:flights"
+PARKED = b"headrace:parked"
+WAIT_SECONDS = 30.0
+
+DELIVERY = {
+    "handlerTimeout": "5s",
+    "maxRetries": 2,
+    "maxCrashes": 1,
+    "minIdle": "1s",
+    "backoff": {"initial": "10ms", "max": "50ms"},
+}
+
+
+def config(server: RedisServer, **changes: Any) -> dict[str, Any]:
+    """A worker's configuration as the operator writes it; `delivery` is merged."""
+    delivery = {**DELIVERY, **changes.pop("delivery", {})}
+    return {
+        "namespace": "airport",
+        "pipeline": "flights",
+        "group": GROUP,
+        "consumerGroup": GROUP,
+        "stream": STREAM,
+        "redis": {"endpoints": [server.endpoint]},
+        "deadLetter": {"stream": DEAD, "maxLength": 100000},
+        "delivery": delivery,
+        "owner": {"key": "airport/flights", "uid": "uid-1"},
+        **changes,
+    }
+
+
+class Stage:
+    """A Redis with one stream, and what a test wants to know of it."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.redis = redis.Redis(port=server.port)
+        self.redis.flushall()
+
+    def send(self, *payloads: Any, type: str = "flight.landed", version: int = 1) -> list[bytes]:
+        pipeline = self.redis.pipeline(transaction=False)
+        for payload in payloads:
+            body = payload if isinstance(payload, (bytes, str)) else json.dumps(payload)
+            pipeline.xadd(STREAM, {"type": type, "version": version, "payload": body})
+        return pipeline.execute()
+
+    @property
+    def pending(self) -> int:
+        groups = {group["name"]: group for group in self.redis.xinfo_groups(STREAM)}
+        return int(groups[GROUP.encode()]["pending"])
+
+    @property
+    def settled(self) -> bool:
+        """Everything was delivered and nothing is pending."""
+        try:
+            (group,) = self.redis.xinfo_groups(STREAM)
+        except (redis.ResponseError, ValueError):
+            return False
+        last = self.redis.xinfo_stream(STREAM)["last-generated-id"]
+        return group["pending"] == 0 and group["last-delivered-id"] == last
+
+    @property
+    def dead(self) -> list[dict[bytes, bytes]]:
+        return [fields for _, fields in self.redis.xrange(DEAD)]
+
+    @property
+    def consumers(self) -> set[bytes]:
+        """Consumers of the group, the parked one apart."""
+        return {one["name"] for one in self.redis.xinfo_consumers(STREAM, GROUP)} - {PARKED}
+
+    def pending_of(self, consumer: bytes) -> int:
+        consumers = self.redis.xinfo_consumers(STREAM, GROUP)
+        return sum(one["pending"] for one in consumers if one["name"] == consumer)
+
+
+@contextlib.asynccontextmanager
+async def worker(stage: Stage, app: headrace.App, **changes: Any) -> AsyncIterator[Runtime]:
+    """A worker in this process, reading; stopped at the end as on SIGTERM."""
+    told = WorkerConfig.model_validate(config(stage.server, **changes))
+    runtime = Runtime(Settings.of(told), app, Metrics())
+    runtime.start()
+    await prepare(runtime)
+    runtime.read()
+    try:
+        yield runtime
+    finally:
+        await runtime.stop(2.0)
+
+
+async def until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> None:
+    """Wait for a condition, asked again and again; fails when it does not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        await asyncio.sleep(0.01)
+
+
+def until_sync(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> None:
+    """The same for tests without a loop."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.02)
+
+
+class WorkerProcess:
+    """`headrace worker` (or another command) with handlers of its own, as a process."""
+
+    def __init__(self, directory: Path, written: dict[str, Any], pod: str, *command: str) -> None:
+        self.directory = directory
+        (directory / "worker.json").write_text(json.dumps(written))
+        self.log = directory / f"{pod}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "headrace", *command],
+                env={
+                    **os.environ,
+                    "HEADRACE_CONFIG": str(directory / "worker.json"),
+                    "HEADRACE_POD": pod,
+                    "EFFECTS": str(directory / "effects"),
+                },
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text()
+
+
+class Workers:
+    """Starts worker processes that share one handler file; all end with the test."""
+
+    def __init__(self, stage: Stage, handlers: str, **changes: Any) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="headrace-worker-"))
+        (self.directory / "handlers.py").write_text(PRELUDE + textwrap.dedent(handlers))
+        self.written = config(
+            stage.server, handler="handlers:app", codeDir=str(self.directory), **changes
+        )
+        self.started: list[WorkerProcess] = []
+
+    def start(self, pod: str = "pod-a", *command: str) -> WorkerProcess:
+        one = WorkerProcess(
+            self.directory, self.written, pod, *(command or ("worker", "--port", "0"))
+        )
+        self.started.append(one)
+        return one
+
+    @property
+    def effects(self) -> list[str]:
+        """Lines that handlers appended, outside of Redis."""
+        path = self.directory / "effects"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def close(self) -> None:
+        for one in self.started:
+            if one.process.poll() is None:
+                one.process.send_signal(signal.SIGCONT)
+                one.kill()
+
+
+@contextlib.contextmanager
+def workers(stage: Stage, handlers: str, **changes: Any) -> Iterator[Workers]:
+    """Worker processes for the handlers given as source text."""
+    group = Workers(stage, handlers, **changes)
+    try:
+        yield group
+    finally:
+        group.close()
+
+
+PRELUDE = """
+import asyncio, os, time
+import headrace
+
+app = headrace.App()
+
+def effect(line):
+    with open(os.environ["EFFECTS"], "a") as effects:
+        effects.write(f"{line}\\n")
+"""
