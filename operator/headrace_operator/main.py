@@ -80,41 +80,11 @@ class Operator:
         )
         self.redis = RedisAccess()
         self.poller = BacklogPoller(self.redis, self.queue.put)
-        self.reconcile = self._reconciler()
+        self.reconcile = reconciler(chosen, self.api, self.cache, self.redis, self.poller)
         self.synced = False
         metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
         metrics.PIPELINES.set_function(lambda: len(self.cache.pipelines()))
         metrics.LEADER.set_function(lambda: float(self.lease.held))
-
-    def _reconciler(self) -> Reconciler:
-        shaping = Settings(worker_image=self.settings.worker_image)
-        groups = GroupOperations(self.redis)
-        clock = time.monotonic
-        numbers = TokenBucket(self.settings.status_writes_per_second, burst=50)
-
-        return Reconciler(
-            cache=self.cache,
-            memories=Memories(clock),
-            observer=Observer(
-                self.api,
-                self.cache,
-                self.redis,
-                self.poller,
-                clock=clock,
-                full_look=self.settings.full_look,
-            ),
-            applier=Applier(self.api, self.cache, groups, self.redis),
-            deletion=Deletion(
-                self.api, self.cache, groups, self.redis, patience=self.settings.deletion_patience
-            ),
-            status=StatusWriter(self.api, self.cache, numbers, clock),
-            events=Events(self.api, self.settings.identity, clock),
-            poller=self.poller,
-            redis=self.redis,
-            settings=shaping,
-            full_look=self.settings.full_look,
-            clock=clock,
-        )
 
     async def lead(self) -> None:
         """Wait for the Lease, then reconcile every pipeline and whatever changes."""
@@ -126,6 +96,34 @@ class Operator:
             await _first_to_end(self.lease.hold(), *workers)
         finally:
             await self.lease.release()
+
+
+def reconciler(
+    chosen: OperatorSettings,
+    api: ApiServer,
+    cache: Cache,
+    redis: RedisAccess,
+    poller: BacklogPoller,
+) -> Reconciler:
+    """One reconciler with an empty memory."""
+    clock = time.monotonic
+    groups = GroupOperations(redis)
+    return Reconciler(
+        cache=cache,
+        memories=Memories(clock),
+        observer=Observer(api, cache, redis, poller, clock=clock, full_look=chosen.full_look),
+        applier=Applier(api, cache, groups, redis),
+        deletion=Deletion(api, cache, groups, redis, patience=chosen.deletion_patience),
+        status=StatusWriter(
+            api, cache, TokenBucket(chosen.status_writes_per_second, burst=50), clock
+        ),
+        events=Events(api, chosen.identity, clock),
+        poller=poller,
+        redis=redis,
+        settings=Settings(worker_image=chosen.worker_image),
+        full_look=chosen.full_look,
+        clock=clock,
+    )
 
 
 async def run(chosen: OperatorSettings) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import urllib3
 from kubernetes import client, config
 
 from headrace_operator.kinds import BY_KIND, CRON_JOB, NAMESPACE, STREAM_PIPELINE, Kind
@@ -76,6 +77,32 @@ class Kube:
         name = f"{prefix}-{uuid4().hex[:8]}"
         self.create({"apiVersion": "v1", "kind": NAMESPACE.kind, "metadata": {"name": name}})
         return name
+
+    def delete_namespace(self, name: str) -> None:
+        self.delete(NAMESPACE, None, name)
+
+    def watch(
+        self, kind: Kind, namespace: str, since: str, *, quiet: float
+    ) -> Iterator[tuple[str, Manifest]]:
+        """(type, object) of each change after ``since``, until none comes for ``quiet`` seconds."""
+        arguments = self._client.param_serialize(
+            "GET",
+            kind.path(namespace),
+            query_params=[("watch", "1"), ("resourceVersion", since)],
+            header_params={"Accept": "application/json"},
+            auth_settings=["BearerToken"],
+        )
+        response = self._client.call_api(*arguments, _request_timeout=(5, quiet)).response
+        try:
+            for line in response:
+                event = json.loads(line)
+                yield event["type"], event["object"]
+        except TimeoutError:
+            return
+        except urllib3.exceptions.ReadTimeoutError:
+            return
+        finally:
+            response.close()
 
     def request(
         self,
