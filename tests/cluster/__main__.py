@@ -7,10 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-from tests.cluster import binaries, instances, lifecycle, other
+from tests.cluster import binaries, instances, lifecycle, other, paths
 from tests.cluster.errors import ClusterError
+from tests.cluster.images import build
 from tests.cluster.instances import Instance
 from tests.cluster.processes import Processes
+
+PROJECT_IMAGES = {
+    "worker_image/Dockerfile": "ghcr.io/headrace/worker:0.1.0",
+    "operator/Dockerfile": "ghcr.io/headrace/operator:0.1.0",
+}
+PUBLIC_IMAGES = ["docker.io/library/redis:8.0"]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,6 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     named("kubeconfig", _kubeconfig, "print the path of its kubeconfig")
     load = named("load", _load, "give image archives to its node")
     load.add_argument("archive", type=Path, nargs="+")
+    images = command("image", None, "make image archives").add_subparsers(required=True)
+    building = images.add_parser("build", help="build a Dockerfile; print the path of the archive")
+    building.add_argument("--dockerfile", type=Path, required=True)
+    building.add_argument("--tag", required=True)
+    building.add_argument("--context", type=Path, default=paths.CHECKOUT)
+    building.set_defaults(act=_image_build)
+    provide = images.add_parser("provide", help="bring a public image; print its archive's path")
+    provide.add_argument("reference", nargs="+")
+    provide.set_defaults(act=_image_provide)
+    named("images", _images, "build the project's images, and load them into a running node")
     command("list", _list, "all clusters of this machine, of every checkout")
     command("reap", _reap, "end the clusters whose checkout or test run is gone")
     command("build", _build, "build the programs into the cache")
@@ -110,6 +127,28 @@ def _load(options: argparse.Namespace) -> None:
             other.load(outside, image)
         else:
             lifecycle.load(_running(options.name), image)
+
+
+def _image_build(options: argparse.Namespace) -> None:
+    print(build.build(options.dockerfile, options.tag, options.context))
+
+
+def _image_provide(options: argparse.Namespace) -> None:
+    for reference in options.reference:
+        print(build.provide(reference))
+
+
+def _images(options: argparse.Namespace) -> None:
+    archives = [build.build(paths.CHECKOUT / file, tag) for file, tag in PROJECT_IMAGES.items()]
+    archives += [build.provide(reference) for reference in PUBLIC_IMAGES]
+    if outside := other.kubeconfig():
+        for archive in archives:
+            other.load(outside, archive)
+    elif (instance := instances.find(options.name)) and instance.node:
+        for archive in archives:
+            lifecycle.load(instance, archive)
+    for archive in archives:
+        print(archive)
 
 
 def _list(_: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +44,7 @@ def _once(target: Path, make: Make, whole: Path) -> Path:
     with _locked(whole.parent, whole.name):
         if target.exists():
             return target
-        print(f"Making {whole.name} ...", flush=True)
+        print(f"Making {whole.name} ...", file=sys.stderr, flush=True)
         begun = time.monotonic()
         with tempfile.TemporaryDirectory(dir=whole.parent) as unfinished:
             made = Path(unfinished) / "made"
@@ -52,7 +53,7 @@ def _once(target: Path, make: Make, whole: Path) -> Path:
             made.chmod(0o755)
             shutil.rmtree(whole, ignore_errors=True)
             made.rename(whole)
-        print(f"Made {whole.name} in {time.monotonic() - begun:.0f} s", flush=True)
+        print(f"Made {whole.name} in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return target
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def install_missing(*wanted: dict[str, str]) -> list[str]:
             f"These packages are missing, and without apt-get they cannot be installed by "
             f"themselves: {', '.join(packages)}. {INSTEAD}"
         )
-    print(f"Installing {', '.join(packages)} ...", flush=True)
+    print(f"Installing {', '.join(packages)} ...", file=sys.stderr, flush=True)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-qq", "--no-install-recommends", *packages]
     with _no_service_starts():

@@ -57,7 +57,7 @@ def own_loader(root: Path, program: str) -> list[str]:
 
 
 def _mmdebstrap(variant: str, names: Sequence[str], target: Path) -> None:
-    packages.install_missing({"mmdebstrap": "mmdebstrap"})
+    packages.install_missing(packages.IMAGES)
     run(
         [
             "mmdebstrap",
