@@ -15,3 +15,7 @@ cluster-down: ## end it and remove all that it made
 .PHONY: cluster-status
 cluster-status: ## say what of it runs
 	@$(CLUSTER) status
+
+.PHONY: cluster-images
+cluster-images: ## build the project's images and load them into the running cluster
+	@$(CLUSTER) images
