@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import redis.asyncio
 import redis.exceptions
 
 from headrace.streams.backlog import read_backlogs
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 BATCH = 100  # streams per round trip: bounds what the server does in one go
 SHARE = 10  # a round may take this part of its interval, or the interval grows
 SLOWEST = 30.0
+OUTAGES = (redis.exceptions.RedisError, OSError, TimeoutError)
 _REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
 
 
@@ -38,6 +40,10 @@ class Subject:
     keys: StreamKeys
     groups: tuple[str, ...]  # Redis group names
     steps: Mapping[str, Step] = field(default_factory=dict)
+
+    @property
+    def query(self) -> tuple[StreamKeys, tuple[str, ...]]:
+        return self.keys, self.groups
 
 
 @dataclass(slots=True)
@@ -148,19 +154,33 @@ class _Endpoint:
         try:
             client = self._redis.client(self._access)
             for start in range(0, len(keys), BATCH):
-                batch = keys[start : start + BATCH]
-                known = [(key, self.watched[key]) for key in batch if key in self.watched]
-                queries = [(w.subject.keys, w.subject.groups) for _, w in known]
-                backlogs = await read_backlogs(client, queries)
-                now = time.monotonic()
-                for (key, watched), backlog in zip(known, backlogs, strict=True):
-                    self._take(key, watched, Reading(backlog, None, now))
-        except (redis.exceptions.RedisError, OSError, TimeoutError, NotImplementedMode) as error:
+                await self._read_batch(client, keys[start : start + BATCH])
+        except (*OUTAGES, NotImplementedMode) as error:
             self._failed(error)
         else:
             if self._failures:
                 log.info("Redis at %s answers again", self._access.endpoint)
             self._failures = 0
+
+    async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
+        known = [(key, self.watched[key]) for key in keys if key in self.watched]
+        try:
+            backlogs = await read_backlogs(client, [w.subject.query for _, w in known])
+        except OUTAGES:
+            raise
+        except Exception as error:
+            # A poisoned subject must harm only itself: find it, one by one.
+            if len(known) > 1:
+                for key, _ in known:
+                    await self._read_batch(client, [key])
+                return
+            for key, watched in known:
+                reading = Reading(None, str(error), time.monotonic(), refused=True)
+                self._take(key, watched, reading)
+            return
+        now = time.monotonic()
+        for (key, watched), backlog in zip(known, backlogs, strict=True):
+            self._take(key, watched, Reading(backlog, None, now))
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.manifests import manifest
-
 from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.observation import (
@@ -16,6 +14,7 @@ from headrace_operator.observation import (
     Observation,
 )
 from headrace_operator.plan import Plan, Settings, plan
+from tests.support.manifests import manifest
 
 NOW = 1_800_000_000.0
 CLOCK = 10_000.0

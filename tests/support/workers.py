@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from tests.support.redis_servers import RedisServer
 
 import headrace
 from headrace.worker.config import Settings
@@ -23,6 +22,7 @@ from headrace.worker.metrics import Metrics
 from headrace.worker.runtime import Runtime
 from headrace.worker.startup import prepare
 from headrace_api.worker_config import WorkerConfig
+from tests.support.redis_servers import RedisServer
 
 STREAM, GROUP = "flights", "delays"
 DEAD = "headrace:{flights}:dead:flights"

@@ -1,0 +1,224 @@
+"""The poller against real servers: one connection, the whole fleet, no harm to others."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+from redis.asyncio import Redis
+from tests.support.redis_servers import RedisServer, redis_server, running
+
+from headrace.streams.connect import StaticCredentials, Target, connect
+from headrace.streams.keys import StreamKeys
+from headrace_operator.news import Reading, Step
+from headrace_operator.poller import BacklogPoller, Subject
+from headrace_operator.redis_access import CLIENT_NAME, Access, RedisAccess
+
+__all__ = ["redis_server"]
+
+INTERVAL = 0.1
+
+
+class Fleet:
+    """A poller, what it called, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.redis = RedisAccess()
+        self.changed: list[str] = []
+        self.poller = BacklogPoller(self.redis, self.changed.append, INTERVAL)
+
+    def watch(
+        self, key: str, server: RedisServer, stream: str, *groups: str, target: int = 100
+    ) -> None:
+        access = Access(server.target)
+        steps = {group: Step(target, 10) for group in groups}
+        self.redis.remember(key, access)
+        self.poller.watch(key, Subject(access, StreamKeys(stream), groups, steps))
+
+    async def until(
+        self, key: str, holds: Callable[[Reading], bool], seconds: float = 20
+    ) -> Reading:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            reading = self.poller.reading(key)
+            if reading is not None and holds(reading):
+                return reading
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{key}: last seen {self.poller.reading(key)}")
+
+
+@pytest.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    fleet = Fleet()
+    yield fleet
+    await fleet.poller.aclose()
+    await fleet.redis.aclose()
+
+
+@pytest.fixture
+async def client(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    async with connect(redis_server.target, role="control") as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="module")
+def other_server() -> Iterator[RedisServer]:
+    with running("redis") as server:
+        yield server
+
+
+def ready(number: int, group: str = "g") -> Callable[[Reading], bool]:
+    return lambda r: r.backlog is not None and r.backlog.groups[group].ready == number
+
+
+def failed(reading: Reading) -> bool:
+    return reading.error is not None
+
+
+async def add(client: Redis, stream: str, entries: int) -> None:
+    pipe = client.pipeline(transaction=False)
+    for n in range(entries):
+        pipe.xadd(stream, {"n": n})
+    await pipe.execute()
+
+
+async def stream_with_group(client: Redis, stream: str, entries: int = 0) -> None:
+    await client.xgroup_create(stream, "g", "0", mkstream=True)
+    await add(client, stream, entries)
+
+
+async def test_a_fleet_is_read_over_one_connection(
+    fleet: Fleet, redis_server: RedisServer, client: Redis
+) -> None:
+    for n in range(250):
+        await stream_with_group(client, f"s{n}", entries=n % 3)
+        fleet.watch(f"ns/p{n}", redis_server, f"s{n}", "g")
+    for n in range(250):
+        await fleet.until(f"ns/p{n}", ready(n % 3))
+    mine = [c for c in await client.client_list() if c["name"] == CLIENT_NAME]
+    assert len(mine) == 1
+
+
+async def test_what_needs_another_worker_is_told_at_once_and_standstill_never(
+    fleet: Fleet, redis_server: RedisServer, client: Redis
+) -> None:
+    await stream_with_group(client, "s", entries=90)
+    fleet.watch("ns/p", redis_server, "s", "g")
+    first = await fleet.until("ns/p", ready(90))
+    before = await commands_seen(client)
+    await fleet.until("ns/p", lambda r: r.clock > first.clock + 5 * INTERVAL)
+    assert await commands_seen(client) >= before + 3
+    assert fleet.changed == ["ns/p"]
+    await add(client, "s", 20)
+    await fleet.until("ns/p", ready(110))
+    assert fleet.changed == ["ns/p", "ns/p"]
+
+
+async def commands_seen(client: Redis) -> int:
+    stats = await client.info("commandstats")
+    return sum(int(stats.get(f"cmdstat_{name}", {}).get("calls", 0)) for name in
+               ("evalsha_ro", "eval_ro", "evalsha", "eval"))  # fmt: skip
+
+
+async def test_a_missing_group_and_a_wrong_type_are_no_zero_and_harm_no_neighbour(
+    fleet: Fleet, redis_server: RedisServer, client: Redis
+) -> None:
+    await stream_with_group(client, "good", entries=3)
+    await client.set("text", "no stream")
+    await add(client, "groupless", 5)
+    fleet.watch("ns/good", redis_server, "good", "g")
+    fleet.watch("ns/text", redis_server, "text", "g")
+    fleet.watch("ns/groupless", redis_server, "groupless", "g")
+    await fleet.until("ns/good", ready(3))
+    text = await fleet.until("ns/text", lambda r: r.backlog is not None)
+    assert text.backlog is not None
+    assert "WRONGTYPE" in str(text.backlog.error)
+    groupless = await fleet.until("ns/groupless", lambda r: r.backlog is not None)
+    assert groupless.backlog is not None
+    assert not groupless.backlog.groups["g"].exists
+
+
+async def test_a_subject_that_cannot_be_asked_for_harms_only_itself(
+    fleet: Fleet, redis_server: RedisServer, client: Redis
+) -> None:
+    await stream_with_group(client, "good", entries=3)
+    fleet.watch("ns/poisoned", redis_server, "good", "")
+    fleet.watch("ns/good", redis_server, "good", "g")
+    await fleet.until("ns/good", ready(3))
+    poisoned = await fleet.until("ns/poisoned", failed)
+    assert poisoned.backlog is None
+    await add(client, "good", 1)
+    await fleet.until("ns/good", ready(4))
+
+
+async def test_a_server_that_dies_is_an_error_and_one_that_comes_back_is_read(
+    fleet: Fleet,
+) -> None:
+    with running("redis") as server:
+        async with connect(server.target, role="control") as client:
+            await stream_with_group(client, "s", entries=2)
+        fleet.watch("ns/p", server, "s", "g")
+        await fleet.until("ns/p", ready(2))
+        server.kill()
+        gone = await fleet.until("ns/p", failed)
+        assert gone.backlog is None
+        assert not gone.refused
+        server.start()
+        async with connect(server.target, role="control") as client:
+            await stream_with_group(client, "s", entries=1)
+        await fleet.until("ns/p", ready(1))
+    assert fleet.changed[:3] == ["ns/p"] * 3
+
+
+async def test_a_stuck_server_delays_no_other(
+    fleet: Fleet, redis_server: RedisServer, client: Redis, other_server: RedisServer
+) -> None:
+    await stream_with_group(client, "s")
+    fleet.watch("ns/stuck", other_server, "s", "g")
+    fleet.watch("ns/good", redis_server, "s", "g")
+    await fleet.until("ns/good", ready(0))
+    await fleet.until("ns/stuck", lambda r: r.backlog is not None)
+    assert other_server.process is not None
+    os.kill(other_server.process.pid, signal.SIGSTOP)
+    try:
+        for n in range(1, 4):
+            await add(client, "s", 1)
+            # far below the 5 s after which the stuck server is given up
+            await fleet.until("ns/good", ready(n), seconds=2)
+    finally:
+        os.kill(other_server.process.pid, signal.SIGCONT)
+
+
+async def test_refused_credentials_are_told_apart_and_never_shown(fleet: Fleet) -> None:
+    with running("redis") as server:
+        async with connect(server.target, role="control") as client:
+            await client.config_set("requirepass", "right")
+        access = Access(server.target, StaticCredentials(None, "hunter2"))
+        fleet.poller.watch("ns/p", Subject(access, StreamKeys("s"), ("g",)))
+        reading = await fleet.until("ns/p", failed)
+    assert reading.refused
+    assert "hunter2" not in str(reading)
+
+
+async def test_the_same_subject_again_changes_nothing_and_forgetting_ends_the_polling(
+    fleet: Fleet, redis_server: RedisServer, client: Redis
+) -> None:
+    await stream_with_group(client, "s")
+    fleet.watch("ns/p", redis_server, "s", "g")
+    first = await fleet.until("ns/p", ready(0))
+    fleet.watch("ns/p", redis_server, "s", "g")
+    assert fleet.poller.reading("ns/p") is first
+    fleet.poller.forget("ns/p")
+    assert fleet.poller.reading("ns/p") is None
+    fleet.poller.forget("ns/p")
+
+
+async def test_an_unreachable_endpoint_is_an_error_from_the_start(fleet: Fleet) -> None:
+    access = Access(Target(endpoints=("127.0.0.1:1",)))
+    fleet.poller.watch("ns/p", Subject(access, StreamKeys("s"), ("g",)))
+    reading = await fleet.until("ns/p", failed)
+    assert "127.0.0.1:1" in str(reading.error)
+    assert fleet.changed == ["ns/p"]
