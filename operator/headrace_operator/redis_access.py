@@ -6,7 +6,8 @@ can still be cleaned up after the Secret is gone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 
 import redis.asyncio
 
@@ -15,25 +16,35 @@ from headrace.streams.connect import Credentials, Target, connect
 CLIENT_NAME = "headrace-operator"
 
 
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A client certificate and its key, in PEM; never shown."""
+
+    certificate: str = field(repr=False)
+    key: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Access:
     """Where one pipeline's data is and how to get in.
 
-    Equal by target, user name and password, so that pipelines of one Redis share a client and
-    a rotated password makes a new one.
+    Equal by target, user name, password and certificate, so that pipelines of one Redis share a
+    client and a rotated password makes a new one.
     """
 
     target: Target
     credentials: Credentials | None = field(default=None, repr=False)
+    certificate: ClientCertificate | None = field(default=None, repr=False)
 
     @property
     def endpoint(self) -> str:
         """Names the endpoint for logs and metrics: `host:port/db`, never a credential."""
         return f"{','.join(self.target.endpoints)}/{self.target.database}"
 
-    def _identity(self) -> tuple[Target, tuple[str, ...] | None]:
+    def _identity(self) -> tuple[object, ...]:
         known = self.credentials
-        return self.target, None if known is None else tuple(known.get_credentials())
+        login = None if known is None else tuple(known.get_credentials())
+        return self.target, login, self.certificate
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Access) and self._identity() == other._identity()
@@ -47,7 +58,7 @@ class RedisAccess:
 
     def __init__(self) -> None:
         self._accesses: dict[str, Access] = {}
-        self._clients: dict[Access, redis.asyncio.Redis] = {}
+        self._clients: dict[Access, _Client] = {}
 
     def remember(self, key: str, access: Access) -> None:
         """Notes the access of pipeline `key` (`namespace/name`); the newest one counts."""
@@ -66,13 +77,10 @@ class RedisAccess:
 
         Raises NotImplementedMode.
         """
-        client = self._clients.get(access)
-        if client is None:
-            client = connect(
-                access.target, access.credentials, role="admin", client_name=CLIENT_NAME
-            )
-            self._clients[access] = client
-        return client
+        known = self._clients.get(access)
+        if known is None:
+            known = self._clients[access] = _Client(access)
+        return known.redis
 
     async def close_unused(self) -> None:
         """Closes the clients of accesses that no remembered key has."""
@@ -85,3 +93,30 @@ class RedisAccess:
         while self._clients:
             _, client = self._clients.popitem()
             await client.aclose()
+
+
+class _Client:
+    """One client, and the memory files that its TLS reads at each connection."""
+
+    def __init__(self, access: Access) -> None:
+        self._files: list[int] = []
+        target = access.target
+        if access.certificate is not None and target.tls is not None:
+            # OpenSSL loads certificates from paths only; these never touch a disk.
+            cert_file = self._in_memory(access.certificate.certificate)
+            key_file = self._in_memory(access.certificate.key)
+            target = replace(
+                target, tls=replace(target.tls, cert_file=cert_file, key_file=key_file)
+            )
+        self.redis = connect(target, access.credentials, role="admin", client_name=CLIENT_NAME)
+
+    def _in_memory(self, text: str) -> str:
+        descriptor = os.memfd_create("headrace-tls", os.MFD_CLOEXEC)
+        self._files.append(descriptor)
+        os.write(descriptor, text.encode())
+        return f"/proc/self/fd/{descriptor}"
+
+    async def aclose(self) -> None:
+        await self.redis.aclose()
+        while self._files:
+            os.close(self._files.pop())

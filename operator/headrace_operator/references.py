@@ -18,7 +18,7 @@ from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.api_server import ApiServer
 from headrace_operator.kinds import CONFIG_MAP, SECRET, Kind, Manifest
 from headrace_operator.observation import References, SeenReference
-from headrace_operator.redis_access import Access
+from headrace_operator.redis_access import Access, ClientCertificate
 
 
 class NoAccess(Exception):
@@ -77,6 +77,17 @@ def access_of(pipeline: StreamPipeline, fetched: Fetched) -> Access:
             tls=_tls(redis.tls, fetched) if redis.tls else None,
         ),
         credentials=credentials,
+        certificate=_certificate(redis.tls, fetched) if redis.tls else None,
+    )
+
+
+def _certificate(tls: Any, fetched: Fetched) -> ClientCertificate | None:
+    reference = tls.client_certificate_secret_ref
+    if reference is None:
+        return None
+    holder = _existing("Secret", reference.name, fetched.secrets)
+    return ClientCertificate(
+        _value("Secret", holder, "tls.crt"), _value("Secret", holder, "tls.key")
     )
 
 
