@@ -1,0 +1,166 @@
+"""Who decides the number of workers, on a real API server: every number that was ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from tests.support.control_plane import ControlPlane
+from tests.support.kube import Kube, until
+from tests.support.operator_process import OperatorProcess
+from tests.support.pipelines import group
+from tests.support.replica_history import ReplicaHistory
+
+from headrace_operator.kinds import DEPLOYMENT, STREAM_PIPELINE
+
+NAME = "flights-audit"
+
+
+def scaled(**scaling: Any) -> list[dict[str, Any]]:
+    return [group("audit", scaling=scaling)]
+
+
+EXTERNAL = scaled(mode="External")
+AUTOMATIC = scaled(scaleDownAfter="1s")
+
+
+def fixed(replicas: int) -> list[dict[str, Any]]:
+    return scaled(mode="Fixed", replicas=replicas)
+
+
+class Workers:
+    """The one Deployment of a pipeline, and the pipeline around it."""
+
+    def __init__(
+        self, kube: Kube, namespace: str, make: Any, history: ReplicaHistory, kubectl: Any
+    ) -> None:
+        self.kube = kube
+        self.namespace = namespace
+        self.history = history
+        self._make = make
+        self._kubectl = kubectl
+
+    def spec(self, **fields: Any) -> None:
+        """Applies a spec and waits for its status, which comes after its children."""
+        generation = self._make(**fields)["metadata"]["generation"]
+
+        def observed() -> bool:
+            pipeline = self.kube.get(STREAM_PIPELINE, self.namespace, "flights")
+            assert pipeline
+            return bool(pipeline["status"]["observedGeneration"] >= generation)
+
+        until("the spec is carried out", observed)
+
+    def scale(self, replicas: int) -> None:
+        """As a person does it."""
+        self._kubectl(
+            "scale", f"--namespace={self.namespace}", f"deployment/{NAME}", f"--replicas={replicas}"
+        )
+
+    def replicas(self) -> int:
+        live = self.kube.get(DEPLOYMENT, self.namespace, NAME)
+        assert live
+        return int(live["spec"]["replicas"])
+
+    def went_through(self, *numbers: int) -> None:
+        """Exactly these numbers, one after the other; the watch may be a moment behind."""
+        seen = self.history.numbers
+        until(f"{numbers}", lambda: seen[NAME] == list(numbers))
+
+    def owners(self) -> set[str]:
+        live = self.kube.get(DEPLOYMENT, self.namespace, NAME)
+        assert live
+        return {
+            entry["manager"]
+            for entry in live["metadata"]["managedFields"]
+            if "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+        }
+
+
+@pytest.fixture
+def workers(
+    kube: Kube,
+    control_plane: ControlPlane,
+    operator: OperatorProcess,
+    namespace: str,
+    make: Any,
+    data: redis.Redis,
+) -> Iterator[Workers]:
+    with ReplicaHistory(kube, namespace) as history:
+        yield Workers(kube, namespace, make, history, control_plane.kubectl)
+
+
+def test_a_burst_scales_from_0_to_the_number_needed_in_one_step_and_back_in_another(
+    workers: Workers, data: redis.Redis
+) -> None:
+    workers.spec(groups=AUTOMATIC)
+    with data.pipeline(transaction=False) as pipe:
+        for n in range(450):
+            pipe.xadd("flights", {"n": n})
+        pipe.execute()
+    until("5 workers", lambda: workers.replicas() == 5)
+    data.xgroup_setid("flights", "audit", "$")
+    until("0 workers", lambda: workers.replicas() == 0)
+    workers.went_through(0, 5, 0)
+
+
+def test_a_person_keeps_his_number_in_external(workers: Workers) -> None:
+    workers.spec(groups=EXTERNAL)
+    workers.scale(4)
+    # Each of these makes the operator apply the Deployment again.
+    workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": "other:app"}}])
+    workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": "third:app"}}])
+    workers.went_through(1, 4)
+    assert "headrace" not in workers.owners()
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_from_fixed_to_external_the_number_stays_and_changes_owner(
+    workers: Workers, number: int
+) -> None:
+    workers.spec(groups=fixed(number))
+    workers.spec(groups=EXTERNAL)
+    until("headrace has let go", lambda: workers.owners() == {"headrace-handover"})
+    workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": "other:app"}}])
+    workers.scale(6)
+    workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": "third:app"}}])
+    workers.went_through(*dict.fromkeys((0, number)), 6)
+
+
+def test_from_external_to_fixed_the_number_is_taken_back(workers: Workers) -> None:
+    workers.spec(groups=EXTERNAL)
+    workers.scale(4)
+    workers.spec(groups=fixed(2))
+    until("taken back", lambda: workers.replicas() == 2)
+    workers.went_through(1, 4, 2)
+    assert workers.owners() == {"headrace"}
+
+
+def test_suspend_and_resume_in_external_give_a_person_his_number_back(workers: Workers) -> None:
+    workers.spec(groups=EXTERNAL)
+    workers.scale(4)
+    workers.spec(groups=EXTERNAL, suspend=True)
+    until("suspended", lambda: workers.replicas() == 0)
+    workers.spec(groups=EXTERNAL, suspend=False)
+    until("resumed", lambda: workers.replicas() == 4)
+    until("handed over", lambda: workers.owners() == {"headrace-handover"})
+    workers.scale(5)
+    workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": "other:app"}}])
+    workers.went_through(1, 4, 0, 4, 5)
+
+
+def test_resuming_in_external_from_0_starts_one_worker(workers: Workers) -> None:
+    workers.spec(groups=EXTERNAL)
+    workers.scale(0)
+    workers.spec(groups=EXTERNAL, suspend=True)
+    workers.spec(groups=EXTERNAL, suspend=False)
+    until("one worker, or an HPA would sleep for ever", lambda: workers.replicas() == 1)
+    workers.went_through(1, 0, 1)
+
+
+def test_a_person_who_scales_a_fixed_group_is_overruled(workers: Workers) -> None:
+    workers.spec(groups=fixed(2))
+    workers.scale(7)
+    until("put right", lambda: workers.replicas() == 2)
