@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from examples.flights.demo.commands import Kubectl, run
+from examples.flights.demo.commands import CommandFailed, Kubectl, run
 
-OPERATOR_IMAGE = "ghcr.io/headrace/operator"
-WORKER_IMAGE = "ghcr.io/headrace/worker"
+BUILD_SECONDS = 1800.0
+"""The first build compiles Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,38 @@ class Place:
             else "kubectl delete namespace airport; helm -n headrace-system uninstall headrace"
         )
         return f"Look around: export KUBECONFIG={self.kubeconfig}; {look}\nEnd it: {end}"
+
+
+def open_place(say: Callable[[str], None]) -> Place:
+    """The cluster of HEADRACE_KUBECONFIG with the images as they are there; else our own, booted.
+
+    Raises CommandFailed with what is missing.
+    """
+    if outside := os.environ.get("HEADRACE_KUBECONFIG"):
+        say(f"Using {outside}; the images of headrace and Redis are pulled by the cluster.")
+        return Place(Path(outside), _program("kubectl"), _program("helm"))
+    say("Booting a Kubernetes on this machine (the first time builds it: about ten minutes).")
+    _cluster("up")
+    say("Building the images.")
+    archives = [Path(line) for line in _cluster("images").splitlines() if line.endswith(".tar")]
+    kubeconfig = Path(_cluster("kubeconfig").strip())
+    operator = next(archive.stem for archive in archives if archive.stem.startswith("operator"))
+    return Place(
+        kubeconfig,
+        _cluster("kubectl").strip(),
+        _cluster("helm").strip(),
+        # The tag stays the same while the code changes: this rolls the operator when it did.
+        values={"podAnnotations.headrace\\.dev/image": operator},
+        containerd=kubeconfig.parent / "containerd" / "containerd.sock",
+    )
+
+
+def _cluster(command: str) -> str:
+    return run([sys.executable, "-m", "tests.cluster", command], timeout=BUILD_SECONDS)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise CommandFailed(f"{name} is not installed; the demo on your own cluster needs it")
+    return found
