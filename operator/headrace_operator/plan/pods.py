@@ -16,6 +16,8 @@ VICTIM_COST = -100
 WORKER_CONTAINER = "worker"
 CRASHES = 3  # restarts after which a container is not just having a bad start
 STEADY = 60.0  # seconds that a restarted container must run before it is believed again
+WORKER_REFUSED = 2  # exit code of `headrace worker` for what it cannot start with
+MAX_WORDS = 400
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _STARTS = 10  # newest starts that the start-up time is taken from
@@ -69,11 +71,17 @@ def blocked(pod: Manifest) -> tuple[Reason, str] | None:
 
 
 def last_words(pod: Manifest) -> str | None:
-    """How the last run of the worker container ended, for a message; None if it never did."""
+    """How the last run of the worker container ended, for a message; None if it never did.
+
+    What the worker itself left as its termination message stands in it; of other endings only the
+    exit code, as what a user's own program prints may hold a secret.
+    """
     container = _worker(pod) or {}
     for state in (container.get("state", {}), container.get("lastState", {})):
         ended = state.get("terminated")
         if ended:
+            if ended.get("exitCode") == WORKER_REFUSED and ended.get("message"):
+                return str(ended["message"]).strip()[:MAX_WORDS]
             return f"exit code {ended.get('exitCode')} ({ended.get('reason', 'unknown')})"
     return None
 
