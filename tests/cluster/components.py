@@ -65,6 +65,7 @@ def controller_manager(binary: Path, directory: Path) -> Command:
         f"--root-ca-file={directory / 'pki' / 'ca.crt'}",
         f"--cluster-signing-cert-file={directory / 'pki' / 'ca.crt'}",
         f"--cluster-signing-key-file={directory / 'pki' / 'ca.key'}",
+        f"--flex-volume-plugin-dir={directory / 'kubelet-plugins'}",
         "--kube-api-qps=200",
         "--kube-api-burst=400",
     ]
@@ -88,6 +89,7 @@ def kubelet(binary: Path, directory: Path, subnets: Subnets) -> Command:
         "--hostname-override=node",
         f"--node-ip={subnets.node_address}",
         f"--root-dir={directory / 'kubelet'}",
+        f"--cert-dir={directory / 'kubelet-pki'}",
     ]
 
 

@@ -101,8 +101,7 @@ def allocate(
     with locked("allocation"):
         known = find(name)
         if known is None:
-            taken = {int(entry.name) for entry in paths.state().iterdir() if entry.name.isdigit()}
-            index = free_index(taken, routes)
+            index = free_index({one.index for one in listed()}, routes)
         else:
             index = known.index
         instance = Instance(index, name, paths.CHECKOUT, node, owner)
@@ -116,6 +115,11 @@ def release(instance: Instance) -> None:
     with locked("allocation"):
         if instance.directory.exists():
             shutil.rmtree(instance.directory)
+
+
+def current(instance: Instance) -> bool:
+    """Whether the index is this cluster's still: between two locks another may have ended it."""
+    return _read(instance.directory / RECORD) == instance
 
 
 @contextmanager

@@ -17,16 +17,18 @@ from tests.cluster import (
     cgroups,
     components,
     instances,
+    machine,
     network,
     node_config,
     objects,
     packages,
+    paths,
     requirements,
 )
 from tests.cluster.commands import run
 from tests.cluster.images import archive
 from tests.cluster.instances import Instance, Owner
-from tests.cluster.processes import PRIVATE, Processes
+from tests.cluster.processes import Processes
 
 DEFAULT = "default"
 
@@ -45,24 +47,32 @@ def up(name: str = DEFAULT, *, node: bool = True, owner: Owner | None = None) ->
         binaries.coredns()
         binaries.pause()
     reap()
-    instance = instances.allocate(name, node=node, owner=owner, routes=network.routes())
-    with instances.locked(str(instance.index)):
-        if healthy(instance):
+    while True:
+        known = instances.find(name)
+        if known is not None and known.node and not node and healthy(known):
+            return known  # a node has a control plane
+        instance = instances.allocate(name, node=node, owner=owner, routes=network.routes())
+        with instances.locked(str(instance.index)):
+            if not instances.current(instance):
+                continue
+            if healthy(instance):
+                return instance
+            _clear(instance)
+            try:
+                _boot(instance)
+            except BaseException:
+                _stop(instance)
+                raise
             return instance
-        _clear(instance)
-        try:
-            _boot(instance)
-        except BaseException:
-            _stop(instance)
-            raise
-    return instance
 
 
 def down(instance: Instance) -> None:
     """End the cluster and everything that it has made on this machine."""
     with instances.locked(str(instance.index)):
-        _clear(instance)
-        instances.release(instance)
+        if instances.current(instance):
+            _clear(instance)
+            instances.release(instance)
+    machine.tidy()
 
 
 def reap() -> list[Instance]:
@@ -70,6 +80,11 @@ def reap() -> list[Instance]:
     gone = [instance for instance in instances.listed() if instance.orphaned]
     for instance in gone:
         down(instance)
+    for index in network.indexes() - {instance.index for instance in instances.listed()}:
+        with instances.locked(str(index)):  # somebody deleted the directory of a running cluster
+            stray = Instance(index, "stray", paths.CHECKOUT, node=True)
+            if not stray.directory.exists():
+                _stop(stray)
     return gone
 
 
@@ -182,9 +197,6 @@ def _clear(instance: Instance) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    for path in PRIVATE:
-        with contextlib.suppress(OSError):  # only a directory that nobody uses goes
-            Path(path).rmdir()
 
 
 def _stop(instance: Instance) -> None:

@@ -8,17 +8,26 @@ by two routes.
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from tests.cluster.commands import run
 from tests.cluster.instances import Instance
 
+LINK = re.compile(r"headrace(\d+)")
+
 
 def routes() -> list[IPv4Network]:
     """The IPv4 networks that this machine has a route to, the default route left out."""
     known = json.loads(run(["ip", "-json", "-4", "route", "show"]) or "[]")
     return [IPv4Network(one["dst"]) for one in known if one["dst"] != "default"]
+
+
+def indexes() -> set[int]:
+    """Indexes of the clusters that this machine has a link to, whole or in ruins."""
+    found = (LINK.fullmatch(link.name) for link in Path("/sys/class/net").iterdir())
+    return {int(match[1]) for match in found if match}
 
 
 def namespace_file(instance: Instance) -> Path:

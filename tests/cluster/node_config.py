@@ -71,6 +71,7 @@ def kubelet(directory: Path, subnets: Subnets, cgroup: str) -> str:
         "tlsPrivateKeyFile": str(pki / "node.key"),
         "clusterDNS": [str(subnets.dns_service)],
         "clusterDomain": "cluster.local",
+        "volumePluginDir": f"{directory}/kubelet-plugins",
         "maxPods": 250,
         "serializeImagePulls": False,
         # Images come from files and could not be pulled again: a full disk must not collect them.

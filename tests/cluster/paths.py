@@ -17,4 +17,4 @@ def cache() -> Path:
 
 def state() -> Path:
     """One directory per cluster of this machine; short, as socket paths end at 107 characters."""
-    return Path(os.environ.get("HEADRACE_CLUSTER_STATE", "/var/lib/headrace"))
+    return Path("/var/lib/headrace")

@@ -19,7 +19,16 @@ from tests.cluster.instances import Instance
 
 HOLDER = "mounts"
 # Paths that containerd, CNI and the kubelet have built in, and that another runtime may use too.
-PRIVATE = ["/run/containerd", "/var/lib/cni", "/var/log", "/tmp"]
+PRIVATE = ["/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log"]
+# The kubelet sets these for the whole machine unless they say this already; it is shown that.
+SHOWN = {
+    "vm/overcommit_memory": 1,
+    "vm/panic_on_oom": 0,
+    "kernel/panic": 10,
+    "kernel/panic_on_oops": 1,
+    "kernel/keys/root_maxkeys": 1_000_000,
+    "kernel/keys/root_maxbytes": 25_000_000,
+}
 
 # $1 pid file, $2 cgroup.procs, $3... the command: written by the process itself, so never too late.
 JOIN = 'echo $$ > "$2"; echo $$ > "$1.new"; mv "$1.new" "$1"; shift 2; exec "$@"'
@@ -39,12 +48,16 @@ class Processes:
             directory.mkdir(parents=True)
         cgroups.create(self._instance.cgroup)
         script = ["mount --make-rshared /"]
+        home = self._instance.directory / "private"
         for path in PRIVATE:
-            private = self._instance.directory / "private" / path.strip("/").replace("/", "-")
+            private = home / path.strip("/").replace("/", "-")
             private.mkdir(parents=True)
-            private.chmod(0o1777 if path == "/tmp" else 0o755)
             Path(path).mkdir(parents=True, exist_ok=True)
             script.append(f"mount --bind {private} {path}")
+        for name, value in SHOWN.items():
+            shown = home / name.replace("/", "-")
+            shown.write_text(f"{value}\n")
+            script.append(f"mount --bind {shown} /proc/sys/{name}")
         opened = self._instance.directory / "mounts-are-ready"
         script += [f"touch {opened}", "exec sleep infinity"]
         command = ["unshare", "--mount", "--propagation", "slave", "sh", "-ec", "\n".join(script)]
