@@ -116,7 +116,9 @@ class GroupOperations:
         except (NotAStream, UnusableName) as error:
             return GroupClaim(ClaimState.FAILED, str(error))
         except (*REDIS_TROUBLE, NotImplementedMode) as error:
-            return GroupClaim(ClaimState.FAILED, in_words(error, access))
+            refused = isinstance(error, (redis.exceptions.ResponseError, NotImplementedMode))
+            refused |= isinstance(error, redis.exceptions.AuthenticationError)
+            return GroupClaim(ClaimState.FAILED, in_words(error, access), unreachable=not refused)
         return GroupClaim(ClaimState.OURS)
 
 

@@ -30,6 +30,7 @@ class Rejection:
 @dataclass(slots=True)
 class Memory:
     uid: str
+    born: float
     conflicts: Conflicts
     claims: dict[str, GroupClaim] = field(default_factory=dict)
     rejections: dict[ChildRef, Rejection] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class Memory:
     looked_at_generation: int | None = None
     unsettled: dict[ChildRef, frozenset[Path]] = field(default_factory=dict)
     """Fields that differ even right after an apply: the API server stores them otherwise."""
-    looks_without_status: int = 0
+    looks_after_change: int = 0
 
 
 class Memories:
@@ -57,7 +58,7 @@ class Memories:
     def of(self, key: Key, uid: str) -> Memory:
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid:
-            memory = self._memories[key] = Memory(uid, Conflicts(self._clock))
+            memory = self._memories[key] = Memory(uid, self._clock(), Conflicts(self._clock))
         return memory
 
     def last(self, key: Key) -> Memory | None:

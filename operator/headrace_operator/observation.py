@@ -38,11 +38,16 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupClaim:
-    """Outcome of the last EnsureGroup for one group. `owner` is `namespace/name` or None."""
+    """Outcome of the last EnsureGroup for one group.
+
+    `owner` is `namespace/name`, or None where it must not be told. `unreachable`: Redis gave no
+    answer at all.
+    """
 
     state: ClaimState
     message: str = ""
     owner: str | None = None
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from headrace_api.v1alpha1 import Reason, StreamPipeline
 from headrace_operator import metrics, refusal
 from headrace_operator.api_server import ApiError, ApiUnreachable
 from headrace_operator.apply import Applier
-from headrace_operator.cache import Cache, Key
+from headrace_operator.cache import Cache, Key, key_of
 from headrace_operator.deletion import Deletion
 from headrace_operator.events import Events
 from headrace_operator.kinds import Manifest
 from headrace_operator.lease import LeaseLost
 from headrace_operator.memory import Memories, Memory
+from headrace_operator.observation import Observation
 from headrace_operator.observe import Observer
 from headrace_operator.plan import Plan, Settings, plan
 from headrace_operator.poller import BacklogPoller
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 
 SOON = 0.05
 TERMINATING = 30.0
-LOOKS_WITHOUT_STATUS = 3
+LOOKS_AFTER_CHANGE = 3
+FIRST_READING = 6.0  # longer than it takes to find out that Redis does not answer
 
 
 @dataclass(slots=True)
@@ -101,22 +103,46 @@ class Reconciler:
         live = await self.deletion.settle_finalizer(live, pipeline)
         observation = await self.observer.observe(live, pipeline, memory)
         todo = plan(observation, self.settings)
+        live = await self._note_orphans(live, todo, memory)
         outcome = await self.applier.carry_out(todo, observation, memory)
         if outcome.terminating:
             return TERMINATING
-        for event in todo.events:
-            await self.events.say(live, event)
-        if outcome.changed and memory.looks_without_status < LOOKS_WITHOUT_STATUS:
-            memory.looks_without_status += 1
-            return SOON  # what was just done is not in this plan's status yet
-        memory.looks_without_status = 0
+        await self._say(live, todo, of_status=False)
+        if self._status_is_early(observation, memory, changed=outcome.changed):
+            return SOON
         status_again = await self._write_status(live, todo, memory)
         return self._next_look(SOON if outcome.changed else None, status_again, todo.requeue_after)
+
+    async def _note_orphans(self, live: Manifest, todo: Plan, memory: Memory) -> Manifest:
+        """A group that is kept is in the status before its Deployment, the last trace, goes."""
+        known = (live.get("status") or {}).get("orphanedGroups")
+        if not todo.deletes or todo.status.get("orphanedGroups") == known:
+            return live
+        await self.status.write(live, todo.status, memory)
+        metadata = live["metadata"]
+        return self.cache.pipeline(key_of(metadata["namespace"], metadata["name"])) or live
 
     async def _write_status(self, live: Manifest, todo: Plan, memory: Memory) -> float | None:
         if todo.status_due is None or todo.status_due > 0:
             return todo.status_due
-        return await self.status.write(live, todo.status, memory)
+        again = await self.status.write(live, todo.status, memory)
+        if again is None:
+            await self._say(live, todo, of_status=True)
+        return again
+
+    def _status_is_early(self, observation: Observation, memory: Memory, *, changed: bool) -> bool:
+        """What was just done is not in this plan's status, or the first reading is on its way."""
+        if changed:
+            memory.looks_after_change += 1
+            return memory.looks_after_change <= LOOKS_AFTER_CHANGE
+        memory.looks_after_change = 0
+        unread = observation.backlog is None and observation.redis_error is None
+        return unread and observation.clock < memory.born + FIRST_READING
+
+    async def _say(self, live: Manifest, todo: Plan, *, of_status: bool) -> None:
+        for event in todo.events:
+            if event.of_status == of_status:
+                await self.events.say(live, event)
 
     def _next_look(self, *delays: float | None) -> float:
         full = self.full_look * random.uniform(0.8, 1.0)

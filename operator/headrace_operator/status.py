@@ -1,7 +1,7 @@
 """Writes the status when it means something new, and never more than the API server should bear.
 
-A change of a condition or of observedGeneration is written at once. Numbers alone go through a
-bucket for the whole fleet: each write of them wakes every watcher of the resource.
+A change of a condition, of observedGeneration or of the orphaned groups is written at once.
+Numbers alone go through a bucket for the whole fleet: each write wakes every watcher.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from headrace_operator.cache import Cache
 from headrace_operator.kinds import STREAM_PIPELINE, Manifest
 from headrace_operator.memory import Memory
 from headrace_operator.rate import TokenBucket
+
+URGENT = frozenset({"conditions", "observedGeneration", "orphanedGroups"})
 
 
 class StatusWriter:
@@ -35,7 +37,7 @@ class StatusWriter:
         patch = merge_patch(current, wanted)
         if not patch:
             return None
-        urgent = "conditions" in patch or "observedGeneration" in patch
+        urgent = not URGENT.isdisjoint(patch)
         if not urgent and not self._numbers.try_take():
             return self._numbers.seconds_until_free() * random.uniform(1, 2) + 0.1
         metadata = live["metadata"]

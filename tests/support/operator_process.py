@@ -49,16 +49,22 @@ class OperatorProcess:
             raise AssertionError(f"{error}\n{self.log.read_text()[-4000:]}") from None
         return self
 
+    def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of each sample of a metric, all of one moment."""
+        found = (
+            re.match(r"([a-z_]+)(?:\{(.*)\})? (\S+)$", line)
+            for line in (self._get("/metrics") or "").splitlines()
+        )
+        return [
+            (dict(re.findall(r'(\w+)="([^"]*)"', one[2] or "")), float(one[3]))
+            for one in found
+            if one and one[1] == name
+        ]
+
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples of a metric that carry these labels."""
-        total = 0.0
-        for line in (self._get("/metrics") or "").splitlines():
-            found = re.match(r"([a-z_]+)(?:\{(.*)\})? (\S+)$", line)
-            if found and found[1] == name:
-                given = dict(re.findall(r'(\w+)="([^"]*)"', found[2] or ""))
-                if labels.items() <= given.items():
-                    total += float(found[3])
-        return total
+        samples = self.samples(name)
+        return sum(value for given, value in samples if labels.items() <= given.items())
 
     @property
     def leads(self) -> bool:

@@ -103,11 +103,15 @@ GroupOperation = EnsureGroup | ReleaseGroup | DestroyGroup
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A Kubernetes Event on the pipeline. `type` is Normal or Warning."""
+    """A Kubernetes Event on the pipeline. `type` is Normal or Warning.
+
+    With `of_status`, it tells of a change of the status, and is said only when that is written.
+    """
 
     type: str
     reason: str
     message: str
+    of_status: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,8 @@ def _events(
     before = _ready(observation.live_status)
     if before is None or ready["reason"] != before.get("reason"):
         healthy = ready["status"] == "True" or ready["reason"] == Reason.PROGRESSING
-        yield Event("Normal" if healthy else "Warning", ready["reason"], ready["message"])
+        kind = "Normal" if healthy else "Warning"
+        yield Event(kind, ready["reason"], ready["message"], of_status=True)
 
 
 def _ready(status: Mapping[str, Any]) -> Any:

@@ -44,7 +44,8 @@ def find(observation: Observation, groups: Iterable[GroupView]) -> Iterator[Prob
         message = f"the API server refuses {ref.kind} {ref.name}: {refusal}. Correct the spec"
         yield Problem(Reason.INVALID_CHILD, message, stalled=True)
     for seen in groups:
-        yield from _claim(seen)
+        if observation.redis_error is None:  # else that says it, for all groups at once
+            yield from _claim(seen)
     yield from _references(observation)
     yield from _redis(observation)
     for conflict in observation.conflicts:
@@ -71,7 +72,8 @@ def _claim(seen: GroupView) -> Iterator[Problem]:
         )
         yield Problem(Reason.GROUP_CONFLICT, message, stalled=True)
     else:
-        yield Problem(Reason.REDIS_REFUSED, f"{at} cannot be set up: {claim.message}")
+        reason = Reason.REDIS_UNREACHABLE if claim.unreachable else Reason.REDIS_REFUSED
+        yield Problem(reason, f"{at} cannot be set up: {claim.message}")
 
 
 def _references(observation: Observation) -> Iterator[Problem]:

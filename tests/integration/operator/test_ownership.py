@@ -100,7 +100,7 @@ def test_a_users_object_of_a_wanted_name_survives_apply_and_deletion(
         ours = kube.list(CONFIG_MAP, namespace, "headrace.dev/pipeline=flights")
         return kube.get(STREAM_PIPELINE, namespace, "flights") is None and not ours
 
-    until("the garbage collector took ours", collected)
+    until("the garbage collector took ours", collected, within=60)
     after = kube.get(kind, namespace, name)
     assert after, "the user's object is gone"
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
@@ -132,7 +132,7 @@ def test_a_users_config_map_of_a_wanted_name_is_left_alone(
 
     until("NameConflict", stalled)
     kube.delete(STREAM_PIPELINE, namespace, "flights")
-    until("children collected", lambda: not kube.list(DEPLOYMENT, namespace))
+    until("children collected", lambda: not kube.list(DEPLOYMENT, namespace), within=60)
     after = kube.get(CONFIG_MAP, namespace, ours["name"])
     assert after
     assert "ownerReferences" not in after["metadata"]
@@ -161,7 +161,11 @@ def test_pipelines_whose_names_join_to_the_same_do_not_fight(
     }
     assert sorted(owners.values()) == sorted([first["metadata"]["uid"], second["metadata"]["uid"]])
     kube.delete(STREAM_PIPELINE, namespace, "a")
-    until("the Deployment of a is gone", lambda: len(kube.list(DEPLOYMENT, namespace)) == 1)
+    until(
+        "the Deployment of a is gone",
+        lambda: len(kube.list(DEPLOYMENT, namespace)) == 1,
+        within=60,
+    )
     (left,) = kube.list(DEPLOYMENT, namespace)
     assert left["metadata"]["ownerReferences"][0]["uid"] == second["metadata"]["uid"]
 
