@@ -10,6 +10,8 @@ from headrace_operator.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan import pods, references
 from headrace_operator.plan.group import GroupView
 
+_UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -73,7 +75,8 @@ def _claim(seen: GroupView) -> Iterator[Problem]:
         yield Problem(Reason.GROUP_CONFLICT, message, stalled=True)
     else:
         reason = Reason.REDIS_UNREACHABLE if claim.unreachable else Reason.REDIS_REFUSED
-        yield Problem(reason, f"{at} cannot be set up: {claim.message}")
+        hint = f"; {_UNREACHABLE_HINT}" if claim.unreachable else ""
+        yield Problem(reason, f"{at} cannot be set up: {claim.message}{hint}")
 
 
 def _references(observation: Observation) -> Iterator[Problem]:
@@ -91,11 +94,7 @@ def _redis(observation: Observation) -> Iterator[Problem]:
         refused = observation.redis_refused
         reason = Reason.REDIS_REFUSED if refused else Reason.REDIS_UNREACHABLE
         what = "refuses" if refused else "cannot be reached"
-        hint = (
-            "check the credentials and the ACL"
-            if refused
-            else "check redis.endpoints, the server and the network; workers go on by themselves"
-        )
+        hint = "check the credentials and the ACL" if refused else _UNREACHABLE_HINT
         yield Problem(reason, f"Redis at {at} {what}: {observation.redis_error}; {hint}")
     elif observation.backlog is not None and observation.backlog.error is not None:
         error = observation.backlog.error

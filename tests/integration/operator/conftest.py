@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,29 +36,38 @@ def kube(control_plane: ControlPlane, pytestconfig: pytest.Config) -> Kube:
     return cluster
 
 
-@pytest.fixture(scope="module")
-def start_operator(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartOperator]:
-    """Starts operator processes; all are ended after the module."""
+@contextlib.contextmanager
+def operators(kube: Kube, logs: Path) -> Iterator[StartOperator]:
+    """Starts operator processes, and ends them."""
     started: list[OperatorProcess] = []
-    logs = tmp_path_factory.mktemp("operator")
 
-    def start(*arguments: str, lease: str = "", ready: bool = True) -> OperatorProcess:
+    def start(*arguments: str, lease: str = "") -> OperatorProcess:
         log = logs / f"{len(started)}.log"
         process = OperatorProcess(kube.kubeconfig, log, *QUICK_LEASE, *arguments, lease=lease)
         started.append(process)
-        return process.wait_ready() if ready else process
+        return process.wait_ready()
 
-    yield start
-    for process in started:
-        process.stop()
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.stop()
+
+
+@pytest.fixture
+def start_operator(kube: Kube, tmp_path: Path) -> Iterator[StartOperator]:
+    """For tests that need operators of their own; never together with ``operator``."""
+    with operators(kube, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")
-def operator(start_operator: StartOperator) -> OperatorProcess:
+def operator(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One operator for all namespaces; referenced Secrets are looked at every 2 seconds."""
-    process = start_operator("--full-look=2", "--resync=30", "--deletion-patience=3")
-    until("the operator leads", lambda: process.leads)
-    return process
+    with operators(kube, tmp_path_factory.mktemp("operator")) as start:
+        process = start("--full-look=2", "--resync=30", "--deletion-patience=3")
+        until("the operator leads", lambda: process.leads)
+        yield process
 
 
 @pytest.fixture(scope="session")
