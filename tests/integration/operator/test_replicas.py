@@ -164,3 +164,11 @@ def test_a_person_who_scales_a_fixed_group_is_overruled(workers: Workers) -> Non
     workers.spec(groups=fixed(2))
     workers.scale(7)
     until("put right", lambda: workers.replicas() == 2)
+
+
+def test_created_at_zero_it_stays_there_through_new_templates(workers: Workers) -> None:
+    for image in ("acme:1", "acme:2", "acme:3"):
+        audit = group("audit")
+        audit["worker"]["image"] = image
+        workers.spec(groups=[audit])
+    workers.went_through(0)
