@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.cluster import binaries
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "headrace"
@@ -16,9 +17,7 @@ CRD = ROOT / "crds" / "streampipelines.headrace.dev.yaml"
 
 @pytest.fixture(scope="session")
 def helm() -> str:
-    from tests.support.cluster import helm_program
-
-    return str(helm_program())
+    return str(binaries.helm())
 
 
 def render(helm: str, *arguments: str) -> subprocess.CompletedProcess[str]:
