@@ -34,6 +34,12 @@ def roots() -> list[Path]:
     return [path for _, path in sorted(found, key=lambda one: one[0])]
 
 
+def indexes() -> set[int]:
+    """Indexes of the clusters that have a cgroup here, whole or in ruins."""
+    names = [cgroup.name for root in roots() for cgroup in root.glob("headrace-*")]
+    return {int(index) for name in names if (index := name.rpartition("-")[2]).isdigit()}
+
+
 def create(name: str) -> Path:
     """Make the cluster's cgroup in every tree; returns the file through which daemons join it."""
     trees = roots()

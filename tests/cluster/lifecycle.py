@@ -80,12 +80,23 @@ def reap() -> list[Instance]:
     gone = [instance for instance in instances.listed() if instance.orphaned]
     for instance in gone:
         down(instance)
-    for index in network.indexes() - {instance.index for instance in instances.listed()}:
-        with instances.locked(str(index)):  # somebody deleted the directory of a running cluster
-            stray = Instance(index, "stray", paths.CHECKOUT, node=True)
-            if not stray.directory.exists():
-                _stop(stray)
+    for index in (network.indexes() | cgroups.indexes()) - _recorded():
+        _end_stray(index)
     return gone
+
+
+def _recorded() -> set[int]:
+    return {instance.index for instance in instances.listed()}
+
+
+def _end_stray(index: int) -> None:
+    """End what has this index and no record: somebody deleted the directory of a live cluster."""
+    with instances.locked(str(index)), instances.locked("allocation"):
+        if index not in _recorded():
+            stray = Instance(index, "stray", paths.CHECKOUT, node=True)
+            _stop(stray)
+            if stray.directory.exists():  # daemons made it anew
+                shutil.rmtree(stray.directory)
 
 
 def healthy(instance: Instance) -> bool:

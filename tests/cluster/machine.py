@@ -7,9 +7,8 @@ from pathlib import Path
 
 from tests.cluster import instances, paths
 from tests.cluster.commands import run
+from tests.cluster.network import NAMESPACES
 from tests.cluster.processes import PRIVATE
-
-NAMESPACES = Path("/run/netns")
 
 
 def tidy() -> None:

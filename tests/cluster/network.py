@@ -15,7 +15,9 @@ from pathlib import Path
 from tests.cluster.commands import run
 from tests.cluster.instances import Instance
 
-LINK = re.compile(r"headrace(\d+)")
+NAMED = re.compile(r"headrace-?(\d+)")
+LINKS = Path("/sys/class/net")
+NAMESPACES = Path("/run/netns")
 
 
 def routes() -> list[IPv4Network]:
@@ -25,13 +27,13 @@ def routes() -> list[IPv4Network]:
 
 
 def indexes() -> set[int]:
-    """Indexes of the clusters that this machine has a link to, whole or in ruins."""
-    found = (LINK.fullmatch(link.name) for link in Path("/sys/class/net").iterdir())
-    return {int(match[1]) for match in found if match}
+    """Indexes of the clusters that have a link or a namespace here, whole or in ruins."""
+    names = [path.name for top in (LINKS, NAMESPACES) if top.is_dir() for path in top.iterdir()]
+    return {int(match[1]) for match in map(NAMED.fullmatch, names) if match}
 
 
 def namespace_file(instance: Instance) -> Path:
-    return Path("/run/netns") / instance.namespace
+    return NAMESPACES / instance.namespace
 
 
 def create(instance: Instance) -> None:
@@ -58,7 +60,7 @@ def create(instance: Instance) -> None:
 
 def remove(instance: Instance) -> None:
     """Delete the links and the namespace, and with them every route and rule."""
-    if Path("/sys/class/net", instance.link).exists():
+    if (LINKS / instance.link).exists():
         run(["ip", "link", "delete", instance.link])
     if namespace_file(instance).exists():
         run(["ip", "netns", "delete", instance.namespace])

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.cluster import cgroups, instances
 from tests.cluster.processes import PRIVATE, SHOWN
 
-PROGRAMS = {"containerd", "containerd-shim", "coredns", "kubernetes", "pause", "runc", "sleep"}
+PROGRAMS = {"containerd", "containerd-shim", "coredns", "kubernetes", "pause", "runc"}
 SHARED = [*PRIVATE[:3], "/var/log/pods", "/var/log/containers", "/usr/libexec/kubernetes"]
 SYSCTLS = [*SHOWN, "net/ipv4/ip_forward"]
 
@@ -71,7 +71,9 @@ def _processes(foreign: set[int]) -> Iterator[str]:
             name = (directory / "comm").read_text().strip()
             # A zombie is dead; when it is buried is up to the machine's init.
             dead = (directory / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-            if name in PROGRAMS and not dead and int(directory.name) not in foreign:
+            holder = (directory / "cmdline").read_bytes() == b"sleep\0infinity\0"
+            ours = name in PROGRAMS or holder
+            if ours and not dead and int(directory.name) not in foreign:
                 yield f"{directory.name} {name}"
 
 
