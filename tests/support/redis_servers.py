@@ -1,11 +1,10 @@
-"""Real servers for the tests: Redis at the floor version and Valkey, on free loopback ports.
+"""Real servers for the tests: Redis at the floor version and at 8, Valkey, on free ports.
 
 A server dies with the process that started it (parent-death signal), so a killed test run leaves
 none behind. Each has its own temporary directory, no persistence unless asked, and no other users.
 """
 
 import contextlib
-import importlib.util
 import shutil
 import socket
 import subprocess
@@ -18,6 +17,7 @@ import pytest
 import redis
 
 from headrace.streams.connect import Target
+from tests.support.valkey import redis_8_command, valkey_command
 
 
 def _redis_command() -> list[str]:
@@ -27,15 +27,7 @@ def _redis_command() -> list[str]:
     return [found]
 
 
-def _valkey_command() -> list[str]:
-    from tests.support.valkey import valkey_command
-
-    return valkey_command()
-
-
-KINDS = {"redis": _redis_command}
-if importlib.util.find_spec("tests.support.valkey"):
-    KINDS["valkey"] = _valkey_command
+KINDS = {"redis": _redis_command, "redis-8": redis_8_command, "valkey": valkey_command}
 
 
 class RedisServer:

@@ -105,7 +105,6 @@ local function take_settlement()
   local mark = tonumber(take())
   if mark > 0 then
     s.mark, s.window, s.first_life = KEYS[mark], take(), take()
-    s.error = s.error or wrong_type(mark, 'string')
   end
   if s.outcome == 'p' then
     s.delay, s.failure, s.reason = tonumber(take()), tonumber(take()), take()
@@ -126,22 +125,27 @@ for _ = 1, tonumber(take()) do
   if not s.fenced or s.row then settlements[#settlements + 1] = s end
 end
 
--- Phase 2: plain acks. They free memory, so a full server still takes them.
-local function settle(ids)
+local function settle(ids, members)
   for i = 1, #ids, 1000 do
     local last = math.min(i + 999, #ids)
     redis.call('XACK', stream, group, unpack(ids, i, last))
     if source == 'r' then redis.call('XDEL', stream, unpack(ids, i, last)) end
   end
+  for i = 1, #members, 1000 do
+    redis.pcall('HDEL', failures, unpack(members, i, math.min(i + 999, #members)))
+  end
 end
-settle(acks)
-for i = 1, #dropped, 1000 do
-  redis.pcall('HDEL', failures, unpack(dropped, i, math.min(i + 999, #dropped)))
-end
+
+-- Phase 2: plain acks. They free memory, so a full server still takes them.
+settle(acks, dropped)
 
 -- Phase 3: each entry alone; what one of them cannot write stays with it.
 local now = now_ms()
-local written
+local written, ended, ended_members = nil, {}, {}
+
+local function mark_ended(s)
+  ended[#ended + 1], ended_members[#ended_members + 1] = s.id, s.member
+end
 
 local function add(key, args)
   if #args > 7000 then return 'ERR more fields than a script can pass on' end
@@ -188,10 +192,10 @@ local function finish(s)
   if s.error then return refuse(s.id, 4, s.error) end
   if s.outcome == 'p' then return park(s) end
   if s.mark then
-    local by = redis.call('GET', s.mark)
+    local by = redis.pcall('GET', s.mark)
+    if type(by) == 'table' then return refuse(s.id, 4, by.err) end
     if by and by ~= s.member and by ~= s.first_life then
-      settle({s.id})
-      redis.pcall('HDEL', failures, s.member)
+      mark_ended(s)
       return refuse(s.id, 3)
     end
   end
@@ -207,11 +211,11 @@ local function finish(s)
     for _, entry in ipairs(written) do redis.pcall('XDEL', entry[1], entry[2]) end
     return refuse(s.id, 4, err)
   end
-  settle({s.id})
-  redis.pcall('HDEL', failures, s.member)
+  mark_ended(s)
 end
 
 for _, s in ipairs(settlements) do finish(s) end
+settle(ended, ended_members)
 
 -- Remember the flush; at most once a second also where a lost group restarts.
 local value = string.format('%.0f', number)
