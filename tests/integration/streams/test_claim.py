@@ -180,6 +180,13 @@ async def test_entries_in_use_are_not_claimed(
     assert await claim_all_idle(client, keys) == []
 
 
+async def test_a_consumer_does_not_claim_its_own_entries(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    await idle(client, keys, held, 120_000, "w1")
+    assert await claim_all_idle(client, keys, "w1") == []
+
+
 async def test_a_pending_entry_whose_body_was_trimmed_is_cleared_and_reported(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
@@ -209,10 +216,21 @@ async def test_only_a_crash_while_alone_counts_against_an_entry(
 async def test_an_entry_that_was_taken_away_cannot_be_marked(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
-    await client.xclaim(keys.stream, keys.group, "w2", 0, [held[0]])
+    await client.xclaim(keys.stream, keys.group, "w2", 0, [held[0]], justid=True)
     entry = Entry(MAIN, held[0], [], 1, NO_RECORD)
     assert not await claim.mark_solo(client, keys, "w1", entry)
     assert await client.exists(keys.failures) == 0
+
+
+async def test_a_mark_ends_when_the_entry_is_handed_back(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    assert await claim.mark_solo(client, keys, "w1", Entry(MAIN, held[0], [], 1))
+    await claim.hand_back(client, keys, "w1", MAIN, [(held[0], 1)])
+    await claim.take_due(client, keys, "w2", count=1)
+    await idle(client, keys, held[:1], 60_000, "w2")
+    (entry,) = await claim_all_idle(client, keys)
+    assert (entry.record.crashes, entry.record.killed) == (1, 0)
 
 
 async def test_what_is_parked_without_a_due_time_becomes_due(
@@ -229,8 +247,16 @@ async def test_a_process_takes_over_what_earlier_ones_of_its_pod_held_and_no_oth
     client: Redis, keys: GroupKeys
 ) -> None:
     await ensure_groups(client, keys)
-    await fill(client, keys, 6)
-    names = ["a-0a1b2c3d", "a-b-0a1b2c3d", "a-11111111", "ab-22222222", "a-33333333", "a-xyz12345"]
+    await fill(client, keys, 7)
+    names = [
+        "a-0a1b2c3d",
+        "a-b-0a1b2c3d",
+        "a-11111111",
+        "ab-22222222",
+        "a-33333333",
+        "a-xyz12345",
+        "a-0a1b2c",
+    ]
     for name in names:
         await read(client, keys, name, 1)
     taken = await claim.take_over(

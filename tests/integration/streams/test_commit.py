@@ -73,6 +73,14 @@ async def test_an_ack_of_another_consumers_entry_is_refused(
     assert await pending(client, keys) == {held[0]: ("w2", 2)}
 
 
+async def test_an_ack_is_refused_also_when_the_count_did_not_move(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    await client.xclaim(keys.stream, keys.group, "w2", 0, [held[0]], justid=True)
+    refused = await committer(keys).commit(client, [held[0]])
+    assert refused == {(Source.MAIN, held[0]): Verdict(VerdictKind.OWNED_BY_ANOTHER)}
+
+
 async def test_a_stale_run_cannot_settle_a_later_delivery_to_the_same_consumer(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
