@@ -1,0 +1,141 @@
+"""A TCP proxy between the workers and Redis that cuts, withholds and stalls.
+
+It runs in a thread of its own with its own loop; the methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+from dataclasses import dataclass, field
+
+CHUNK = 65_536
+
+
+@dataclass(eq=False)
+class Link:
+    """One client's connection and its connection to the server."""
+
+    writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
+    swallow_replies: bool = False
+    """Requests still reach the server, their replies do not come back."""
+    cut_request: bool = False
+    """The next request is cut in the middle, then the link closes."""
+
+    def close(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+@dataclass
+class Proxy:
+    """`start()` gives the port to hand to the workers."""
+
+    target_port: int
+    seed: int
+    links: set[Link] = field(default_factory=set)
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._flowing = asyncio.Event()
+
+    def start(self) -> int:
+        self._thread.start()
+        self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        return self.port
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def cut_all(self) -> None:
+        """Reset every connection, whatever is under way."""
+        self._loop.call_soon_threadsafe(lambda: [link.close() for link in list(self.links)])
+
+    def cut_requests(self) -> None:
+        """On every connection: the next request arrives half, then the connection is reset."""
+        self._mark("cut_request")
+
+    def withhold_replies(self) -> None:
+        """On every connection: the next request is executed, its reply lost, the link reset."""
+        self._mark("swallow_replies")
+
+    def stall(self, seconds: float) -> None:
+        """Nothing passes in either direction for so long."""
+
+        def stop() -> None:
+            self._flowing.clear()
+            self._loop.call_later(seconds, self._flowing.set)
+
+        self._loop.call_soon_threadsafe(stop)
+
+    def _mark(self, flag: str) -> None:
+        def mark() -> None:
+            for link in self.links:
+                setattr(link, flag, True)
+
+        self._loop.call_soon_threadsafe(mark)
+
+    async def _listen(self) -> int:
+        self._flowing.set()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _shut(self) -> None:
+        self._server.close()
+        for link in list(self.links):
+            link.close()
+        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        link = Link((writer, up_writer))
+        self.links.add(link)
+        tasks = [
+            asyncio.create_task(self._requests(link, reader, up_writer)),
+            asyncio.create_task(self._replies(link, up_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            link.close()
+            self.links.discard(link)
+            for task in tasks:
+                task.cancel()
+
+    async def _requests(
+        self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK):
+                await self._flowing.wait()
+                if link.cut_request:
+                    writer.write(data[: self._random.randrange(len(data))])
+                    await writer.drain()
+                    return
+                writer.write(data)
+                await writer.drain()
+
+    async def _replies(
+        self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK):
+                await self._flowing.wait()
+                if link.swallow_replies:
+                    return
+                writer.write(data)
+                await writer.drain()

@@ -1,0 +1,215 @@
+"""One crash run: a server, a proxy, workers, a sender, faults, and what is left at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import redis
+
+from headrace.streams.keys import PARKED, GroupKeys, StreamKeys
+from headrace_api.v1alpha1 import Backoff, Delivery, Output
+from headrace_api.worker_config import DeadLetterTarget, Owner, RedisTarget, WorkerConfig
+from tests.crash.broker import Broker
+from tests.crash.checker import Ending, Report, check, parse
+from tests.crash.faults import Faults, schedule
+from tests.crash.fleet import Fleet
+from tests.crash.proxy import Proxy
+from tests.crash.sender import Sender, events
+
+STREAM = "{crash}:events"
+OUTPUT = "{crash}:out"
+GROUP = "group"
+MIN_IDLE = 1.0
+RECLAIM_INTERVAL = MIN_IDLE / 4 * 1.25
+"""The longest pause between two looks of a worker at idle entries (headrace.worker.upkeep)."""
+WORKERS = 3
+DRAIN_SECONDS = 60.0
+SHUTDOWN_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What makes a run: the same run strikes the same faults on the same events."""
+
+    seed: int
+    scenario: str
+    events: int = 5_000
+    rate: float = 800.0
+    fault_pause: float = 0.5
+
+    @property
+    def fsync(self) -> str:
+        return "everysec" if self.scenario == "everysec" else "always"
+
+
+class World:
+    """Everything of one run that a fault may touch."""
+
+    stream = STREAM
+    min_idle = MIN_IDLE
+
+    def __init__(self, run: Run, command: list[str], package: Path | None = None) -> None:
+        """`package`: a directory with another `headrace` to run, for mutants."""
+        self.run = run
+        self.directory = Path(tempfile.mkdtemp(prefix="headrace-crash-"))
+        self.record = self.directory / "record"
+        self.broker = Broker(self.directory, command, fsync=run.fsync)
+        self.broker.start()
+        self.proxy = Proxy(self.broker.port, run.seed)
+        port = self.proxy.start()
+        self.keys = StreamKeys(STREAM).for_group(GROUP)
+        configuration = self.directory / "worker.json"
+        configuration.write_text(_config(port, self.keys).canonical_json())
+        environment = {
+            "HEADRACE_CONFIG": str(configuration),
+            "CRASH_RECORD": str(self.record),
+            "CRASH_OUTPUT": OUTPUT,
+        }
+        if package is not None:
+            environment["PYTHONPATH"] = str(package)
+        self.fleet = Fleet(self.directory, environment)
+        self.sender = Sender(self.broker, STREAM, events(run.seed, run.events), run.rate)
+        self.faults = Faults(self, run.seed)
+
+    def play(self) -> Report:
+        """Send, strike, mend, wait until nothing is left to do, and check."""
+        for _ in range(WORKERS):
+            self.fleet.start()
+        if not self.fleet.wait_at_work(WORKERS):
+            raise RuntimeError(f"the workers did not start; their logs are in {self.directory}")
+        self.sender.start()
+        began = time.monotonic()
+        seconds = self.run.events / self.run.rate
+        for fault in schedule(
+            self.run.seed, self.run.scenario, seconds * 1.3, self.run.fault_pause
+        ):
+            time.sleep(max(0.0, began + fault.at - time.monotonic()))
+            self.fleet.replace_ended()
+            self.faults.strike(fault.name)
+        self.sender.join()
+        self.faults.settle()
+        while len(self.fleet.running) < 2:
+            self.fleet.start()
+        drained = self._drain()
+        late = self.fleet.shut(SHUTDOWN_SECONDS)
+        report = self._check()
+        if not drained:
+            report.broke("pending", f"not drained within {DRAIN_SECONDS:.0f} s")
+        for pod in late:
+            report.broke("shutdown", f"{pod} did not end within {SHUTDOWN_SECONDS:.0f} s")
+        return report
+
+    def close(self, *, keep: bool = False) -> None:
+        """End every process; the directory stays when `keep`."""
+        with contextlib.suppress(Exception):
+            self.sender.abort()
+        self.fleet.kill_all()
+        self.proxy.stop()
+        self.broker.kill()
+        if not keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _drain(self) -> bool:
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < deadline:
+            self.fleet.replace_ended()
+            with contextlib.suppress(redis.RedisError), self.broker.client() as client:
+                if self._left(client) == (0, 0):
+                    return True
+            time.sleep(0.1)
+        return False
+
+    def _left(self, client: redis.Redis) -> tuple[int, int | None]:
+        """(pending, unread) of the group; unread None when the server cannot say."""
+        groups = client.xinfo_groups(STREAM)
+        if not groups:
+            return 0, None
+        group = groups[0]
+        last = group["last-delivered-id"].decode()
+        unread = len(client.xrange(STREAM, min=f"({last}", count=10))
+        return group["pending"], unread
+
+    def _check(self) -> Report:
+        with self.broker.client() as client:
+            ending = self._ending(client)
+        lines = parse(self.record.read_text()) if self.record.exists() else []
+        kills_only = self.run.scenario == "kills"
+        return check(
+            self.sender.events,
+            lines,
+            ending,
+            killed=self.fleet.killed,
+            trimmed_below=self.faults.trimmed_below,
+            broker_forgets=self.run.fsync != "always",
+            redelivery_bound=MIN_IDLE + RECLAIM_INTERVAL + 1.0 if kills_only else None,
+        )
+
+    def _ending(self, client: redis.Redis) -> Ending:
+        pending, lag = self._left(client)
+        consumers = {c["name"].decode() for c in client.xinfo_consumers(STREAM, GROUP)}
+        leaked = set()
+        for key in (self.keys.retry, self.keys.failures):
+            if client.exists(key):
+                leaked.add(f"{key}: {client.object('encoding', key)!r} is left")
+        known = {STREAM, OUTPUT, self.keys.state, self.keys.replay, self.keys.dead_letters}
+        known |= {self.keys.retry, self.keys.failures}
+        leaked |= {
+            f"{key.decode()} is unknown" for key in client.scan_iter() if key.decode() not in known
+        }
+        ended_well = {w.pod for w in self.fleet.retired if w.process.returncode == 0}
+        leaked |= {
+            f"consumer {name} of a worker that ended well is left"
+            for name in consumers - {PARKED}
+            if name.rpartition("-")[0] in ended_well - self.fleet.killed.keys()
+        }
+        return Ending(
+            present=frozenset(
+                json.loads(fields[b"payload"])["seq"] for _, fields in client.xrange(STREAM)
+            ),
+            dead=Counter(_seq(fields, b"f:payload") for _, fields in client.xrange(self.dead)),
+            outputs=Counter(_seq(fields, b"payload") for _, fields in client.xrange(OUTPUT)),
+            pending=pending,
+            lag=lag,
+            consumers=frozenset(consumers),
+            leaked=frozenset(leaked),
+        )
+
+    @property
+    def dead(self) -> str:
+        return self.keys.dead_letters
+
+
+def _seq(fields: dict[bytes, bytes], name: bytes) -> int:
+    return int(json.loads(fields[name])["seq"])
+
+
+def _config(port: int, keys: GroupKeys) -> WorkerConfig:
+    return WorkerConfig(
+        namespace="crash",
+        pipeline="crash",
+        group=GROUP,
+        consumer_group=GROUP,
+        stream=STREAM,
+        redis=RedisTarget(endpoints=(f"127.0.0.1:{port}",)),
+        dead_letter=DeadLetterTarget(stream=keys.dead_letters, max_length=1_000_000),
+        handler="tests.crash.handlers:app",
+        concurrency=16,
+        batch_size=50,
+        delivery=Delivery(
+            handler_timeout=timedelta(seconds=5),
+            max_retries=5,
+            max_crashes=1000,
+            backoff=Backoff(initial=timedelta(milliseconds=50), max=timedelta(milliseconds=300)),
+            min_idle=timedelta(seconds=MIN_IDLE),
+        ),
+        outputs=(Output(stream=OUTPUT),),
+        owner=Owner(key="crash/crash", uid="crash"),
+    )

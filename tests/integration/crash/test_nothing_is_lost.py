@@ -1,0 +1,12 @@
+"""The short version of `make test-crash`: one run of a few scenarios."""
+
+import pytest
+from tests.crash.__main__ import play
+from tests.crash.world import Run
+
+
+@pytest.mark.parametrize("scenario", ["kills", "everything", "force"])
+def test_every_event_has_its_effect_whatever_fails(scenario: str) -> None:
+    report = play(Run(seed=7, scenario=scenario, events=800, rate=400))
+    assert not report.violations, report.violations
+    assert report.effects >= report.sent - report.trimmed
