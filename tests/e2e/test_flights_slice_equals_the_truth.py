@@ -42,4 +42,4 @@ def test_flights_slice_equals_the_truth_though_a_worker_is_killed(
     assert observed.killed, "no worker was there to kill half-way"
     result = prove(airport.redis, truth(csv, SLICE))
     assert result.problems == []
-    install.wait_for_no_workers(kubectl, timeout=60)
+    install.wait_for_no_workers(kubectl, timeout=120)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from examples.flights.demo import install
-from tests.support.airport import Airport
+from tests.support.airport import Airport, wait_for
 
 
 def test_kubectl_shows_a_pipeline_in_words_and_a_second_apply_changes_nothing(
     airport: Airport,
 ) -> None:
     install.apply_pipeline(airport.kubectl)
-    header, row = airport.kubectl("get", "streampipelines").splitlines()
-    assert header.split() == ["NAME", "READY", "WORKERS", "LAG", "PENDING", "DEAD", "AGE"]
-    assert row.split()[:6] == ["flights", "True", "0/0", "0", "0", "0"]
+
+    def row() -> str:
+        """The pipeline's line once its first backlog is known."""
+        header, line = airport.kubectl("get", "streampipelines").splitlines()
+        assert header.split() == ["NAME", "READY", "WORKERS", "LAG", "PENDING", "DEAD", "AGE"]
+        return line if len(line.split()) == len(header.split()) else ""
+
+    found = wait_for("a full line of kubectl get", row, timeout=20)
+    assert found.split()[:6] == ["flights", "True", "0/0", "0", "0", "0"]
     assert airport.kubectl("get", "spl", "-o", "name") == ("streampipeline.headrace.dev/flights\n")
     explained = airport.kubectl("explain", "streampipeline.spec.groups")
     assert "consumerGroup" in explained
