@@ -14,6 +14,7 @@ from math import ceil
 from headrace_api.v1alpha1 import Scaling, ScalingMode
 from headrace_operator.rates import Rates, Sample
 
+RATE_LOOK = 5.0  # seconds between two looks at a rate that alone keeps workers
 DEFAULT_STARTUP = 10.0  # seconds, until a start of this group's pods was measured
 
 
@@ -128,7 +129,9 @@ def _idle(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
     """Nothing is ready: zero, unless something falls due before zero would pay."""
     keep_up = _keep_up(look, history.rates)
     if keep_up > 0:
-        return _Wish(keep_up, f"nothing waits; {keep_up} keep up with {_rate(history.rates)}")
+        words = f"nothing waits; {keep_up} keep up with {_rate(history.rates)}"
+        # When the arrivals end no backlog changes any more: only looking again lets go.
+        return _Wish(keep_up, words, RATE_LOOK)
     if look.next_due is None:
         return _Wish(0, "nothing is ready and nothing falls due")
     # A pod that runs stays for what falls due soon; a pod that does not starts just in time.
