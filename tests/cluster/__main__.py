@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.cluster import binaries, instances, lifecycle, other, paths
+from tests.cluster import binaries, instances, lifecycle, other, packages, paths, requirements
 from tests.cluster.errors import ClusterError
-from tests.cluster.images import build
+from tests.cluster.images import build, debian
 from tests.cluster.instances import Instance
 from tests.cluster.processes import Processes
 
@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     named("images", _images, "build the project's images, and load them into a running node")
     command("list", _list, "all clusters of this machine, of every checkout")
     command("reap", _reap, "end the clusters whose checkout or test run is gone")
-    command("build", _build, "build the programs into the cache")
+    everything = command("build", _build, "build the programs into the cache")
+    everything.add_argument("--images", action="store_true", help="the images too")
     command("helm", _helm, "print the path of helm, built when the cache has none")
     command("kubectl", _kubectl, "print the path of kubectl, built when the cache has none")
     return parser
@@ -139,8 +140,7 @@ def _image_provide(options: argparse.Namespace) -> None:
 
 
 def _images(options: argparse.Namespace) -> None:
-    archives = [build.build(paths.CHECKOUT / file, tag) for file, tag in PROJECT_IMAGES.items()]
-    archives += [build.provide(reference) for reference in PUBLIC_IMAGES]
+    archives = _archives()
     if outside := other.kubeconfig():
         for archive in archives:
             other.load(outside, archive)
@@ -165,9 +165,24 @@ def _reap(_: argparse.Namespace) -> None:
         print(f"The cluster {instance.name!r} of {instance.checkout} is gone.")
 
 
-def _build(_: argparse.Namespace) -> None:
+def _build(options: argparse.Namespace) -> None:
+    """All that takes minutes, so that no test waits for it."""
+    packages.install_missing(packages.REDIS)
+    debian.unpacked(debian.SERVERS)
+    if other.kubeconfig():
+        return
+    requirements.check()
+    packages.install_missing(packages.CONTROL_PLANE, packages.NODE, packages.IMAGES)
     for program in (binaries.kubernetes, binaries.coredns, binaries.pause, binaries.helm):
         print(program())
+    if options.images:
+        for archive in _archives():
+            print(archive)
+
+
+def _archives() -> list[Path]:
+    own = [build.build(paths.CHECKOUT / file, tag) for file, tag in PROJECT_IMAGES.items()]
+    return own + [build.provide(reference) for reference in PUBLIC_IMAGES]
 
 
 def _helm(_: argparse.Namespace) -> None:

@@ -26,7 +26,6 @@ NODE = {
 }
 IMAGES = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
 REDIS = {"redis-server": "redis-server"}
-METRICS = {"promtool": "prometheus"}
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from tests.cluster.images import debian
 
-SERVERS = ["valkey-server", "redis-server"]
-
 
 def valkey_command() -> list[str]:
     """The start of the command line of Valkey 8.1; arguments of valkey-server follow."""
-    return debian.own_loader(debian.unpacked(SERVERS), "valkey-server")
+    return debian.own_loader(debian.unpacked(debian.SERVERS), "valkey-server")
 
 
 def redis_8_command() -> list[str]:
     """The start of the command line of Redis 8.0; arguments of redis-server follow."""
-    return debian.own_loader(debian.unpacked(SERVERS), "redis-server")
+    return debian.own_loader(debian.unpacked(debian.SERVERS), "redis-server")

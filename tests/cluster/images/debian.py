@@ -13,6 +13,7 @@ from tests.cluster.commands import run
 from tests.cluster.errors import ClusterError
 
 SUITE = "trixie"
+SERVERS = ("valkey-server", "redis-server")
 PUBLIC_MIRROR = "http://deb.debian.org/debian"
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.cluster import packages, paths, requirements
 from tests.cluster.commands import run
 
+KEPT = 4
+
 
 def buildah(*arguments: str | Path) -> str:
     """Standard output of `buildah ARGUMENTS`; raises ClusterError."""
@@ -50,4 +52,12 @@ def archive(reference: str) -> Path:
         unfinished.unlink(missing_ok=True)
         buildah("push", "--quiet", reference, f"docker-archive:{unfinished}:{reference}")
         unfinished.replace(target)
+        _forget_old(target.parent, name)
     return target
+
+
+def _forget_old(directory: Path, name: str) -> None:
+    """Keep the newest archives of a name: other checkouts may be about to load theirs."""
+    found = sorted(directory.glob(f"{name}-*.tar"), key=lambda path: path.stat().st_mtime)
+    for path in found[:-KEPT]:
+        path.unlink(missing_ok=True)
