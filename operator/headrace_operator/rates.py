@@ -8,22 +8,24 @@ nothing about how fast it could be, so such a stretch of time is not measured.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 WINDOW = 60.0  # seconds that arrivals are averaged over
+RECENT = 15.0  # a rise is believed after this time, a fall only after WINDOW
 SPACING = 5.0  # seconds between two samples that are kept
 SMOOTHING = 0.3  # weight of the newest measurement of a worker's rate
-FORGET = 600.0  # seconds after which an unconfirmed worker rate is no longer believed
+BELIEVED = 600.0  # seconds that a measured worker rate stands; then it is put to the test
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look: entries ever added, entries ready, workers that were ready to take them."""
+    """One look: entries ever added, ready and not yet delivered; workers ready to take them."""
 
     clock: float
     added: int
     ready: int
+    lag: int
     workers: int
-    saturated: bool  # undelivered entries were waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,23 @@ class Rates:
 
     @property
     def arrival(self) -> float | None:
+        """The mean of the window, or of its newest part where that is more."""
         if len(self.samples) < 2:
             return None
-        first, last = self.samples[0], self.samples[-1]
-        return (last.added - first.added) / (last.clock - first.clock)
+        last = self.samples[-1]
+        recent = [s for s in self.samples[:-1] if last.clock - s.clock <= RECENT + SPACING]
+        return max(_arrival(first, last) for first in (self.samples[0], *recent[:1]))
+
+    def workers_for(self, arrival: float, clock: float) -> int | None:
+        """Workers that keep up with `arrival`; None while a worker's rate is unknown.
+
+        A rate that nothing confirmed for long is taken to have grown: the group is tried with
+        fewer workers, and if they fall behind, the rate is measured again.
+        """
+        if self.per_worker is None:
+            return None
+        doubt = max(clock - self.measured_at - BELIEVED, 0.0) / BELIEVED
+        return ceil(arrival / (self.per_worker * (1 + doubt)))
 
     def observe(self, sample: Sample) -> Rates:
         """Takes in a sample; a counter that went back (a new stream) starts afresh."""
@@ -50,23 +65,30 @@ class Rates:
             return self
         recent = tuple(s for s in self.samples if sample.clock - s.clock <= WINDOW)
         fresh = replace(self, samples=(*(recent or (last,)), sample))
-        measured = _per_worker(last, sample)
-        if measured is not None:
-            return replace(
-                fresh, per_worker=_smooth(self.per_worker, measured), measured_at=sample.clock
-            )
-        if sample.clock - self.measured_at > FORGET:
-            return replace(fresh, per_worker=None)
+        finished = _finished(last, sample)
+        if finished is None:
+            return fresh
+        seen = finished / sample.workers
+        # A second's work waited all the time, so every worker was busy.
+        if min(last.lag, sample.lag) >= finished:
+            smooth = _smooth(self.per_worker, seen)
+            return replace(fresh, per_worker=smooth, measured_at=sample.clock)
+        # Not all were busy, so they can do at least this much.
+        if self.per_worker is not None and seen > self.per_worker:
+            return replace(fresh, per_worker=seen)
         return fresh
 
 
-def _per_worker(before: Sample, after: Sample) -> float | None:
-    """What one worker finished per second between two looks, if all were busy throughout."""
-    busy = before.saturated and after.saturated and before.workers == after.workers > 0
-    finished = (after.added - before.added) - (after.ready - before.ready)
-    if not busy or finished <= 0:
+def _arrival(first: Sample, last: Sample) -> float:
+    return (last.added - first.added) / (last.clock - first.clock)
+
+
+def _finished(before: Sample, after: Sample) -> float | None:
+    """Entries per second that the same workers finished between two looks, if they did."""
+    if not before.workers == after.workers > 0:
         return None
-    return finished / (after.workers * (after.clock - before.clock))
+    finished = (after.added - before.added) - (after.ready - before.ready)
+    return finished / (after.clock - before.clock) if finished > 0 else None
 
 
 def _smooth(old: float | None, new: float) -> float:

@@ -91,9 +91,8 @@ def _remember(history: ScalingHistory, look: Look) -> ScalingHistory:
         since = look.clock if history.unknown_since is None else history.unknown_since
         return replace(history, unknown_since=since)
     rates = history.rates
-    if look.added is not None and look.exact:
-        saturated = look.lag is not None and look.lag > 0
-        sample = Sample(look.clock, look.added, look.ready, look.workers, saturated)
+    if look.added is not None and look.lag is not None and look.exact:
+        sample = Sample(look.clock, look.added, look.ready, look.lag, look.workers)
         rates = rates.observe(sample)
     return replace(history, unknown_since=None, rates=rates)
 
@@ -159,10 +158,11 @@ def _need(spec: Scaling, ready: int, rates: Rates) -> tuple[int, str]:
 
 
 def _keep_up(look: Look, rates: Rates) -> int:
-    """Workers that today's arrivals need: never more than there are, it only holds them."""
-    if not rates.arrival or rates.per_worker is None:
+    """Workers that today's arrivals need; with nothing ready it only holds those there are."""
+    if not rates.arrival:
         return 0
-    return min(look.current, ceil(rates.arrival / rates.per_worker))
+    workers = rates.workers_for(rates.arrival, look.clock) or 0
+    return workers if look.ready else min(look.current, workers)
 
 
 def _rate(rates: Rates) -> str:

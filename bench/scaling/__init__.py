@@ -1,0 +1,1 @@
+"""A simulation of scalers side by side: the same traces, the same workers, the same clock."""
