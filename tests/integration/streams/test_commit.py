@@ -182,6 +182,19 @@ async def test_an_entry_trimmed_while_ours_still_writes_its_outcome(
     assert [letter.original_id for letter in await list_letters(client, stream)] == [held[0]]
 
 
+async def test_an_outcome_is_written_once_also_when_the_whole_stream_is_gone(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    await client.delete(keys.stream)
+    worker = committer(keys)
+    output = Output("out", (b"n", b"1"))
+    packed = worker.pack([], [settle(held[0], outputs=(output,), fenced=False)])
+    assert await worker.send(client, packed) == {}
+    packed[0].answer = None
+    assert await worker.send(client, packed) == {}
+    assert await client.xlen("out") == 1
+
+
 async def test_settling_drops_the_record_of_failures(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:

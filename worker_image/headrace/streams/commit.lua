@@ -223,8 +223,10 @@ if #refused > 0 then value = value .. cmsgpack.pack(refused) end
 local noted = {flush_field, value}
 if source == 'm' and now - tonumber(kept[2] or 0) >= 1000 then
   local checkpoint = checkpoint_of(group_bounds(stream, group))
-  noted = {flush_field, value, 'checkpoint', checkpoint,
-    'checkpoint_at', string.format('%.0f', now)}
+  if checkpoint then
+    noted = {flush_field, value, 'checkpoint', checkpoint,
+      'checkpoint_at', string.format('%.0f', now)}
+  end
 end
 redis.pcall('HSET', state, unpack(noted))
 return refused

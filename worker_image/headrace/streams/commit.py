@@ -19,9 +19,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from headrace.streams.dead_letters import letter_fields
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
+from headrace.streams.packing import MAX_ENTRIES, arguments, chunks
 from headrace.streams.script import Argument, Command, Script
 from headrace.streams.settlement import (
     Ack,
@@ -52,8 +52,6 @@ __all__ = [
 ]
 
 _SCRIPT = Script("ids", "floor", "record", "commit")
-_MAX_ENTRIES = 1_000
-_MAX_BYTES = 1 << 20
 _NOTHING: Refused = {}
 
 
@@ -106,17 +104,17 @@ class Committer:
         self, acks: Sequence[bytes] = (), settlements: Sequence[Settlement] = ()
     ) -> list[Packed]:
         """Pack one flush into as few calls as the bounds allow; they are sent in this order."""
-        if not settlements and 0 < len(acks) <= _MAX_ENTRIES:
+        if not settlements and 0 < len(acks) <= MAX_ENTRIES:
             return [self._pack_one(Source.MAIN, acks, ())]
         calls = []
-        for start in range(0, len(acks), _MAX_ENTRIES):
-            calls.append(self._pack_one(Source.MAIN, acks[start : start + _MAX_ENTRIES], ()))
+        for start in range(0, len(acks), MAX_ENTRIES):
+            calls.append(self._pack_one(Source.MAIN, acks[start : start + MAX_ENTRIES], ()))
         for source in Source:
             of_source = [s for s in settlements if s.source is source]
             # The last call of plain acks has room for settlements, and a flush is one call at best.
-            taken = len(calls[-1].acks) if source is Source.MAIN and calls else _MAX_ENTRIES
-            merge = taken < _MAX_ENTRIES
-            for chunk in _chunks(of_source, taken if merge else 0):
+            taken = len(calls[-1].acks) if source is Source.MAIN and calls else MAX_ENTRIES
+            merge = taken < MAX_ENTRIES
+            for chunk in chunks(of_source, taken if merge else 0):
                 if merge:
                     self._number -= 1
                     calls.append(self._pack_one(source, calls.pop().acks, chunk))
@@ -161,88 +159,13 @@ class Committer:
         self, source: Source, acks: Sequence[bytes], settlements: Sequence[Settlement]
     ) -> Packed:
         self._number += 1
-        keys = _Keys([self._keys.of(source), self._keys.state])
-        failures = keys.index(self._keys.failures) if settlements else 0
-        parks = any(isinstance(s.outcome, Park) for s in settlements)
-        retry = keys.index(self._keys.retry) if parks else 0
-        # Where our entries start in the PEL. Only a hint: what came first is good enough.
-        first = acks[0] if acks else min(s.id for s in settlements)
-        args: list[Argument] = [self._keys.group, self.consumer, self._number, source.value]
-        args += (failures, retry, first, len(acks))
-        args += acks
-        plain = [s for s in settlements if _is_plain(s)]
-        args.append(len(plain))
-        for settlement in plain:
-            args += (settlement.id, settlement.delivery_count)
-        others = [s for s in settlements if not _is_plain(s)]
-        args.append(len(others))
-        for settlement in others:
-            self._add(settlement, keys, args)
-        return Packed(source, keys.names, args, acks, settlements)
-
-    def _add(self, settlement: Settlement, keys: "_Keys", args: list[Argument]) -> None:
-        outcome = settlement.outcome
-        args += (settlement.id, settlement.delivery_count, int(settlement.fenced))
-        args += (_LETTER[type(outcome)], len(settlement.outputs))
-        for output in settlement.outputs:
-            limit = "" if output.max_length is None else output.max_length
-            args += [keys.index(output.stream), limit, len(output.fields), *output.fields]
-        mark = settlement.mark
-        if mark is None:
-            args.append(0)
-        else:
-            # An original lived in the main stream, whichever life this one is.
-            first_life = Source.MAIN.member(mark.original_id) if mark.original_id else b""
-            args += (keys.index(self._keys.seen(mark.event_id)), mark.window_ms, first_life)
-        if isinstance(outcome, Park):
-            args += (outcome.delay_ms, int(outcome.failure), outcome.error[:_MAX_ERROR])
-        elif isinstance(outcome, DeadLetter):
-            fields = letter_fields(self._keys, settlement.id, outcome)
-            args += (keys.index(self._keys.dead_letters), self._dead_letter_max_length)
-            args += (len(fields), *fields)
-
-
-_LETTER = {Ack: "a", Park: "p", DeadLetter: "d"}
-_MAX_ERROR = 1_000
-
-
-class _Keys:
-    """The keys a call declares, each once; scripts name them by index from 1."""
-
-    def __init__(self, names: list[Argument]) -> None:
-        self.names = names
-        self._indexes = {name: at for at, name in enumerate(names, 1)}
-
-    def index(self, name: str) -> int:
-        if name not in self._indexes:
-            self.names.append(name)
-            self._indexes[name] = len(self.names)
-        return self._indexes[name]
-
-
-def _is_plain(s: Settlement) -> bool:
-    return s.fenced and not s.outputs and s.mark is None and isinstance(s.outcome, Ack)
-
-
-def _size(s: Settlement) -> int:
-    fields = [*s.outputs]
-    size = 100 + sum(len(part) + 10 for output in fields for part in output.fields)
-    if isinstance(s.outcome, DeadLetter):
-        size += sum(len(part) + 12 for part in s.outcome.fields)
-    return size
-
-
-def _chunks(settlements: Sequence[Settlement], taken: int) -> list[list[Settlement]]:
-    """Split by count and bytes; `taken` entries already stand in the first chunk."""
-    chunks: list[list[Settlement]] = []
-    room, entries = 0, 0
-    for settlement in settlements:
-        size = _size(settlement)
-        if not chunks or entries >= _MAX_ENTRIES or room < size:
-            entries = 0 if chunks else taken
-            room = _MAX_BYTES
-            chunks.append([])
-        chunks[-1].append(settlement)
-        room -= size
-        entries += 1
-    return chunks
+        keys, args = arguments(
+            self._keys,
+            source,
+            acks,
+            settlements,
+            consumer=self.consumer,
+            number=self._number,
+            dead_letter_max_length=self._dead_letter_max_length,
+        )
+        return Packed(source, keys, args, acks, settlements)

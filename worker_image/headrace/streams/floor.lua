@@ -2,7 +2,9 @@
 -- at all without the group. Their minimum is the group's floor: nothing at or above it may be
 -- trimmed.
 local function group_bounds(stream, group)
-  for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+  local rows = redis.pcall('XINFO', 'GROUPS', stream)
+  if rows.err then return nil end
+  for _, row in ipairs(rows) do
     local info = to_map(row)
     if info['name'] == group then
       local oldest = redis.call('XPENDING', stream, group, '-', '+', 1)[1]
