@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from headrace.handler import Decode, Function, Handler, HandlerError, build
@@ -23,6 +24,8 @@ class App:
     """A registry of handlers. It holds no connection and starts nothing by itself."""
 
     def __init__(self) -> None:
+        self.state = SimpleNamespace()
+        """For what `lifespan` opens and handlers use: `app.state.http = ...`."""
         self._handlers: dict[tuple[str, int], Handler] = {}
         self._raw: Handler | None = None
         self._deserializers: dict[str, Decode] = {}

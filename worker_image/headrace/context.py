@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.entry import Entry
 from headrace.event import TRACEPARENT, Event, encode
+from headrace.logs import Fields
 from headrace.streams.entries import Source
 
 if TYPE_CHECKING:
+    from redis import Redis as BlockingRedis
     from redis.asyncio import Redis
 
 
@@ -28,6 +30,7 @@ class Surroundings:
     consumer: str
     pipeline: str = ""
     redis: Any = None
+    blocking_redis: Any = None
     outputs: dict[str, int | None] = field(default_factory=dict)
     """Declared output streams, each with its longest length."""
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("headrace.handler"))
@@ -83,12 +86,15 @@ class Context:
 
     @property
     def traceparent(self) -> str | None:
+        """The W3C trace context that the producer sent along."""
         value = self._entry.field(TRACEPARENT)
-        return value.decode() if value is not None else None
+        return value.decode("ascii", "replace") if value is not None else None
 
     @property
     def lost(self) -> bool:
-        """True once another consumer took the entry: this handler's result will be discarded."""
+        """True once this handler's result will be discarded: another consumer took the entry, or
+        the handler ran longer than its time-out. Long loops ask it, above all those in threads,
+        which nothing can stop from outside."""
         return self._entry.lost
 
     @property
@@ -98,18 +104,29 @@ class Context:
 
     @property
     def redis(self) -> Redis:
-        """A client of the pipeline's Redis, for the handler's own keys (answers are bytes)."""
+        """An asyncio client of the pipeline's Redis, for the handler's own keys; answers are bytes.
+
+        A sync handler uses `blocking_redis` instead.
+        """
         return self._around.redis  # type: ignore[no-any-return]
 
     @property
-    def logger(self) -> logging.Logger:
-        return self._around.logger
+    def blocking_redis(self) -> BlockingRedis:
+        """The same for sync handlers: a blocking client that all their threads share."""
+        return self._around.blocking_redis  # type: ignore[no-any-return]
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines carry the stream, the group, the entry's id and the attempt."""
+        about = {"stream": self.stream, "group": self.group, "id": self.id, "attempt": self.attempt}
+        return Fields(self._around.logger, about)
 
     def emit(self, stream: str, event: Event) -> None:
         """Add an event to an output stream, written in the commit that acknowledges this entry.
 
         Exactly once on one Redis history when the stream shares the source's hash slot, at least
-        once otherwise. Nothing is written when the handler fails.
+        once otherwise. Nothing is written when the handler fails. The event carries on the trace
+        of this entry unless it has a `traceparent` of its own.
         Raises UndeclaredOutput when the group's `outputs` do not name the stream.
         """
         if stream not in self._around.outputs:
@@ -120,7 +137,10 @@ class Context:
             )
         if self._entry.outputs is None:
             self._entry.outputs = []
-        self._entry.outputs.append((stream, encode(event)))
+        fields = encode(event)
+        if event.traceparent is None and (trace := self._entry.field(TRACEPARENT)) is not None:
+            fields += [TRACEPARENT, trace]
+        self._entry.outputs.append((stream, fields))
 
 
 class BatchContext:
@@ -150,5 +170,12 @@ class BatchContext:
         return self._around.redis  # type: ignore[no-any-return]
 
     @property
-    def logger(self) -> logging.Logger:
-        return self._around.logger
+    def blocking_redis(self) -> BlockingRedis:
+        return self._around.blocking_redis  # type: ignore[no-any-return]
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines carry the stream, the group and the batch's size."""
+        around = self._around
+        about = {"stream": around.stream, "group": around.group, "batch": len(self)}
+        return Fields(around.logger, about)

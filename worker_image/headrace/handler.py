@@ -56,6 +56,10 @@ def build(
 ) -> Handler:
     """Read the function's signature once. Raises HandlerError with the function's name."""
     name = getattr(function, "__qualname__", repr(function))
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise HandlerError(f"{name} is a generator (it holds a yield); a handler returns")
+    if timeout is not None and timeout <= 0:
+        raise HandlerError(f"{name}: timeout={timeout:g}; give more than 0 seconds or leave it out")
     parameters = [
         parameter
         for parameter in inspect.signature(function).parameters.values()
@@ -77,7 +81,7 @@ def build(
         version=version,
         label=f"{type_}/{version}" if type_ else "raw",
         decode=decode,
-        is_async=inspect.iscoroutinefunction(function),
+        is_async=_is_async(function),
         is_batch=batch,
         wants_context=len(parameters) == 2,
         timeout=timeout,
@@ -116,9 +120,16 @@ def invalid_payload(error: Exception) -> str:
     return f"invalid payload: {'; '.join(parts)}{more}"[:500]
 
 
+def _is_async(function: Function) -> bool:
+    """Also true for an object whose `__call__` is async."""
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
 def _annotation(function: Function, parameter: str, name: str) -> Any:
+    annotated = function if inspect.isroutine(function) else type(function).__call__
     try:
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints = typing.get_type_hints(annotated, include_extras=True)
     except NameError as error:
         raise HandlerError(
             f"{name}: the annotation cannot be read ({error}); define the model at module level"

@@ -19,6 +19,7 @@ from headrace.streams.connect import (
     Target,
     Tls,
     connect,
+    connect_blocking,
 )
 from headrace.streams.server import detect
 
@@ -139,7 +140,12 @@ async def test_tls_checks_the_name_that_the_target_gives(certificates: Path) -> 
         )
         async with connect(Target(endpoint, tls=tls), role="control") as client:
             assert await client.ping()
+        with connect_blocking(Target(endpoint, tls=tls)) as blocking:
+            assert blocking.ping()
         other = Tls(ca_data=(certificates / "ca.crt").read_text(), server_name="other.example")
         async with connect(Target(endpoint, tls=other), role="control") as client:
             with pytest.raises(RedisConnectionError, match=r"other\.example"):
                 await client.ping()
+        blocking = connect_blocking(Target(endpoint, tls=other))
+        with pytest.raises(RedisConnectionError, match=r"other\.example"):
+            blocking.ping()

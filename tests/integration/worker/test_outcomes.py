@@ -272,3 +272,81 @@ async def test_the_lifespan_surrounds_the_handlers(stage: Stage) -> None:
     async with app.running():
         story.append("work")
     assert story == ["start", "work", "stop"]
+
+
+async def test_an_outcome_that_is_returned_by_a_slip_counts_as_raised(stage: Stage) -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: Flight) -> object:
+        return headrace.Reject("not ours") if event.arr_delay else "anything else is no outcome"
+
+    stage.send(FLIGHT, {**FLIGHT, "arr_delay": 0})
+    async with worker(stage, app):
+        await until(lambda: stage.settled)
+    assert [letter[b"error"] for letter in stage.dead] == [b"not ours"]
+
+
+async def test_a_plain_function_around_an_async_handler_is_awaited(stage: Stage) -> None:
+    app, seen = headrace.App(), []
+
+    async def landed(event: Flight) -> None:
+        await asyncio.sleep(0)
+        seen.append(event)
+
+    @app.on("flight.landed")
+    def wrapped(event: Flight) -> object:
+        return landed(event)
+
+    stage.send(FLIGHT)
+    async with worker(stage, app):
+        await until(lambda: stage.settled)
+    assert len(seen) == 1
+
+
+async def test_a_sync_handler_has_a_blocking_client_of_the_same_redis(stage: Stage) -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    def landed(event: Flight, ctx: headrace.Context) -> None:
+        ctx.blocking_redis.incr("landed")
+
+    stage.send(*[FLIGHT] * 20)
+    async with worker(stage, app):
+        await until(lambda: stage.settled)
+    assert stage.redis.get("landed") == b"20"
+
+
+async def test_types_that_no_handler_takes_share_one_label(stage: Stage) -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: Flight) -> None: ...
+
+    stage.send(FLIGHT)
+    for number in range(50):
+        stage.send(FLIGHT, type=f"made-up-{number}")
+    async with worker(stage, app) as runtime:
+        await until(lambda: stage.settled)
+        await until(lambda: sum(runtime.metrics.events.values()) == 51)
+        assert runtime.metrics.events == {
+            ("flight.landed/1", "done"): 1,
+            ("unknown", "dead_lettered"): 50,
+        }
+
+
+async def test_an_undeclared_output_fails_the_event_and_names_the_declared_ones(
+    stage: Stage,
+) -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: Flight, ctx: headrace.Context) -> None:
+        ctx.emit("early", headrace.Event("flight.early", event))
+
+    stage.send(FLIGHT)
+    async with worker(stage, app, outputs=[{"stream": "{flights}:late"}]):
+        await until(lambda: stage.settled)
+    (letter,) = stage.dead
+    assert letter[b"error_type"] == b"UndeclaredOutput"
+    assert b"(declared: {flights}:late); add it to spec.groups[].outputs" in letter[b"error"]

@@ -65,3 +65,26 @@ async def test_a_handlers_own_timeout_stands_before_the_groups(stage: Stage) -> 
     async with worker(stage, app, delivery=TIMEOUT):
         await until(lambda: stage.settled)
     assert seen == [1]
+
+
+async def test_a_thread_that_outlives_its_timeout_is_told_and_its_outputs_are_dropped(
+    stage: Stage,
+) -> None:
+    app, told = headrace.App(), []
+
+    @app.on("slow")
+    def slow(event: int, ctx: headrace.Context) -> None:
+        while not ctx.lost:
+            time.sleep(0.01)
+        ctx.emit("out", headrace.Event("out", event))
+        told.append(ctx.lost)
+
+    stage.send(1, type="slow")
+    async with worker(
+        stage, app, concurrency=1, delivery=TIMEOUT, outputs=[{"stream": "out"}]
+    ) as runtime:
+        await until(lambda: told == [True])
+        await until(lambda: stage.settled)
+        await until(lambda: not runtime.lanes.left_behind)
+    assert [letter[b"error_type"] for letter in stage.dead] == [b"HandlerTimeout"]
+    assert not stage.redis.exists("out")

@@ -6,10 +6,10 @@ Exit codes: 0 done, 1 failed, 2 refused (wrong input or configuration; the messa
 from __future__ import annotations
 
 import logging
-import sys
 
 import typer
 
+from headrace import logs
 from headrace.cli.backlog import backlog
 from headrace.cli.reclaim import reclaim
 from headrace.cli.send import send
@@ -33,12 +33,17 @@ app.command("validate")(validate)
 
 
 @app.callback()
-def _logging(verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more.")) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+def _logging(
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more."),
+    log_format: str = typer.Option(
+        logs.default_style,
+        "--log-format",
+        envvar=logs.ENV_FORMAT,
+        help="json or plain.",
+        show_default="json in a pod, else plain",
+    ),
+) -> None:
+    logs.configure(logging.DEBUG if verbose else logging.INFO, log_format)
 
 
 def main() -> None:

@@ -10,10 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
+import redis
 from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
+from redis.retry import Retry as BlockingRetry
 
 _ANSWER_S = 5.0
 
@@ -161,26 +163,45 @@ def connect(
     `read` may block: its socket waits `block_ms` + 5 s. `control` and `admin` wait 5 s.
     Raises NotImplementedMode for a mode not built yet.
     """
+    options = _options(target, credentials, client_name)
+    options |= {"retry": Retry(NoBackoff(), 0), "connection_class": Connection}
+    if role == "read":
+        options["socket_timeout"] += block_ms / 1000
+    if target.tls is not None:
+        options |= _tls_options(target.tls) | {"connection_class": _NamedSSLConnection}
+    return Redis.from_pool(ConnectionPool(max_connections=max_connections, **options))
+
+
+def connect_blocking(
+    target: Target, credentials: Credentials | None = None, *, client_name: str = "headrace"
+) -> redis.Redis:
+    """A client for threads, as role `admin`; for the keys of sync handlers.
+
+    Raises NotImplementedMode for a mode not built yet.
+    """
+    options = _options(target, credentials, client_name)
+    options |= {"retry": BlockingRetry(NoBackoff(), 0), "connection_class": redis.Connection}
+    if target.tls is not None:
+        options |= _tls_options(target.tls) | {"connection_class": _NamedBlockingSSLConnection}
+    return redis.Redis.from_pool(redis.ConnectionPool(**options))
+
+
+def _options(target: Target, credentials: Credentials | None, client_name: str) -> dict[str, Any]:
     if target.mode is not Mode.STANDALONE:
         raise NotImplementedMode(
             f"redis.mode {target.mode} is not built yet; use Standalone with one endpoint"
         )
     host, port = split_endpoint(target.endpoints[0])
-    options: dict[str, Any] = {
+    return {
         "host": host,
         "port": port,
         "db": target.database,
         "protocol": 2,
-        "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": _ANSWER_S + (block_ms / 1000 if role == "read" else 0),
+        "socket_timeout": _ANSWER_S,
         "socket_connect_timeout": _ANSWER_S,
         "client_name": client_name,
         "credential_provider": credentials,
-        "connection_class": Connection,
     }
-    if target.tls is not None:
-        options |= _tls_options(target.tls)
-    return Redis.from_pool(ConnectionPool(max_connections=max_connections, **options))
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:
@@ -203,9 +224,23 @@ class _NamedSSLConnection(SSLConnection):
         return {**super()._connection_arguments(), **named}
 
 
+class _NamedBlockingSSLConnection(redis.SSLConnection):
+    """The same for threads. redis-py checks the certificate against `host` alone."""
+
+    def __init__(self, server_name: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._server_name = server_name
+
+    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        address, self.host = self.host, self._server_name or self.host
+        try:
+            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+        finally:
+            self.host = address
+
+
 def _tls_options(tls: Tls) -> dict[str, Any]:
     return {
-        "connection_class": _NamedSSLConnection,
         "server_name": tls.server_name,
         "ssl_ca_certs": tls.ca_file,
         "ssl_ca_data": tls.ca_data,

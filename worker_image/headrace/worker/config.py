@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import ValidationError
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
-from headrace.streams.connect import Role, connect, credentials_of, target_of
+from headrace.streams.connect import Role, connect, connect_blocking, credentials_of, target_of
 from headrace.streams.keys import GroupKeys, StreamKeys
 from headrace.worker.decision import Policy
 from headrace_api.mounts import CONFIG_FILE, ENV_CONFIG, ENV_POD
@@ -106,4 +107,11 @@ class Settings:
             role=role,
             block_ms=self.block_ms,
             client_name=self.consumer,
+        )
+
+    def connect_blocking(self) -> BlockingRedis:
+        """The same for the threads of sync handlers."""
+        target = self.config.redis
+        return connect_blocking(
+            target_of(target), credentials_of(target), client_name=self.consumer
         )

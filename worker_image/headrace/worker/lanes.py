@@ -180,6 +180,7 @@ class Lanes:
         slot.left = True
         self.left_tasks.append(slot.task)
         for entry in slot.entries:
+            entry.lost = True
             self.settle(entry, route.label, decide(entry, timeout_of(route), self.policy))
         index = self.slots.index(slot)
         self.slots[index] = Slot(self, slot.number, slot.queue, solo=slot.solo)

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from headrace.app import App
 from headrace.handler import HandlerError
 from headrace.worker.config import ConfigError, Settings, config_path, load_config
+from headrace.worker.decision import describe
 from headrace.worker.health import HealthServer
 from headrace.worker.loader import load_app
 from headrace.worker.metrics import Metrics
@@ -82,11 +83,24 @@ async def _serve(settings: Settings, app: App, port: int) -> int:
         len(app.handlers),
     )
     try:
-        async with app.running():
+        async with contextlib.AsyncExitStack() as lifespan:
+            if reason := await _enter(lifespan, app):
+                return refuse(reason)
             await _run(runtime, stopping)
     finally:
         health.close()
     return _end(runtime)
+
+
+async def _enter(stack: contextlib.AsyncExitStack, app: App) -> str | None:
+    """Run the lifespan up to its yield; why it failed, else None."""
+    try:
+        await stack.enter_async_context(app.running())
+    except Exception as error:
+        logger.debug("the lifespan failed", exc_info=True)
+        text, name = describe(error)
+        return f"the app's lifespan failed at start: {name}: {text}"
+    return None
 
 
 async def _run(runtime: Runtime, stopping: asyncio.Event) -> None:
@@ -102,7 +116,9 @@ async def _run(runtime: Runtime, stopping: asyncio.Event) -> None:
 async def _reclaim(settings: Settings, app: App) -> int:
     stopping = _stop_on_signals()
     runtime = Runtime(settings, app, Metrics(settings.config.pipeline, settings.config.group))
-    async with app.running():
+    async with contextlib.AsyncExitStack() as lifespan:
+        if reason := await _enter(lifespan, app):
+            return refuse(reason)
         runtime.start()
         if await _first(stopping, prepare(runtime)):
             await _first(stopping, _pass(runtime))

@@ -54,6 +54,7 @@ class Runtime:
             consumer=consumer,
             pipeline=config.pipeline,
             redis=self.handlers_client,
+            blocking_redis=settings.connect_blocking(),
             outputs={output.stream: output.max_length for output in config.outputs},
         )
         deduplicate = config.delivery.deduplicate
@@ -194,6 +195,7 @@ class Runtime:
         for client in (self.control, self.read_client, self.handlers_client):
             with contextlib.suppress(*REDIS_ERRORS):
                 await client.aclose()
+        self.around.blocking_redis.close()
 
     def live(self) -> str | None:
         """None while the loop makes progress."""

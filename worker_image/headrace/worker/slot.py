@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from inspect import isawaitable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -89,10 +90,10 @@ class Slot:
         self.entries = [entry]
         self.started = started = perf_counter()
         try:
-            if handler.wants_context:
-                await self._call(handler, argument, Context(lanes.around, entry))
-            else:
-                await self._call(handler, argument)
+            context = (Context(lanes.around, entry),) if handler.wants_context else ()
+            result = await self._call(handler, argument, *context)
+            if isinstance(result, BaseException):
+                raise result  # returned by a slip; an acknowledgement would lose the event
         except BaseException as ending:
             if self.left:
                 return
@@ -159,9 +160,14 @@ class Slot:
     def _call(self, handler: Handler, *arguments: Any) -> Awaitable[Any]:
         if handler.is_async:
             return handler.function(*arguments)  # type: ignore[no-any-return]
+        return self._in_thread(partial(handler.function, *arguments))
+
+    async def _in_thread(self, call: Callable[[], Any]) -> Any:
         if self.thread is None:
             self.thread = HandlerThread(f"handler-{self.number}")
-        return self.thread.run(partial(handler.function, *arguments))
+        result = await self.thread.run(call)
+        # A plain function around an async one: the event is handled when that has run.
+        return await result if isawaitable(result) else result
 
     def _ending(self, ending: BaseException) -> BaseException:
         """What the handler's exception stands for: a time-out of ours, or itself."""
@@ -180,6 +186,8 @@ class Slot:
         self.cancelled_at = now
         if self.route and not self.route.handler.is_async:
             self.leave_thread()
+            for entry in self.entries:
+                entry.lost = True  # all that a thread can be told
         self.task.cancel()
 
     def leave_thread(self) -> None:

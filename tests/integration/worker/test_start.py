@@ -1,0 +1,41 @@
+"""A worker that cannot start says why in one line, and its lines can be read by machines."""
+
+import json
+
+from tests.support.workers import Stage, until_sync, workers
+
+HANDLERS = """
+    @app.on("flight.landed")
+    async def landed(event: dict, ctx: headrace.Context) -> None:
+        ctx.logger.info("landed", extra={"carrier": event["carrier"]})
+"""
+
+FAILING = """
+    @app.lifespan
+    async def around(app):
+        raise ConnectionError("the other side is away")
+        yield
+"""
+
+
+def test_a_lifespan_that_fails_ends_the_worker_with_its_reason(stage: Stage) -> None:
+    with workers(stage, HANDLERS + FAILING) as group:
+        one = group.start()
+        assert one.process.wait(20) == 2
+        last = json.loads(one.text.splitlines()[-1])
+    assert last["message"].startswith(
+        "the app's lifespan failed at start: ConnectionError: the other side is away (around, line"
+    )
+    assert "Traceback" not in one.text
+
+
+def test_a_worker_in_a_pod_logs_json_with_the_fields_of_the_entry(stage: Stage) -> None:
+    (sent,) = stage.send({"carrier": "UA"})
+    with workers(stage, HANDLERS) as group:
+        one = group.start()
+        until_sync(lambda: stage.settled)
+        until_sync(lambda: "landed" in one.text)
+        lines = [json.loads(line) for line in one.text.splitlines()]
+    (line,) = [line for line in lines if line["message"] == "landed"]
+    assert line["logger"] == "headrace.handler"
+    assert (line["id"], line["carrier"], line["attempt"]) == (sent.decode(), "UA", 1)

@@ -1,0 +1,127 @@
+"""A mistake in a handler shows when the worker starts, in one sentence, and not at an event."""
+
+import functools
+from datetime import timedelta
+
+import pytest
+from pydantic import BaseModel
+
+import headrace
+from headrace.handler import InvalidPayload, invalid_payload
+
+
+class Flight(BaseModel):
+    carrier: str
+    arr_delay: int
+
+
+async def takes_nothing() -> None: ...
+
+
+async def takes_three(event: Flight, ctx: headrace.Context, more: int) -> None: ...
+
+
+async def yields(event: Flight):
+    yield event
+
+
+def yields_in_a_thread(event: Flight):
+    yield event
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "sentence"),
+    [
+        (takes_nothing, {}, "takes_nothing takes 0 parameters; a handler takes (event) or"),
+        (takes_three, {}, "takes_three takes 3 parameters"),
+        (yields, {}, "yields is a generator (it holds a yield); a handler returns"),
+        (yields_in_a_thread, {}, "yields_in_a_thread is a generator"),
+        (takes_nothing, {"timeout": 0}, "timeout=0; give more than 0 seconds"),
+        (takes_nothing, {"timeout": timedelta(seconds=-1)}, "timeout=-1"),
+    ],
+)
+def test_what_cannot_handle_an_event_is_refused(function, options, sentence: str) -> None:
+    with pytest.raises(headrace.HandlerError) as refusal:
+        headrace.App().on("flight.landed", **options)(function)
+    assert sentence in str(refusal.value)
+
+
+def test_a_type_and_version_is_handled_once_and_another_version_is_another() -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed", version=1)
+    async def first(event: dict) -> None: ...
+
+    @app.on("flight.landed", version=2)
+    async def second(event: dict) -> None: ...
+
+    with pytest.raises(headrace.HandlerError, match=r"first handles .flight\.landed. version 1"):
+        app.batch("flight.landed", version=1)(second)
+
+
+def test_a_batch_handler_says_what_its_list_holds() -> None:
+    async def one(event: Flight) -> None: ...
+
+    with pytest.raises(headrace.HandlerError, match=r"takes a list, for example list\[Flight\]"):
+        headrace.App().batch("flight.landed")(one)
+    with pytest.raises(headrace.HandlerError, match="max_size=0"):
+        headrace.App().batch("flight.landed", max_size=0)
+
+
+def test_a_deserializer_stands_before_its_handlers() -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None: ...
+
+    with pytest.raises(headrace.HandlerError, match="before its handlers"):
+        app.deserializer("flight.landed")(bytes)
+
+
+def test_async_is_seen_also_behind_a_call_method_and_a_partial() -> None:
+    class Landed:
+        async def __call__(self, event: Flight) -> None: ...
+
+    async def bound(event: Flight, ctx: headrace.Context) -> None: ...
+
+    app = headrace.App()
+    app.on("a")(Landed())
+    app.on("b")(functools.partial(bound))
+    assert [handler.is_async for handler in app.handlers] == [True, True]
+    assert app.handlers[0].decode(b'{"carrier": "UA", "arr_delay": 1}') == Flight(
+        carrier="UA", arr_delay=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "payload", "value"),
+    [
+        (Flight, b'{"carrier":"UA","arr_delay":11}', Flight(carrier="UA", arr_delay=11)),
+        (dict, b'{"n": 1}', {"n": 1}),
+        (int, b"7", 7),
+        (bytes, b"\xff", b"\xff"),
+        (list[Flight], b"[]", []),
+    ],
+)
+def test_the_annotation_says_what_the_payload_becomes(annotation, payload, value) -> None:
+    app = headrace.App()
+
+    def handler(event) -> None: ...
+
+    handler.__annotations__["event"] = annotation
+    app.on("any")(handler)
+    assert app.handlers[0].decode(payload) == value
+
+
+def test_the_reason_for_a_dead_letter_names_fields_and_never_values() -> None:
+    app = headrace.App()
+
+    @app.on("any")
+    async def handler(event: Flight) -> None: ...
+
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        app.handlers[0].decode(b'{"carrier": "secret", "arr_delay": "s3cr3t"}')
+    reason = invalid_payload(error.value)
+    assert reason.startswith("invalid payload: arr_delay: Input should be a valid integer")
+    assert "s3cr3t" not in reason
+    assert invalid_payload(InvalidPayload("odd")) == "invalid payload: InvalidPayload: odd"
