@@ -131,7 +131,11 @@ def test_a_frozen_worker_cannot_settle_what_another_has_taken(stage: Stage) -> N
             ctx.emit("{flights}:out", headrace.Event("out", ctx.consumer))
             effect(f"end {event['n']} {ctx.consumer}")
     """
-    with workers(stage, handlers, outputs=[{"stream": "{flights}:out"}]) as group:
+    # A time-out that the freeze cannot reach on a busy machine: the zombie shall go on.
+    delivery = {"handlerTimeout": "60s"}
+    with workers(
+        stage, handlers, outputs=[{"stream": "{flights}:out"}], delivery=delivery
+    ) as group:
         zombie = group.start("pod-a")
         until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send({"n": 1})
