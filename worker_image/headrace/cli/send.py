@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import pydantic_core
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -78,7 +79,9 @@ def _payloads(lines: BinaryIO) -> Iterator[tuple[int, bytes]]:
         payload = line.strip()
         if not payload:
             continue
-        if payload[:1] not in b'{["0123456789-tfn':
+        try:
+            pydantic_core.from_json(payload)
+        except ValueError:
             refuse(f"line {number} is no JSON")
         yield number, payload
 

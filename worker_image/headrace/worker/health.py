@@ -3,6 +3,7 @@ a dead process."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from headrace_api.mounts import LIVEZ_PATH, METRICS_PATH, READYZ_PATH
+
+logger = logging.getLogger("headrace.worker")
 
 Check = Callable[[], str | None]
 """None: well. Else why not, in one sentence."""
@@ -48,6 +51,7 @@ class HealthServer:
         self._server = ThreadingHTTPServer(("", port), Handler)
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
+        logger.info("metrics and probes on http://0.0.0.0:%d", self.port)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,15 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from headrace.app import App
 from headrace.handler import HandlerError
+from headrace.streams.connect import NotImplementedMode
+from headrace.streams.keys import UnusableName
 from headrace.worker.config import ConfigError, Settings, config_path, load_config
 from headrace.worker.decision import describe
 from headrace.worker.health import HealthServer
 from headrace.worker.loader import load_app
 from headrace.worker.metrics import Metrics
+from headrace.worker.outage import REDIS_ERRORS, sentence
+from headrace.worker.reclaim import reclaim, summary
 from headrace.worker.runtime import Runtime
 from headrace.worker.startup import prepare
 from headrace_api.mounts import HTTP_PORT
@@ -30,6 +34,7 @@ logger = logging.getLogger("headrace.worker")
 TERMINATION_LOG = Path("/dev/termination-log")
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_REFUSED = 2
+Main = Callable[[Settings, App], Coroutine[Any, Any, int]]
 EXIT_FAILED = 1
 
 
@@ -44,26 +49,28 @@ def refuse(reason: str) -> int:
 
 def run_worker(port: int = HTTP_PORT) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    return _with_app(lambda settings, app: _serve(settings, app, port))
+    return _run(lambda settings, app: _serve(settings, app, port), needs_handler=True)
 
 
 def run_reclaim() -> int:
     """One bounded pass over what is idle or due; the exit code."""
-    return _with_app(_reclaim)
+    return _run(_reclaim, needs_handler=False)
 
 
-def _with_app(main: Any) -> int:
+def _run(main: Main, *, needs_handler: bool) -> int:
     try:
         config = load_config(config_path())
         settings = Settings.of(config)
-        if config.handler is None:
+        if config.handler is not None:
+            app = load_app(config.handler, config.code_dir)
+        elif needs_handler:
             raise ConfigError("the configuration names no handler; a Custom group runs its own")
-        app = load_app(config.handler, config.code_dir)
-    except (ConfigError, HandlerError, ValueError) as error:
+        else:
+            app = App()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main(settings, app))
+    except (ConfigError, HandlerError, UnusableName, NotImplementedMode) as error:
         return refuse(str(error))
-    coroutine: Coroutine[Any, Any, int] = main(settings, app)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(coroutine)
 
 
 async def _serve(settings: Settings, app: App, port: int) -> int:
@@ -86,7 +93,7 @@ async def _serve(settings: Settings, app: App, port: int) -> int:
         async with contextlib.AsyncExitStack() as lifespan:
             if reason := await _enter(lifespan, app):
                 return refuse(reason)
-            await _run(runtime, stopping)
+            await _work(runtime, stopping)
     finally:
         health.close()
     return _end(runtime)
@@ -103,7 +110,7 @@ async def _enter(stack: contextlib.AsyncExitStack, app: App) -> str | None:
     return None
 
 
-async def _run(runtime: Runtime, stopping: asyncio.Event) -> None:
+async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
     runtime.start()
     if await _first(stopping, prepare(runtime)):
         runtime.read()
@@ -120,12 +127,13 @@ async def _reclaim(settings: Settings, app: App) -> int:
         if reason := await _enter(lifespan, app):
             return refuse(reason)
         runtime.start()
-        if await _first(stopping, prepare(runtime)):
-            await _first(stopping, _pass(runtime))
+        try:
+            if await _first(stopping, reclaim(runtime)):
+                logger.info("%s", summary(runtime))
+        except REDIS_ERRORS as error:
+            logger.error("the pass was cut short: %s", sentence(error))
+            runtime.failed.set()
         await runtime.stop(settings.handler_timeout)
-    for (label, outcome), count in sorted(runtime.metrics.events.items()):
-        logger.info("%s %s: %d", label, outcome, count)
-    logger.info("reclaimed %d entries", runtime.metrics.counts["claimed"])
     return _end(runtime)
 
 
@@ -137,19 +145,6 @@ def _end(runtime: Runtime) -> int:
         logging.shutdown()
         os._exit(code)
     return code
-
-
-async def _pass(runtime: Runtime) -> None:
-    """Claim up to `reclaim.count` idle entries and what is due, and wait for their ends."""
-    await runtime.upkeep.take_due()
-    left = runtime.settings.config.reclaim_count
-    while left > 0:
-        taken = await runtime.upkeep.claim_idle()
-        left -= taken
-        if not taken and runtime.upkeep.scanned:
-            break
-    await runtime.lanes.until_quiet()
-    await runtime.settler.drain()
 
 
 async def _first(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:

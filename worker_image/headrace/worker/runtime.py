@@ -123,6 +123,9 @@ class Runtime:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._reading: asyncio.Task[None] | None = None
+        self.hand_back_at_end = True
+        """Give back at the end what is ours and not held; False for a Custom group, whose own
+        consumers know nothing of parked entries."""
         self.failed = asyncio.Event()
         """Set when a part of the worker died of a defect; the process should end."""
         self._gauges()
@@ -182,7 +185,8 @@ class Runtime:
                 await self.settler.drain()
                 await self.lanes.close()
                 await self.upkeep.hand_back(self.holding.snapshot())
-                await self._hand_back_unheld()
+                if self.hand_back_at_end:
+                    await self._hand_back_unheld()
                 await claim.delete_consumer_if_empty(
                     self.control, self.settings.keys, self.settings.consumer
                 )

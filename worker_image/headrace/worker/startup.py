@@ -19,7 +19,7 @@ REFUSED = (OwnedByAnother, NotAStream)
 """Refusals that a person must end; they are tried again, for a person may."""
 
 
-async def prepare(runtime: Runtime) -> None:
+async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
     """Reach Redis, have the group, prove the rights, take over from this pod's earlier processes.
 
     Tries until it succeeds, and says each new reason once.
@@ -29,7 +29,7 @@ async def prepare(runtime: Runtime) -> None:
         try:
             await runtime.ensure_groups()
             await dry_commit(runtime)
-            taken = await runtime.upkeep.take_over(runtime.settings.pod)
+            taken = await runtime.upkeep.take_over(runtime.settings.pod) if take_over else 0
         except (*REDIS_ERRORS, *REFUSED) as error:
             await asyncio.sleep(outage.begin(error))
         else:

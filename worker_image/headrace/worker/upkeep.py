@@ -61,7 +61,7 @@ class Upkeep:
         self._min_idle_ms = round(min_idle * 1000)
         self._count = count
         self._room = room
-        self._deliver = deliver
+        self.deliver = deliver
         self._rng = rng
         self._next_reclaim = 0.0
         self._cursors = {Source.MAIN: b"", Source.REPLAY: b""}
@@ -114,8 +114,9 @@ class Upkeep:
         """The scan for idle entries has come round to its beginning."""
         return not any(self._cursors.values())
 
-    async def claim_idle(self) -> int:
+    async def claim_idle(self, limit: int | None = None) -> int:
         """Take one slice of idle entries of each source; how many came."""
+        count = self._count if limit is None else limit
         taken = 0
         for source in Source:
             async with self._lock:
@@ -125,7 +126,7 @@ class Upkeep:
                     self._consumer,
                     source=source,
                     min_idle_ms=self._min_idle_ms,
-                    count=max(1, min(self._count, self._room())),
+                    count=max(1, min(count - taken, self._room())),
                     cursor=self._cursors[source],
                 )
                 self._cursors[source] = claimed.cursor
@@ -188,5 +189,5 @@ class Upkeep:
         for entry in entries:
             entry.since = now
         self._holding.add(entries)
-        self._deliver(entries)
+        self.deliver(entries)
         return len(entries)

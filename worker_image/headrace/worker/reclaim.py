@@ -1,0 +1,58 @@
+"""One bounded pass over entries whose workers are gone, by the worker's own claims and handlers.
+
+A Custom group has no handlers here: its entries are only judged. One that was delivered more often
+than `delivery.maxRetries` allows goes to the dead letters; the others stay pending for the group's
+own consumers to claim.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from headrace.entry import Entry
+from headrace.worker.decision import dead_letter
+from headrace.worker.runtime import Runtime
+from headrace.worker.startup import prepare
+
+REACH_SECONDS = 60.0
+"""How long a pass tries to reach Redis; the next one comes by schedule."""
+
+
+async def reclaim(runtime: Runtime) -> None:
+    """Claim up to `reclaim.count` idle entries, and what is due, and wait for their ends.
+
+    Raises TimeoutError when Redis cannot be reached, redis errors when it goes away.
+    """
+    custom = runtime.settings.config.handler is None
+    if custom:
+        runtime.hand_back_at_end = False
+        runtime.upkeep.deliver = lambda entries: _judge(runtime, entries)
+    async with asyncio.timeout(REACH_SECONDS):
+        await prepare(runtime, take_over=not custom)
+    if not custom:
+        await runtime.upkeep.take_due()
+    left = runtime.settings.config.reclaim_count
+    while left > 0:
+        taken = await runtime.upkeep.claim_idle(left)
+        left -= taken
+        if not taken and runtime.upkeep.scanned:
+            break
+    await runtime.lanes.until_quiet()
+    await runtime.settler.drain()
+
+
+def summary(runtime: Runtime) -> str:
+    """What the pass did, in one line."""
+    ends = [f"{count} {outcome}" for (_, outcome), count in sorted(runtime.metrics.events.items())]
+    claimed = runtime.metrics.counts["claimed"]
+    return f"reclaimed {claimed} entries: {', '.join(ends) or 'nothing to settle'}"
+
+
+def _judge(runtime: Runtime, entries: list[Entry]) -> None:
+    limit = runtime.settings.policy.max_retries + 1
+    for entry in entries:
+        if entry.delivery_count > limit:
+            reason = f"left unacknowledged after {entry.delivery_count - 1} deliveries"
+            runtime.lanes.settle(entry, "custom", dead_letter(reason, "Unacknowledged"))
+        else:
+            runtime.holding.drop(entry)  # neither settled nor handed back
