@@ -21,6 +21,8 @@ from headrace_operator.kinds import NAMESPACE, STREAM_PIPELINE
 CRD = Path("crds/streampipelines.headrace.dev.yaml")
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"
 QUICK_LEASE = ("--lease-duration=4", "--lease-renew-deadline=3", "--lease-retry-period=0.5")
+# For tests that are not about leaders: a slow machine must not depose the only operator.
+CALM_LEASE = ("--lease-duration=60", "--lease-renew-deadline=40", "--lease-retry-period=2")
 
 StartOperator = Callable[..., OperatorProcess]
 
@@ -65,7 +67,7 @@ def start_operator(kube: Kube, tmp_path: Path) -> Iterator[StartOperator]:
 def operator(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One operator for all namespaces; referenced Secrets are looked at every 2 seconds."""
     with operators(kube, tmp_path_factory.mktemp("operator")) as start:
-        process = start("--full-look=2", "--resync=30", "--deletion-patience=3")
+        process = start("--full-look=2", "--resync=30", "--deletion-patience=3", *CALM_LEASE)
         until("the operator leads", lambda: process.leads)
         yield process
 
