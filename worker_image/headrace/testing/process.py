@@ -1,0 +1,200 @@
+"""One worker process of the harness: the worker's own parts, with a group in memory behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any
+
+from headrace.app import App
+from headrace.context import Surroundings
+from headrace.entry import Entry
+from headrace.handler import Handler
+from headrace.streams.settlement import Refused, Settlement
+from headrace.testing.memory import Group
+from headrace.worker.decision import Decision, Policy
+from headrace.worker.holding import Holding
+from headrace.worker.lanes import Lanes
+from headrace.worker.metrics import Metrics
+from headrace.worker.route import Route, Routes
+from headrace.worker.settler import Flush, Settler
+from headrace.worker.suspects import Suspects
+
+TICK_SECONDS = 0.01
+
+
+class Crash(BaseException):
+    """Raise it in a handler, or in what it calls: here the worker process dies."""
+
+
+class Died(Exception):
+    """What the rest of a dead process sees; nothing of it is ever written."""
+
+
+OnEnd = Callable[[Entry, Decision | None, bool], None]
+"""Called when an entry's end is written (or refused: the last argument)."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """A flush on its way to the group in memory."""
+
+    acks: list[bytes]
+    settlements: list[Settlement]
+
+
+class _Committer:
+    """Stands in for streams.commit.Committer."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def pack(self, acks: list[bytes], settlements: list[Settlement]) -> list[_Call]:
+        return [_Call(acks, settlements)]
+
+    async def send(self, _: Any, packed: list[_Call]) -> Refused:
+        process = self._process
+        if process.dies_before_commit or process.dead.is_set():
+            process.die()
+            await asyncio.Event().wait()  # a dead process gets no answer
+        (one,) = packed
+        return process.group.commit(process.consumer, one.acks, one.settlements)
+
+
+@dataclass(slots=True)
+class _Settler(Settler):
+    on_end: OnEnd = lambda entry, decision, refused: None
+
+    def finish(self, flush: Flush, refused: Refused) -> None:
+        Settler.finish(self, flush, refused)
+        for _, entries in flush.acks:
+            for entry in entries:
+                self.on_end(entry, None, (entry.source, entry.id) in refused)
+        for entry, _, decision in flush.decided:
+            self.on_end(entry, decision, (entry.source, entry.id) in refused)
+
+
+class _Suspects(Suspects):
+    group: Group
+
+    async def _mark(self, entry: Entry) -> bool:
+        return self.group.mark_solo(self._consumer, entry.id, entry.delivery_count)
+
+
+class Process:
+    """Lives from `start` to `end`, or until it dies."""
+
+    def __init__(
+        self,
+        app: App,
+        group: Group,
+        around: Surroundings,
+        policy: Policy,
+        *,
+        handler_timeout: float,
+        concurrency: int,
+        on_end: OnEnd,
+    ) -> None:
+        self.group = group
+        self.consumer = around.consumer
+        self.dead = asyncio.Event()
+        self.dies_before_commit = False
+        self.holding = Holding()
+        self._loop = asyncio.get_running_loop()
+        metrics = Metrics()
+        routes = Routes(app, handler_timeout, metrics)
+        for route in routes.all:
+            route.handler = self._mortal(route.handler)
+        committer: Any = _Committer(self)
+        control: Any = None
+        self.settler = _Settler(
+            committer,
+            control,
+            self.holding,
+            routes.all,
+            metrics,
+            policy,
+            outputs=around.outputs,
+            on_end=on_end,
+        )
+        self.lanes = Lanes(
+            routes=routes,
+            settler=self.settler,
+            around=around,
+            policy=policy,
+            metrics=metrics,
+            concurrency=concurrency,
+        )
+        keys: Any = SimpleNamespace()
+        suspects = _Suspects(
+            control,
+            keys,
+            self.consumer,
+            lanes=self.lanes,
+            settler=self.settler,
+            holding=self.holding,
+        )
+        suspects.group = group
+        self._tasks = [
+            asyncio.create_task(one)
+            for one in (self.settler.run(), suspects.run(), self._sweep(routes.all))
+        ]
+
+    async def run(self, entries: list[Entry]) -> None:
+        """Handle entries until nothing runs and all is written, or until the process dies."""
+        self.holding.add(entries)
+        self.lanes.accept(entries)
+        await self._until_dead_or(self._quiet())
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()  # a defect of ours shows in the test
+
+    async def _quiet(self) -> None:
+        await self.lanes.until_quiet()
+        await self.settler.drain()
+
+    async def _until_dead_or(self, work: Coroutine[Any, Any, None]) -> None:
+        waits = [asyncio.ensure_future(work), asyncio.ensure_future(self.dead.wait())]
+        await asyncio.wait([*waits, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    def die(self) -> None:
+        """From here on nothing is written; what is held stays pending. Safe from any thread."""
+        self._loop.call_soon_threadsafe(self.dead.set)
+
+    async def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, self.lanes.close(), return_exceptions=True)
+
+    async def _sweep(self, routes: list[Route]) -> None:
+        while True:
+            self.lanes.sweep()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def _mortal(self, handler: Handler) -> Handler:
+        """The handler, dying by Crash."""
+        function = handler.function
+
+        @wraps(function)
+        async def run(*arguments: Any) -> Any:
+            try:
+                return await function(*arguments)
+            except Crash:
+                self.die()
+                await asyncio.Event().wait()
+
+        @wraps(function)
+        def run_in_thread(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except Crash:
+                self.die()
+                raise Died from None
+
+        return replace(handler, function=run if handler.is_async else run_in_thread)
