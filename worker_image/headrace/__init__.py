@@ -5,7 +5,7 @@ from headrace.context import BatchContext, Context
 from headrace.event import Event
 from headrace.handler import HandlerError
 from headrace.outcomes import Outcome, Reject, Retry, Skip
-from headrace.producer import Producer, SyncProducer
+from headrace.producer import NotSent, Producer, SyncProducer
 
 __version__ = "0.1.0"
 
@@ -15,6 +15,7 @@ __all__ = [
     "Context",
     "Event",
     "HandlerError",
+    "NotSent",
     "Outcome",
     "Producer",
     "Reject",

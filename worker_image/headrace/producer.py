@@ -3,15 +3,22 @@
     async with headrace.Producer.from_url("redis://redis:6379", "flights") as producer:
         await producer.send(headrace.Event("flight.landed", flight))
 
-Neither trims the stream: `trim` in the StreamPipeline does, and knows what the groups still need.
-A send that fails after the bytes have left may or may not be in the stream; sending it again may
-double it. Give events an `id` and the group `deduplicate` where that matters.
+A batch whose reply was lost is sent again and doubles nothing: a script remembers each producer's
+last batch beside the stream (rights: EVAL, EVALSHA and keys `headrace:{tag}:sent:*`). Where that is
+not allowed, `idempotent=False` sends plain XADDs and never sends one again by itself.
+Either way a send that did not get through raises `NotSent`, which says what is in the stream, what
+may be, and what is not. Neither producer trims the stream: `trim` in the StreamPipeline does, and
+knows what the groups still need.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import secrets
+import threading
+import time
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,70 +26,181 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError
 from redis.retry import Retry as SyncRetry
 
 from headrace.event import Event, encode
+from headrace.streams.script import Argument
+from headrace.streams.send import Batch, chunks, entry_ids, pack, sent_key
 
 DEFAULT_BATCH = 500
+DEFAULT_RETRY_SECONDS = 30.0
+_LOST = (redis.ConnectionError, redis.TimeoutError, OSError, asyncio.TimeoutError)
+_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
+_PASSING = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY")
 
 
-def _add_command(stream: bytes, event: Event, max_length: int | None) -> list[bytes]:
-    trim = [] if max_length is None else [b"MAXLEN", b"~", b"%d" % max_length]
-    return [b"XADD", stream, *trim, b"*", *encode(event)]
+class NotSent(Exception):
+    """Redis refused events, or was away too long. What is known of them:
+
+    `sent`: entry ids of those that are in the stream, the first ones of the call.
+    `unsure`: how many after these may or may not be in the stream; sending them again may double
+    them. All that follow are not in the stream.
+    """
+
+    def __init__(self, reason: str, sent: list[str], unsure: int) -> None:
+        super().__init__(
+            f"{reason}; {len(sent)} events are in the stream, {unsure} after them may be"
+        )
+        self.reason = reason
+        self.sent = sent
+        self.unsure = unsure
 
 
-def _chunks(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
-    source = iter(events)
-    while chunk := list(islice(source, size)):
-        yield chunk
-
-
-class Producer:
-    """Sends over a `redis.asyncio` client that the caller owns, or its own (`from_url`)."""
+class _Sending:
+    """What both producers share: numbers, packing, and the reading of failures."""
 
     def __init__(
         self,
-        client: redis.asyncio.Redis,
         stream: str,
         *,
         batch_size: int = DEFAULT_BATCH,
+        idempotent: bool = True,
+        retry_seconds: float = DEFAULT_RETRY_SECONDS,
         unsafe_max_length: int | None = None,
     ) -> None:
-        """`unsafe_max_length`: XADD ... MAXLEN ~ n, which removes entries no group has read yet."""
-        self._client = client
-        self._stream = stream.encode()
+        """`retry_seconds`: how long a batch is sent again while Redis is away.
+
+        `unsafe_max_length`: XADD ... MAXLEN ~ n, which removes entries no group has read yet.
+        """
+        self._stream = stream
         self._batch_size = batch_size
+        self._idempotent = idempotent
+        self._retry_seconds = retry_seconds
         self._max_length = unsafe_max_length
+        self._id = secrets.token_hex(8)
+        self._number = 0
         self._owns_client = False
+
+    def _batches(self, events: Iterable[Event]) -> Iterator[list[list[bytes]]]:
+        return chunks((encode(event) for event in events), self._batch_size)
+
+    def _pack(self, entries: list[list[bytes]]) -> Batch:
+        self._number += 1
+        return pack(self._stream, self._id, self._number, entries, self._max_length)
+
+    def _plain(self, fields: list[bytes]) -> list[Argument]:
+        trim = [] if self._max_length is None else [b"MAXLEN", b"~", b"%d" % self._max_length]
+        return [b"XADD", self._stream.encode(), *trim, b"*", *fields]
+
+    @property
+    def _forget(self) -> tuple[bytes, str]:
+        return b"UNLINK", sent_key(self._stream, self._id)
+
+    def _tries(self, size: int) -> _Tries:
+        return _Tries(self._retry_seconds, size)
+
+
+class _Tries:
+    """The tries of one batch: when to stop, and what is known by then."""
+
+    def __init__(self, seconds: float, size: int) -> None:
+        self._until = time.monotonic() + seconds
+        self._size = size
+        self._wait = 0.05
+        self._unsure = 0
+
+    def failed(self, error: BaseException) -> float:
+        """Seconds to wait before the same batch is sent again. Raises NotSent."""
+        lost = isinstance(error, _LOST)
+        if lost:
+            self._unsure = self._size
+        passes = lost or str(error).startswith(_PASSING)
+        if not passes or time.monotonic() + self._wait > self._until:
+            raise NotSent(_reason(error), [], self._unsure) from error
+        self._wait = min(2.0, self._wait * 2)
+        return self._wait
+
+
+def _reason(error: BaseException) -> str:
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, NoPermissionError):
+        text += (
+            " (grant EVAL, EVALSHA and the keys headrace:{tag}:sent:*, or use idempotent=False,"
+            " where a repeated send may double)"
+        )
+    return text
+
+
+def _pipelined(replies: list[Any]) -> list[str]:
+    """The ids of a pipeline that was answered. Raises NotSent at the first refusal."""
+    bad = next((at for at, one in enumerate(replies) if isinstance(one, BaseException)), None)
+    if bad is None:
+        return entry_ids(replies)
+    later = [at for at, one in enumerate(replies) if not isinstance(one, BaseException)]
+    unsure = max([*later, bad - 1]) + 1 - bad
+    raise NotSent(_reason(replies[bad]), entry_ids(replies[:bad]), unsure) from replies[bad]
+
+
+class Producer(_Sending):
+    """Sends over a `redis.asyncio` client that the caller owns, or its own (`from_url`).
+
+    Many tasks may send at once; their batches go one after the other.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, stream: str, **options: Any) -> None:
+        super().__init__(stream, **options)
+        self._client = client
+        self._lock = asyncio.Lock()
 
     @classmethod
     def from_url(cls, url: str, stream: str, **options: Any) -> Self:
-        """Connect by URL; redis-py's own retries are off, because a repeated XADD doubles."""
+        """Connect by URL; redis-py's own retries are off, for the producer decides."""
         client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0))
         producer = cls(client, stream, **options)
         producer._owns_client = True
         return producer
 
     async def send(self, event: Event) -> str:
-        """Add one event; its entry id."""
-        command = _add_command(self._stream, event, self._max_length)
-        reply: bytes | str = await self._client.execute_command(*command)
-        return reply if isinstance(reply, str) else reply.decode()
+        """Add one event; its entry id. Raises NotSent."""
+        return (await self.send_many([event]))[0]
 
     async def send_many(self, events: Iterable[Event]) -> list[str]:
-        """Add events in order, `batch_size` per round trip; their entry ids."""
+        """Add events in order, `batch_size` per round trip; their entry ids. Raises NotSent."""
         ids: list[str] = []
-        for chunk in _chunks(events, self._batch_size):
-            pipeline = self._client.pipeline(transaction=False)
-            for event in chunk:
-                pipeline.execute_command(*_add_command(self._stream, event, self._max_length))
-            ids += [
-                reply if isinstance(reply, str) else reply.decode()
-                for reply in await pipeline.execute()
-            ]
+        async with self._lock:
+            for entries in self._batches(events):
+                try:
+                    ids += await (self._send if self._idempotent else self._send_plain)(entries)
+                except NotSent as error:
+                    raise NotSent(error.reason, ids + error.sent, error.unsure) from error
         return ids
 
+    async def _send(self, entries: list[list[bytes]]) -> list[str]:
+        batch, tries = self._pack(entries), self._tries(len(entries))
+        while True:
+            try:
+                try:
+                    return entry_ids(await self._client.execute_command(*batch.command))
+                except NoScriptError:
+                    return entry_ids(await self._client.execute_command(*batch.command_with_text))
+            except _ERRORS as error:
+                await asyncio.sleep(tries.failed(error))
+
+    async def _send_plain(self, entries: list[list[bytes]]) -> list[str]:
+        pipeline = self._client.pipeline(transaction=False)
+        for fields in entries:
+            pipeline.execute_command(*self._plain(fields))
+        try:
+            return _pipelined(await pipeline.execute(raise_on_error=False))
+        except _ERRORS as error:
+            raise NotSent(_reason(error), [], len(entries)) from error
+
     async def close(self) -> None:
+        """Forget this producer's last batch; close the client if it is the producer's own."""
+        if self._number:
+            with contextlib.suppress(*_ERRORS):  # else it expires
+                await self._client.execute_command(*self._forget)
         if self._owns_client:
             await self._client.aclose()
 
@@ -95,51 +213,64 @@ class Producer:
         await self.close()
 
 
-class SyncProducer:
-    """The same over a blocking `redis` client."""
+class SyncProducer(_Sending):
+    """The same over a blocking `redis` client; threads may share it."""
 
-    def __init__(
-        self,
-        client: redis.Redis,
-        stream: str,
-        *,
-        batch_size: int = DEFAULT_BATCH,
-        unsafe_max_length: int | None = None,
-    ) -> None:
-        """`unsafe_max_length`: XADD ... MAXLEN ~ n, which removes entries no group has read yet."""
+    def __init__(self, client: redis.Redis, stream: str, **options: Any) -> None:
+        super().__init__(stream, **options)
         self._client = client
-        self._stream = stream.encode()
-        self._batch_size = batch_size
-        self._max_length = unsafe_max_length
-        self._owns_client = False
+        self._lock = threading.Lock()
 
     @classmethod
     def from_url(cls, url: str, stream: str, **options: Any) -> Self:
-        """Connect by URL; redis-py's own retries are off, because a repeated XADD doubles."""
+        """Connect by URL; redis-py's own retries are off, for the producer decides."""
         client = redis.Redis.from_url(url, retry=SyncRetry(NoBackoff(), 0))
         producer = cls(client, stream, **options)
         producer._owns_client = True
         return producer
 
     def send(self, event: Event) -> str:
-        """Add one event; its entry id."""
-        command = _add_command(self._stream, event, self._max_length)
-        reply: Any = self._client.execute_command(*command)
-        return reply if isinstance(reply, str) else str(reply.decode())
+        """Add one event; its entry id. Raises NotSent."""
+        return self.send_many([event])[0]
 
     def send_many(self, events: Iterable[Event]) -> list[str]:
-        """Add events in order, `batch_size` per round trip; their entry ids."""
+        """Add events in order, `batch_size` per round trip; their entry ids. Raises NotSent."""
         ids: list[str] = []
-        for chunk in _chunks(events, self._batch_size):
-            pipeline = self._client.pipeline(transaction=False)
-            for event in chunk:
-                pipeline.execute_command(*_add_command(self._stream, event, self._max_length))
-            ids += [
-                reply if isinstance(reply, str) else reply.decode() for reply in pipeline.execute()
-            ]
+        with self._lock:
+            for entries in self._batches(events):
+                try:
+                    ids += (self._send if self._idempotent else self._send_plain)(entries)
+                except NotSent as error:
+                    raise NotSent(error.reason, ids + error.sent, error.unsure) from error
         return ids
 
+    def _send(self, entries: list[list[bytes]]) -> list[str]:
+        batch, tries = self._pack(entries), self._tries(len(entries))
+        reply: Any
+        while True:
+            try:
+                try:
+                    reply = self._client.execute_command(*batch.command)
+                except NoScriptError:
+                    reply = self._client.execute_command(*batch.command_with_text)
+                return entry_ids(reply)
+            except _ERRORS as error:
+                time.sleep(tries.failed(error))
+
+    def _send_plain(self, entries: list[list[bytes]]) -> list[str]:
+        pipeline = self._client.pipeline(transaction=False)
+        for fields in entries:
+            pipeline.execute_command(*self._plain(fields))
+        try:
+            return _pipelined(pipeline.execute(raise_on_error=False))
+        except _ERRORS as error:
+            raise NotSent(_reason(error), [], len(entries)) from error
+
     def close(self) -> None:
+        """Forget this producer's last batch; close the client if it is the producer's own."""
+        if self._number:
+            with contextlib.suppress(*_ERRORS):  # else it expires
+                self._client.execute_command(*self._forget)
         if self._owns_client:
             self._client.close()
 

@@ -38,7 +38,7 @@ class Sender(threading.Thread):
                     return
                 events = [headrace.Event(EVENT_TYPE, payload) for payload in chunk]
                 self.sent += len(self._producer.send_many(events))
-        except (redis.RedisError, OSError) as error:
+        except headrace.NotSent as error:
             self.error = error
 
     def stop(self) -> None:

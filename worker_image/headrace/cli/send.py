@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from headrace.cli.redis_options import UrlOption, client_of, refuse, run
 from headrace.event import Event
-from headrace.producer import Producer
+from headrace.producer import NotSent, Producer
 
 BATCH = 1000
 
@@ -69,8 +69,12 @@ async def _send(
                     progress.update(task, completed=sent)
             sent += len(await producer.send_many(chunk))
             progress.update(task, completed=sent)
+    except NotSent as error:
+        sent += len(error.sent)
+        refuse(f"{error.reason}; {error.unsure} events after those sent may be in the stream", 1)
     finally:
         typer.echo(f"sent {sent} events to {stream}")
+        await producer.close()
         await client.aclose()
 
 
