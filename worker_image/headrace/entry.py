@@ -31,7 +31,7 @@ class Entry:
     trimmed: bool = False
     """Its body left the stream while we held it: settle without the fence."""
     outputs: list[tuple[str, list[bytes]]] | None = None
-    event_id: str | None = None
+    event_id: bytes | None = None
     """The deduplication id, where the group deduplicates."""
 
     def __init__(self, id: bytes, fields: list[bytes]) -> None:

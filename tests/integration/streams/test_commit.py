@@ -315,14 +315,14 @@ async def test_a_user_who_may_not_ack_is_told_at_once(
 async def test_equal_event_ids_are_handled_once_and_a_redelivery_is_no_duplicate(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
-    worker, mark = committer(keys), Mark("event-7", 60_000)
+    worker, mark = committer(keys), Mark(b"event-7", 60_000)
     output = Output("out", (b"n", b"1"))
     assert await worker.commit(client, [], [settle(held[0], mark=mark, outputs=(output,))]) == {}
     refused = await worker.commit(client, [], [settle(held[1], mark=mark, outputs=(output,))])
     assert refused == {(Source.MAIN, held[1]): Verdict(VerdictKind.DUPLICATE)}
     assert await client.xlen("out") == 1
     assert held[1] not in await pending(client, keys)
-    assert 0 < await client.pttl(keys.seen("event-7")) <= 60_000
+    assert 0 < await client.pttl(keys.seen(b"event-7")) <= 60_000
     again = settle(held[0], mark=mark, fenced=False)
     assert await worker.commit(client, [], [again]) == {}
 
@@ -330,13 +330,13 @@ async def test_equal_event_ids_are_handled_once_and_a_redelivery_is_no_duplicate
 async def test_a_replayed_entry_ignores_the_mark_of_its_own_first_life(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
-    await client.set(keys.seen("event-7"), Source.MAIN.member(held[0]))
+    await client.set(keys.seen(b"event-7"), Source.MAIN.member(held[0]))
     entry = await client.xadd(keys.replay, {"original_id": held[0]})
     await read(client, keys, "w1", 1, Source.REPLAY)
-    mark = Mark("event-7", 60_000, original_id=held[0])
+    mark = Mark(b"event-7", 60_000, original_id=held[0])
     settlement = Settlement(Source.REPLAY, entry, 1, Ack(), mark=mark)
     assert await committer(keys).commit(client, [], [settlement]) == {}
-    assert await client.get(keys.seen("event-7")) == Source.REPLAY.member(entry)
+    assert await client.get(keys.seen(b"event-7")) == Source.REPLAY.member(entry)
 
 
 async def test_settled_replays_are_deleted(

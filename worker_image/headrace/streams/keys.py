@@ -63,9 +63,9 @@ class GroupKeys:
         """
         return f"headrace:{{{self.tag}}}:seen:{self.group}:{len(self.stream)}:{self.stream}:"
 
-    def seen(self, event_id: str) -> str:
+    def seen(self, event_id: bytes) -> bytes:
         """String: the member of the entry that handled the event with this id."""
-        return self.seen_prefix + event_id
+        return self.seen_prefix.encode() + event_id
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Deduplication marks: looked up once per read batch, set by the commit of a success only."""
+"""Deduplication marks: looked up once per read batch, set by the commit of a success only.
+
+A mark is a string key of its own, so that each event is forgotten by itself when the window ends.
+"""
 
 from collections.abc import Sequence
 
@@ -8,9 +11,20 @@ from headrace.streams.keys import GroupKeys
 from headrace.streams.script import call
 
 
-async def seen_by(client: Redis, keys: GroupKeys, event_ids: Sequence[str]) -> list[bytes | None]:
+async def seen_by(client: Redis, keys: GroupKeys, event_ids: Sequence[bytes]) -> list[bytes | None]:
     """For each event id the member (`m:<id>`, `r:<id>`) of the entry that handled it, or None."""
     if not event_ids:
         return []
     found = await call(client, ("MGET", *(keys.seen(event_id) for event_id in event_ids)))
     return list(found)
+
+
+async def evicting_policy(client: Redis) -> str | None:
+    """The server's maxmemory-policy when it may evict marks, else None. Raises redis errors.
+
+    `noeviction` refuses writes instead. Every other policy may take a mark: all of them expire.
+    """
+    info = (await call(client, ("INFO", "memory"))).decode()
+    memory = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    policy = memory.get("maxmemory_policy", "noeviction")
+    return None if policy == "noeviction" or memory.get("maxmemory") == "0" else str(policy)

@@ -82,7 +82,7 @@ class _Keys:
         self.names = names
         self._indexes = {name: at for at, name in enumerate(names, 1)}
 
-    def index(self, name: str) -> int:
+    def index(self, name: str | bytes) -> int:
         if name not in self._indexes:
             self.names.append(name)
             self._indexes[name] = len(self.names)

@@ -24,7 +24,7 @@ class Mark:
     `original_id`: for a replayed entry, the id of its first life, whose own mark it ignores.
     """
 
-    event_id: str
+    event_id: bytes
     window_ms: int
     original_id: bytes | None = None
 

@@ -19,6 +19,7 @@ class Kind(Enum):
     SKIP = "skip"
     RETRY = "retry"
     DEAD_LETTER = "dead_letter"
+    DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Policy:
 
 ACK = Decision(Kind.ACK)
 SKIP = Decision(Kind.SKIP)
+DUPLICATE = Decision(Kind.DUPLICATE)
 
 
 class HandlerTimeout(Exception):

@@ -6,6 +6,8 @@ besides what runs, so that a slow handler's queue is not kept from idle peers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from headrace.entry import Entry
 from headrace.streams.entries import Source
 
@@ -44,6 +46,8 @@ class Holding:
     def __init__(self) -> None:
         self.main: dict[bytes, Entry] = {}
         self.replay: dict[bytes, Entry] = {}
+        self.on_drop: Callable[[Entry], None] = lambda _: None
+        """Called with each dropped entry that carries an event id."""
 
     def __len__(self) -> int:
         return len(self.main) + len(self.replay)
@@ -57,6 +61,8 @@ class Holding:
         source = self._of(entry)
         if source.get(entry.id) is entry:
             del source[entry.id]
+        if entry.event_id is not None:
+            self.on_drop(entry)
 
     def snapshot(self) -> list[Entry]:
         """A copy that another thread may walk: list() of a dict's values is one step."""

@@ -14,6 +14,7 @@ from time import perf_counter
 from headrace.context import Surroundings
 from headrace.entry import Entry
 from headrace.worker.decision import (
+    DUPLICATE,
     Decision,
     Policy,
     crashed_too_often,
@@ -89,6 +90,12 @@ class Lanes:
             self.wake_one()
         elif not queue:
             self.settler.nudge()
+
+    def settle_duplicate(self, entry: Entry) -> None:
+        """Settle an entry whose event was handled before, under its handler's label."""
+        route = self.routes.find(entry.fields)
+        self.settle(entry, route.label if route else UNKNOWN, DUPLICATE)
+        self.settler.nudge()
 
     def batch_of(self, route: Route) -> list[Entry]:
         """The next batch of a route: at most its max_size events."""

@@ -78,6 +78,8 @@ class Metrics(Collector):
         self.handling: dict[str, Distribution] = {}
         self.delivery = Distribution(DELIVERY_SECONDS)
         self.commit_entries = Distribution(COMMIT_ENTRIES)
+        self.marks_evictable = False
+        """Redis may evict deduplication marks, as asked at start."""
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
 
     def gauge(self, name: str, help_: str, read: Callable[[], float]) -> None:

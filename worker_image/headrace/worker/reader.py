@@ -21,6 +21,7 @@ from redis.exceptions import NoScriptError
 
 from headrace.entry import Entry
 from headrace.streams.keys import GroupKeys
+from headrace.worker.deduplication import Deduplication
 from headrace.worker.holding import Holding, read_count, read_room
 from headrace.worker.lanes import Lanes
 from headrace.worker.metrics import Metrics
@@ -59,6 +60,7 @@ class Reader:
         settler: Settler,
         metrics: Metrics,
         repair: Repair,
+        deduplication: Deduplication | None,
     ) -> None:
         self._client = client
         self._keys = keys
@@ -71,6 +73,7 @@ class Reader:
         self._settler = settler
         self._metrics = metrics
         self._repair = repair
+        self._deduplication = deduplication
         self._connection: AbstractConnection | None = None
         self._stopping = False
         self._room = asyncio.Event()
@@ -173,7 +176,7 @@ class Reader:
         self._unsure = False
         self._metrics.counts["reads"] += 1
         if reply:
-            self._deliver(reply)
+            await self._deliver(reply)
 
     async def _finish(self, flush: Flush) -> None:
         try:
@@ -189,7 +192,7 @@ class Reader:
         async with asyncio.timeout(seconds):
             return await connection.read_response()
 
-    def _deliver(self, reply: list[Any]) -> None:
+    async def _deliver(self, reply: list[Any]) -> None:
         for stream, items in reply:
             if stream == self._keys.stream.encode():
                 entries = [Entry(id_, fields) for id_, fields in items]
@@ -197,7 +200,10 @@ class Reader:
             else:
                 entries = [Entry.replayed(id_, fields) for id_, fields in items]
                 self._holding.add(entries)
-            self._lanes.accept(entries)
+            if self._deduplication is None:
+                self._lanes.accept(entries)
+            else:
+                await self._deduplication.admit(entries)
 
     async def _recover(self, error: BaseException) -> None:
         self._metrics.counts["redis_errors"] += 1

@@ -16,6 +16,7 @@ from headrace.worker.startup import prepare
 
 REACH_SECONDS = 60.0
 """How long a pass tries to reach Redis; the next one comes by schedule."""
+LOOK_UP_SECONDS = 0.01
 
 
 async def reclaim(runtime: Runtime) -> None:
@@ -37,8 +38,12 @@ async def reclaim(runtime: Runtime) -> None:
         left -= taken
         if not taken and runtime.upkeep.scanned:
             break
-    await runtime.lanes.until_quiet()
-    await runtime.settler.drain()
+    while True:
+        await runtime.lanes.until_quiet()
+        await runtime.settler.drain()
+        if runtime.deduplication is None or runtime.deduplication.quiet:
+            break
+        await asyncio.sleep(LOOK_UP_SECONDS)
 
 
 def summary(runtime: Runtime) -> str:

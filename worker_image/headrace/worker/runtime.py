@@ -16,6 +16,7 @@ from headrace.streams import claim
 from headrace.streams.commit import Committer
 from headrace.streams.groups import ensure_groups
 from headrace.worker.config import Settings
+from headrace.worker.deduplication import Deduplication
 from headrace.worker.holding import Holding
 from headrace.worker.lanes import Lanes
 from headrace.worker.lease import Lease
@@ -58,6 +59,7 @@ class Runtime:
             outputs={output.stream: output.max_length for output in config.outputs},
         )
         deduplicate = config.delivery.deduplicate
+        self.deduplication: Deduplication | None = None
         self.settler = Settler(
             Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length),
             self.control,
@@ -76,6 +78,16 @@ class Runtime:
             metrics=metrics,
             concurrency=config.concurrency,
         )
+        if deduplicate is not None:
+            self.deduplication = Deduplication(
+                self.control,
+                keys,
+                field=deduplicate.field,
+                deliver=self.lanes.accept,
+                duplicate=self.lanes.settle_duplicate,
+                metrics=metrics,
+            )
+            self.holding.on_drop = self.deduplication.forget
         self.reader = Reader(
             self.read_client,
             keys,
@@ -88,6 +100,7 @@ class Runtime:
             settler=self.settler,
             metrics=metrics,
             repair=Repair(self._hand_back_unheld, self.ensure_groups),
+            deduplication=self.deduplication,
         )
         self.settler.on_room = self.reader.room_changed
         self.upkeep = Upkeep(
@@ -99,7 +112,7 @@ class Runtime:
             min_idle=settings.min_idle,
             count=config.reclaim_count,
             room=self.reader.room,
-            deliver=self.lanes.accept,
+            deliver=self.deduplication.admit_later if self.deduplication else self.lanes.accept,
             rng=random,
         )
         self.suspects = Suspects(
@@ -155,6 +168,8 @@ class Runtime:
         self._spawn(self.settler.run(), "settler")
         self._spawn(self.suspects.run(), "suspects")
         self._spawn(self._ticker(), "ticker")
+        if self.deduplication is not None:
+            self._spawn(self.deduplication.run(), "deduplication")
 
     def read(self) -> None:
         """Start reading, claiming due entries and reclaiming."""
@@ -262,4 +277,9 @@ class Runtime:
         gauge("held", "Entries held", lambda: len(self.holding))
         gauge("in_flight", "Handlers running", lambda: self.lanes.running)
         gauge("left_behind", "Handlers that ignored their time-out", lambda: self.lanes.left_behind)
+        gauge(
+            "marks_evictable",
+            "1 where Redis may evict deduplication marks",
+            lambda: float(self.metrics.marks_evictable),
+        )
         gauge("ready", "1 while Redis answers", lambda: float(self.ready() is None))

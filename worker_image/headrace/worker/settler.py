@@ -44,6 +44,7 @@ OUTCOMES = {
     Kind.SKIP: "skipped",
     Kind.RETRY: "retried",
     Kind.DEAD_LETTER: "dead_lettered",
+    Kind.DUPLICATE: "duplicate",
 }
 
 
@@ -186,13 +187,17 @@ class Settler:
                 done -= sum(self._refused(entry, route.label, None, refused) for entry in entries)
             events[route.label, "done"] += done
         for entry, label, decision in flush.decided:
-            self.holding.drop(entry)
+            verdict = refused.get((entry.source, entry.id)) if refused else None
+            if verdict is None or verdict.kind is not VerdictKind.FAILED:
+                self.holding.drop(entry)
             if not self._refused(entry, label, decision, refused):
                 events[label, OUTCOMES[decision.kind]] += 1
                 if decision.kind is Kind.RETRY:
                     self.metrics.counts["retries"] += 1
                 elif decision.kind is Kind.DEAD_LETTER:
                     self.metrics.counts["dead_letters"] += 1
+                elif decision.kind is Kind.DUPLICATE:
+                    self.metrics.counts["duplicates"] += 1
         self.on_room()
         self._finished.set()
         if self.ready:

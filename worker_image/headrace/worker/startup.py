@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from headrace.streams.commit import DeadLetter, Park, Settlement
 from headrace.streams.entries import Source
@@ -29,6 +29,7 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
         try:
             await runtime.ensure_groups()
             await dry_commit(runtime)
+            await check_eviction(runtime)
             taken = await runtime.upkeep.take_over(runtime.settings.pod) if take_over else 0
         except (*REDIS_ERRORS, *REFUSED) as error:
             await asyncio.sleep(outage.begin(error))
@@ -37,6 +38,16 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
             if taken:
                 logger.info("took over %d entries of this pod's earlier process", taken)
             return
+
+
+async def check_eviction(runtime: Runtime) -> None:
+    """Warn of a Redis that may evict deduplication marks, or that will not say."""
+    if runtime.deduplication is None:
+        return
+    try:
+        await runtime.deduplication.check_eviction()
+    except NoPermissionError:
+        logger.warning("INFO is not permitted: whether Redis evicts deduplication marks is unknown")
 
 
 async def dry_commit(runtime: Runtime) -> None:
