@@ -248,12 +248,12 @@ async def test_a_look_up_that_fails_is_repeated_before_anything_runs(stage: Stag
         assert runtime.deduplication is not None
         send(stage, "a")
         await until(lambda: stage.settled)
-        stage.redis.acl_setuser("default", commands=["-mget"])
+        stage.redis.execute_command("ACL", "SETUSER", "default", "-mget")
         try:
             send(stage, "a", "b")
             await until(lambda: runtime.metrics.counts["redis_errors"] >= 2)
             assert len(handled) == 1
         finally:
-            stage.redis.acl_setuser("default", commands=["+mget"])
+            stage.redis.execute_command("ACL", "SETUSER", "default", "+@all")
         await until(lambda: stage.settled)
         assert len(handled) == 2
