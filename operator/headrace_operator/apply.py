@@ -6,6 +6,7 @@ server (each write carries uid and resourceVersion); it raises and the pipeline 
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ class Applier:
             if outcome.terminating:
                 return outcome
         wanted = {apply.ref for apply in plan.applies}
+        memory.contained = {ref: c for ref, c in memory.contained.items() if ref in wanted}
         memory.rejections = {ref: r for ref, r in memory.rejections.items() if ref in wanted}
         for delete in plan.deletes:
             if delete.after_group is None or delete.after_group in done:
@@ -82,8 +84,13 @@ class Applier:
         live = observation.children.get(apply.ref) if apply.uid else None
         found: list[Difference] = []
         if live is not None:
+            checked = (live["metadata"]["resourceVersion"], hash(json.dumps(apply.manifest)))
+            if memory.contained.get(apply.ref) == checked:
+                return
             known = memory.unsettled.get(apply.ref, frozenset())
             found = [d for d in differences(apply.manifest, live) if d.path not in known]
+            if not found:
+                memory.contained[apply.ref] = checked
             if not found or not memory.conflicts.allow(apply.ref, found):
                 memory.rejections.pop(apply.ref, None)
                 return

@@ -1,24 +1,28 @@
-"""What the operator last saw of its pipelines and their children: plain dicts, no copies.
+"""What the operator last saw of its pipelines and their children.
 
 Filled by watch events, by periodic lists and by the answers to the operator's own writes; the
 newest resourceVersion wins, so these may come in any order. Objects are found by name, or by the
-key ``namespace/name`` of the pipeline they belong to. Callers must not change what they get.
+key ``namespace/name`` of the pipeline they belong to. They are kept as text, a tenth of the size
+of the dicts in it, and every look gets dicts of its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from headrace_api import GROUP, KIND
 from headrace_api.names import PIPELINE_LABEL
-from headrace_operator.kinds import POD, Kind, Manifest
+from headrace_operator.kinds import CHILDREN, POD, Kind, Manifest
 
 Key = str
 """``namespace/name`` of a StreamPipeline."""
 
 Ref = tuple[str, str, str]  # kind, namespace, name
 REMEMBERED_DELETIONS = 20_000
+APPLIED = frozenset(CHILDREN)  # only of these does anybody ask who owns which field
 
 
 def key_of(namespace: str, name: str) -> Key:
@@ -41,51 +45,67 @@ def owner_key(child: Manifest) -> Key | None:
     return key_of(metadata["namespace"], label) if label else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    uid: str
+    version: int
+    owner: Key | None
+    text: bytes
+
+    def object(self) -> Manifest:
+        found: Manifest = json.loads(self.text)
+        return found
+
+
 class Cache:
     def __init__(self) -> None:
-        self._objects: dict[Ref, Manifest] = {}
+        self._entries: dict[Ref, _Entry] = {}
         self._owned: defaultdict[Key, set[Ref]] = defaultdict(set)
         self._deleted: OrderedDict[str, None] = OrderedDict()  # uids, so that no list revives them
 
     def pipeline(self, key: Key) -> Manifest | None:
-        return self._objects.get((KIND, *split(key)))
+        return self.get(KIND, *split(key))
 
     def pipelines(self) -> list[Key]:
-        return [key_of(ref[1], ref[2]) for ref in self._objects if ref[0] == KIND]
+        return [key_of(ref[1], ref[2]) for ref in self._entries if ref[0] == KIND]
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        return self._objects.get((kind, namespace, name))
+        entry = self._entries.get((kind, namespace, name))
+        return entry.object() if entry else None
 
     def children(self, key: Key) -> Iterator[Manifest]:
         """Every cached object that belongs to the pipeline, pods excluded."""
-        return (self._objects[ref] for ref in self._owned.get(key, ()) if ref[0] != POD.kind)
+        owned = sorted(self._owned.get(key, ()))
+        return (self._entries[ref].object() for ref in owned if ref[0] != POD.kind)
 
     def pods(self, key: Key) -> Iterator[Manifest]:
-        return (self._objects[ref] for ref in self._owned.get(key, ()) if ref[0] == POD.kind)
+        owned = sorted(self._owned.get(key, ()))
+        return (self._entries[ref].object() for ref in owned if ref[0] == POD.kind)
 
     def put(self, kind: Kind, seen: Manifest) -> set[Key]:
         """Take in an object; returns the keys whose pipelines must look at it (none: stale)."""
         metadata = seen["metadata"]
         ref = (kind.kind, metadata["namespace"], metadata["name"])
-        known = self._objects.get(ref)
-        if metadata["uid"] in self._deleted or (known and _version(known) >= _version(seen)):
+        known = self._entries.get(ref)
+        # The API server guarantees comparable resourceVersions since 1.35; etcd's always were.
+        version = int(metadata["resourceVersion"])
+        if metadata["uid"] in self._deleted or (known and known.version >= version):
             return set()
-        keys = self._unlink(ref, known)
-        self._objects[ref] = seen
-        return keys | self._link(ref, seen)
+        owner = None if kind.kind == KIND else owner_key(seen)
+        keys = self._forget(ref)
+        if kind not in APPLIED:
+            kept = {name: value for name, value in metadata.items() if name != "managedFields"}
+            seen = {**seen, "metadata": kept}
+        text = json.dumps(seen, separators=(",", ":")).encode()
+        self._entries[ref] = _Entry(metadata["uid"], version, owner, text)
+        if owner is not None:
+            self._owned[owner].add(ref)
+        return keys | _woken(ref, owner)
 
     def remove(self, kind: Kind, gone: Manifest) -> set[Key]:
         """An object was deleted; returns the keys whose pipelines must know."""
         metadata = gone["metadata"]
-        ref = (kind.kind, metadata["namespace"], metadata["name"])
-        self._deleted[metadata["uid"]] = None
-        while len(self._deleted) > REMEMBERED_DELETIONS:
-            self._deleted.popitem(last=False)
-        known = self._objects.get(ref)
-        if known is None or known["metadata"]["uid"] != metadata["uid"]:
-            return set()
-        del self._objects[ref]
-        return self._unlink(ref, known)
+        return self._remove((kind.kind, metadata["namespace"], metadata["name"]), metadata["uid"])
 
     def replace_all(
         self, kind: Kind, namespace: str | None, listed: Iterable[Manifest], list_version: str
@@ -99,37 +119,33 @@ class Cache:
         for item in listed:
             names.add((item["metadata"]["namespace"], item["metadata"]["name"]))
             keys |= self.put(kind, item)
-        for ref, known in list(self._objects.items()):
+        for ref, known in list(self._entries.items()):
             if ref[0] != kind.kind or (ref[1], ref[2]) in names:
                 continue
-            if namespace in (None, ref[1]) and _version(known) <= int(list_version):
-                keys |= self.remove(kind, known)
+            if namespace in (None, ref[1]) and known.version <= int(list_version):
+                keys |= self._remove(ref, known.uid)
         return keys
 
-    def _link(self, ref: Ref, seen: Manifest) -> set[Key]:
-        if ref[0] == KIND:
-            return {key_of(ref[1], ref[2])}
-        key = owner_key(seen)
-        if key is None:
-            return set()
-        self._owned[key].add(ref)
-        return {key}
+    def _remove(self, ref: Ref, uid: str) -> set[Key]:
+        self._deleted[uid] = None
+        while len(self._deleted) > REMEMBERED_DELETIONS:
+            self._deleted.popitem(last=False)
+        known = self._entries.get(ref)
+        return self._forget(ref) if known is not None and known.uid == uid else set()
 
-    def _unlink(self, ref: Ref, known: Manifest | None) -> set[Key]:
+    def _forget(self, ref: Ref) -> set[Key]:
+        known = self._entries.pop(ref, None)
         if known is None:
             return set()
-        if ref[0] == KIND:
-            return {key_of(ref[1], ref[2])}
-        key = owner_key(known)
-        if key is None:
-            return set()
-        owned = self._owned[key]
-        owned.discard(ref)
-        if not owned:
-            del self._owned[key]
-        return {key}
+        if known.owner is not None:
+            owned = self._owned[known.owner]
+            owned.discard(ref)
+            if not owned:
+                del self._owned[known.owner]
+        return _woken(ref, known.owner)
 
 
-def _version(seen: Manifest) -> int:
-    # The API server guarantees comparable resourceVersions since 1.35; etcd's always were.
-    return int(seen["metadata"]["resourceVersion"])
+def _woken(ref: Ref, owner: Key | None) -> set[Key]:
+    if ref[0] == KIND:
+        return {key_of(ref[1], ref[2])}
+    return set() if owner is None else {owner}

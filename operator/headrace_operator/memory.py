@@ -43,6 +43,8 @@ class Memory:
     group_keys: tuple[GroupKeys, ...] = ()
     looked_at: float = 0.0
     looked_at_generation: int | None = None
+    contained: dict[ChildRef, tuple[str, int]] = field(default_factory=dict)
+    """resourceVersion and hash of the manifest for which nothing differed."""
     unsettled: dict[ChildRef, frozenset[Path]] = field(default_factory=dict)
     """Fields that differ even right after an apply: the API server stores them otherwise."""
     looks_after_change: int = 0

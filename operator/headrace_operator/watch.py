@@ -29,14 +29,12 @@ from headrace_operator.kinds import (
     REPLICA_SET,
     STREAM_PIPELINE,
     Kind,
-    Manifest,
 )
 
 log = logging.getLogger(__name__)
 
 OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 WATCHED = (STREAM_PIPELINE, *CHILDREN, REPLICA_SET, JOB, POD)
-NEVER_APPLIED = (STREAM_PIPELINE, REPLICA_SET, JOB, POD)  # nobody asks who owns their fields
 
 
 def registry(cache: Cache, changed: Callable[[Key], None]) -> kopf.OperatorRegistry:
@@ -61,10 +59,40 @@ def settings() -> kopf.OperatorSettings:
     result.watching.chunk_size = 500
     result.watching.connect_timeout = 30
     result.networking.request_timeout = 30
+    result.persistence.diffbase_storage = _NoDiffBase()
+    result.persistence.progress_storage = _NoProgress()
     result.posting.enabled = False
     result.scanning.disabled = True
     result.peering.standalone = True
     return result
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Nothing is compared with an earlier state; kopf's own would copy every object deeply."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is ever written to an object."""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Handlers of events have no progress."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is ever written to an object."""
+
+    purge = touch = store
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
 
 
 class _Connection(kopf.ConnectionInfo):
@@ -91,22 +119,11 @@ def _handler(kind: Kind, cache: Cache, changed: Callable[[Key], None]) -> Callab
     async def see(event: Any, **_: Any) -> None:
         metrics.WATCH_EVENTS.labels(kind.kind).inc()
         seen = {"apiVersion": kind.api_version, "kind": kind.kind} | dict(event["object"])
-        if event["type"] == "DELETED":
-            keys = cache.remove(kind, seen)
-        else:
-            keys = cache.put(kind, _slim(kind, seen))
-        for key in keys:
+        gone = event["type"] == "DELETED"
+        for key in cache.remove(kind, seen) if gone else cache.put(kind, seen):
             changed(key)
 
     return see
-
-
-def _slim(kind: Kind, seen: Manifest) -> Manifest:
-    if kind in NEVER_APPLIED:
-        seen["metadata"] = {
-            name: value for name, value in seen["metadata"].items() if name != "managedFields"
-        }
-    return seen
 
 
 class Resync:
@@ -157,6 +174,5 @@ class Resync:
         selector = None if kind is STREAM_PIPELINE else OURS
         for namespace in self._namespaces:
             items, version = await self._api.list_all(kind, namespace, label_selector=selector)
-            slim = (_slim(kind, item) for item in items)
-            for key in self._cache.replace_all(kind, namespace, slim, version):
+            for key in self._cache.replace_all(kind, namespace, items, version):
                 self._changed(key)

@@ -87,3 +87,24 @@ def test_pipelines_are_their_own_owners() -> None:
     assert cache.pipelines() == ["n/p"]
     assert cache.remove(STREAM_PIPELINE, pipeline) == {"n/p"}
     assert cache.pipelines() == []
+
+
+def test_who_changes_what_he_was_given_changes_nothing_for_others() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 1))
+    taken = cache.get("Deployment", "n", "d")
+    assert taken is not None
+    taken["metadata"]["name"] = "spoilt"
+    assert [c["metadata"]["name"] for c in cache.children("n/p")] == ["d"]
+
+
+def test_who_owns_which_field_is_kept_only_of_what_is_applied() -> None:
+    cache = Cache()
+    for kind in (DEPLOYMENT, POD):
+        seen = child(kind.plural, 1)
+        seen["metadata"]["managedFields"] = [{"manager": "headrace"}]
+        cache.put(kind, seen)
+        assert "managedFields" in seen["metadata"], "what was handed in is not changed"
+    (deployment,), (pod,) = cache.children("n/p"), cache.pods("n/p")
+    assert deployment["metadata"]["managedFields"] == [{"manager": "headrace"}]
+    assert "managedFields" not in pod["metadata"]
