@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
 from typing import Any
 
 import kopf
@@ -33,6 +32,7 @@ from headrace_operator.redis_access import RedisAccess
 from headrace_operator.server import Server
 from headrace_operator.settings import OperatorSettings
 from headrace_operator.status import StatusWriter
+from headrace_operator.tasks import first_to_end
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +93,15 @@ class Operator:
             self.queue.put(key)
         workers = [self.queue.work(self.reconcile) for _ in range(self.settings.reconcilers)]
         try:
-            await _first_to_end(self.lease.hold(), *workers)
+            await first_to_end(self.lease.hold(), self._close_unused_clients(), *workers)
         finally:
             await self.lease.release()
+
+    async def _close_unused_clients(self) -> None:
+        """Of pipelines that are gone and of passwords that were replaced."""
+        while True:
+            await asyncio.sleep(self.settings.full_look)
+            await self.redis.close_unused()
 
 
 def reconciler(
@@ -140,7 +146,7 @@ async def run(chosen: OperatorSettings) -> None:
     stop = asyncio.Event()
     _on_signals(stop)
     try:
-        await _first_to_end(_work(operator, stop), stop.wait())
+        await first_to_end(_work(operator, stop), stop.wait())
     finally:
         await operator.poller.aclose()
         await operator.redis.aclose()
@@ -158,7 +164,7 @@ async def _work(operator: Operator, stop: asyncio.Event) -> None:
         operator.synced = True
         await operator.lead()
 
-    await _first_to_end(
+    await first_to_end(
         lead(),
         operator.resync.run(),
         kopf.operator(
@@ -173,19 +179,6 @@ async def _work(operator: Operator, stop: asyncio.Event) -> None:
             stop_flag=stop,
         ),
     )
-
-
-async def _first_to_end(*coroutines: Coroutine[Any, Any, Any]) -> None:
-    """Run them all; when the first ends, cancel the others and raise what it raised."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

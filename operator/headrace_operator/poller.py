@@ -22,6 +22,7 @@ from headrace.streams.connect import NotImplementedMode
 from headrace.streams.keys import StreamKeys
 from headrace_operator.news import PACE, Reading, Step, Urgency, urgency
 from headrace_operator.redis_access import Access, RedisAccess
+from headrace_operator.tasks import end
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class BacklogPoller:
         self._keys.clear()
         for endpoint in endpoints:
             endpoint.stop()
-        await asyncio.gather(*(e.task for e in endpoints), return_exceptions=True)
+        await end(endpoint.task for endpoint in endpoints)
 
 
 class _Endpoint:
@@ -120,6 +121,7 @@ class _Endpoint:
         self._interval = interval
         self._new = asyncio.Event()
         self._failures = 0
+        self._stopped = False
         self.task = asyncio.create_task(self._run(), name=f"poll {access.endpoint}")
 
     def add(self, key: str, subject: Subject) -> None:
@@ -127,11 +129,12 @@ class _Endpoint:
         self._new.set()  # the first reading is not kept waiting for the next round
 
     def stop(self) -> None:
+        self._stopped = True  # a cancellation may be swallowed, see tasks.end
         self.task.cancel()
 
     async def _run(self) -> None:
         pause = 0.0
-        while True:
+        while not self._stopped:
             await self._until_new_or(pause)
             started = time.monotonic()
             only_new = self._new.is_set() and pause > 0
@@ -142,7 +145,8 @@ class _Endpoint:
 
     async def _until_new_or(self, pause: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._new.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._new.wait()
 
     def _pause(self, took: float) -> float:
         if self._failures:

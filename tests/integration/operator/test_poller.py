@@ -70,6 +70,21 @@ def other_server() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("turns", range(6))
+async def test_it_ends_also_when_a_pipeline_comes_at_that_very_moment(
+    other_server: RedisServer, turns: int
+) -> None:
+    fleet = Fleet()
+    fleet.watch("n/first", other_server, "s", "g")
+    await fleet.until("n/first", lambda _: True)
+    fleet.watch("n/second", other_server, "s", "g")
+    for _ in range(turns):  # of the event loop: a cancellation may meet any of them
+        await asyncio.sleep(0)
+    await asyncio.wait_for(fleet.poller.aclose(), 5)
+    await fleet.redis.aclose()
+
+
 def ready(number: int, group: str = "g") -> Callable[[Reading], bool]:
     return lambda r: r.backlog is not None and r.backlog.groups[group].ready == number
 
