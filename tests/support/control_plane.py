@@ -6,6 +6,7 @@ Name the fixture in a test, and import it in the tier's conftest.py:
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ class ControlPlane:
         return run([self.kubectl_path, f"--kubeconfig={self.kubeconfig}", *arguments], stdin=stdin)
 
 
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
+@contextlib.contextmanager
+def running() -> Iterator[ControlPlane]:
     """A fresh control plane (3 to 8 s), gone at the end; what a killed run left goes first."""
     if outside := other.kubeconfig():
         other.check(outside)
@@ -43,3 +44,10 @@ def control_plane() -> Iterator[ControlPlane]:
         yield ControlPlane(instance.kubeconfig, binaries.kubectl())
     finally:
         lifecycle.down(instance)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """One for the whole session."""
+    with running() as plane:
+        yield plane

@@ -120,11 +120,20 @@ class Kube:
             body=body,
             auth_settings=["BearerToken"],
         )
+        data = self._answer(arguments)
+        return json.loads(data) if data else {}
+
+    def text(self, path: str) -> str:
+        """What the API server answers outside its resources, such as /metrics."""
+        arguments = self._client.param_serialize("GET", path, auth_settings=["BearerToken"])
+        return self._answer(arguments).decode()
+
+    def _answer(self, arguments: Any) -> bytes:
         response = self._client.call_api(*arguments, _request_timeout=30)
-        data = response.read()
+        data: bytes = response.read()
         if response.status >= 300:
             raise Refused(response.status, data.decode())
-        return json.loads(data) if data else {}
+        return data
 
 
 def until(what: str, look: Callable[[], T], *, within: float = 20.0) -> T:

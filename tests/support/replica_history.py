@@ -44,6 +44,9 @@ class ReplicaHistory:
             last = self._stop.is_set()  # one more turn after the end, for what is under way
             changes = self._kube.watch(DEPLOYMENT, self._namespace, self._since, quiet=0.5)
             for kind, deployment in changes:
+                if kind == "ERROR":  # the API server has forgotten what came after
+                    self._since = "0"
+                    break
                 self._since = deployment["metadata"]["resourceVersion"]
                 if kind != "DELETED":
                     self._note(deployment)
