@@ -25,6 +25,7 @@ from headrace.worker.decision import (
 from headrace.worker.metrics import Metrics
 from headrace.worker.route import Route, Routes
 from headrace.worker.settler import Settler
+from headrace.worker.slices import BUDGET_SECONDS
 from headrace.worker.slot import Slot, Work, timeout_of
 from headrace.worker.threads import HandlerThread
 
@@ -91,6 +92,13 @@ class Lanes:
         elif not queue:
             self.settler.nudge()
 
+    def put_back(self, route: Route, entries: list[Entry]) -> None:
+        """Put entries that a slot took and did not begin in front of the queue again."""
+        if entries:
+            self.queue.extendleft((route, entry) for entry in reversed(entries))
+            if self.idle and not self.waking and not self.paused:
+                self.wake_one()
+
     def settle_duplicate(self, entry: Entry) -> None:
         """Settle an entry whose event was handled before, under its handler's label."""
         route = self.routes.find(entry.fields)
@@ -131,6 +139,9 @@ class Lanes:
 
     def unstarted(self) -> list[Entry]:
         """Empty the queues: the entries that no handler has begun."""
+        for slot in self.slots:
+            if slot.route is not None and slot.slice is not None:
+                self.put_back(slot.route, slot.slice.take_back())
         entries = [entry for _, entry in (*self.queue, *self.suspects) if entry is not None]
         for route in self.routes.all:
             entries += route.waiting
@@ -174,7 +185,12 @@ class Lanes:
             if route is None:
                 continue
             if slot.cancelled_at is None:
-                if now - slot.started > route.timeout:
+                started = slot.started
+                if slot.slice is not None:
+                    started = slot.slice.since
+                    if now - started > BUDGET_SECONDS:
+                        self.put_back(route, slot.slice.take_back())
+                if now - started > route.timeout:
                     self.metrics.counts["timeouts"] += 1
                     slot.cancel(now)
             elif now - slot.cancelled_at > STOP_SECONDS:

@@ -23,6 +23,7 @@ from headrace.handler import Handler
 from headrace.handler import invalid_payload as payload_reason
 from headrace.worker.decision import ACK, HandlerTimeout, decide, invalid_payload
 from headrace.worker.route import Route
+from headrace.worker.slices import BUDGET_SECONDS, MOST, Slice
 from headrace.worker.threads import HandlerThread
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Slot:
         self.left = False
         """The handler did not stop: another slot has this one's place."""
         self.thread: HandlerThread | None = None
+        self.slice: Slice | None = None
+        """What the thread works through, when it was given more than one entry."""
+        self.reach = 1
+        """How many entries the thread is given at once: doubled while they end in time."""
         self.waiter: asyncio.Future[None] | None = None
         self.task = asyncio.get_running_loop().create_task(self._work(), name=f"slot-{number}")
 
@@ -74,7 +79,10 @@ class Slot:
             if route.handler.is_batch:
                 await self._batch(route, [entry] if entry else lanes.batch_of(route))
             elif entry is not None:
-                await self._one(route, entry)
+                if self.reach > 1 and queue and not route.handler.is_async:
+                    await self._slice(route, self._same_route(route, entry))
+                else:
+                    await self._one(route, entry)
             self.route = None
 
     async def _one(self, route: Route, entry: Entry) -> None:
@@ -110,6 +118,57 @@ class Slot:
         times, spent = route.times, perf_counter() - started
         times.counts[bisect_left(times.bounds, spent)] += 1
         times.total += spent
+        if not handler.is_async:
+            self.reach = 2 if spent < BUDGET_SECONDS else 1
+
+    async def _slice(self, route: Route, entries: list[Entry]) -> None:
+        """Run a sync handler for several entries in one hop to the thread."""
+        handler, lanes = route.handler, self.lanes
+        valid, arguments = self._decode(route, entries)
+        if not valid:
+            return
+        calls = [
+            (
+                entry,
+                (argument, Context(lanes.around, entry)) if handler.wants_context else (argument,),
+            )
+            for entry, argument in zip(valid, arguments, strict=True)
+        ]
+        self.entries = valid
+        self.slice = slice_ = Slice(handler.function, calls)
+        overdue: BaseException | None = None
+        try:
+            await self._in_thread(slice_.work)
+        except BaseException as ending:
+            overdue = self._ending(ending)
+        lanes.put_back(route, slice_.take_back())
+        self.slice = None
+        running = slice_.running() if overdue else ()
+        times = route.times
+        for entry, ended, seconds in slice_.ended:
+            times.add(seconds)
+            if ended is not None:
+                lanes.settle(entry, route.label, decide(entry, ended, lanes.policy))
+            elif entry.plain and entry.outputs is None:
+                route.done.append(entry)
+            else:
+                lanes.settle(entry, route.label, ACK)
+        for entry in running:
+            assert overdue is not None
+            lanes.settle(entry, route.label, decide(entry, overdue, lanes.policy))
+        if self.cancelled_at is not None:
+            self._uncancel()
+        in_time = len(slice_.ended) == len(valid)
+        self.reach = min(MOST, 2 * self.reach) if in_time else max(1, self.reach // 2)
+
+    def _same_route(self, route: Route, first: Entry) -> list[Entry]:
+        """`first` and what follows it in the queue for the same handler, at most `reach`."""
+        entries, queue = [first], self.queue
+        while queue and len(entries) < self.reach and queue[0][0] is route:
+            entry = queue.popleft()[1]
+            assert entry is not None
+            entries.append(entry)
+        return entries
 
     async def _batch(self, route: Route, entries: list[Entry]) -> None:
         handler, lanes = route.handler, self.lanes
@@ -145,11 +204,12 @@ class Slot:
     def _decode(self, route: Route, entries: list[Entry]) -> tuple[list[Entry], list[Any]]:
         """Those entries whose payload fits, and their arguments; the others are settled."""
         decode = route.handler.decode
-        assert decode is not None
         valid, arguments = [], []
         for entry in entries:
             try:
-                arguments.append(decode(payload_of(entry)))
+                arguments.append(
+                    decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
+                )
             except Exception as error:
                 reason = payload_reason(error)
                 self.lanes.settle(entry, route.label, invalid_payload(reason))
