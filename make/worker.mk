@@ -1,3 +1,15 @@
+PEERS := .build/bench/peers/.installed .build/bench/arq/.installed
+
+# The peers run in environments of their own: they need other versions than Headrace does.
+.build/bench/%/.installed: bench/requirements/%.txt
+	$(PYTHON) -m venv .build/bench/$*
+	.build/bench/$*/bin/python -m pip install -q -r $<
+	@touch $@
+
 .PHONY: bench-worker
-bench-worker: venv ## the worker beside a raw redis-py loop, as ratios
+bench-worker: venv $(PEERS) ## the worker beside raw redis-py, FastStream, taskiq and arq (6 min)
 	$(BIN)/python -m bench.worker
+
+.PHONY: bench-worker-long
+bench-worker-long: venv ## 10 million events, and several processes (8 min)
+	$(BIN)/python -m bench.worker --long

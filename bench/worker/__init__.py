@@ -1,0 +1,1 @@
+"""The worker beside other Python consumers of Redis Streams: `make bench-worker`."""
