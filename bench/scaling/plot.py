@@ -1,54 +1,154 @@
-"""Backlog and replicas over time as an SVG: no library, so that the docs build anywhere."""
+"""The courses as pictures for docs/scaling.md, SVG and PNG: arrivals, entries waiting, workers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
-from bench.scaling.traces import Trace
-from bench.scaling.world import Run
+import matplotlib as mpl
+from bench.scaling.comparison import Comparison
+from bench.scaling.contenders import ITS_DEFAULT, SAME_GOAL, WINDOW, Headrace
+from bench.scaling.keda import Keda
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MultipleLocator
 
-WIDTH, HEIGHT, LEFT, GAP = 720, 150, 60, 40
-COLOURS = {"Headrace": "#c0392b", "KEDA + HPA": "#2980b9", "Numaflow": "#7f8c8d"}
-POINTS = 240
+INK, FAINT = "#2b2f36", "#9aa1ab"
+COLOURS = {
+    Headrace.name: "#d1342f",
+    Keda.name: "#2f6fd1",
+    SAME_GOAL: "#3b9b6d",
+    ITS_DEFAULT: "#8c6bb1",
+}
+DRAWN = (Keda.name, SAME_GOAL, Headrace.name)  # the last lies on top
+POINTS = 480
+STYLE = {
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e8eb",
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.hashsalt": "headrace",  # the same picture is the same file
+}
 
 
-def plot(trace: Trace, runs: Mapping[str, Run]) -> str:
-    """Two panels above each other: entries waiting, pods."""
-    panels = [
-        _panel("entries waiting", {n: r.backlog for n, r in runs.items()}, 30),
-        _panel("pods", {n: r.replicas for n, r in runs.items()}, 30 + HEIGHT + GAP),
-    ]
-    legend = "".join(
-        f'<rect x="{LEFT + 200 + 130 * n}" y="8" width="12" height="4" fill="{COLOURS[name]}"/>'
-        f'<text x="{LEFT + 218 + 130 * n}" y="14">{name}</text>'
-        for n, name in enumerate(runs)
+def draw(comparisons: Sequence[Comparison], directory: Path) -> None:
+    """A picture for each trace, and the trade-off of the one that no setting wins outright."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(STYLE):
+        for comparison in comparisons:
+            name = comparison.trace.name.replace(" ", "-")
+            _save(_courses(comparison), directory / name)
+            if comparison.trace.name == "heavy tail":
+                _save(_trade_off(comparison), directory / "trade-off")
+
+
+def _courses(comparison: Comparison) -> Figure:
+    trace = comparison.trace
+    figure, (arrivals, waiting, workers) = plt.subplots(
+        3, 1, figsize=(9, 6.4), sharex=True, height_ratios=(1, 3, 3), layout="constrained"
     )
-    height = 2 * (HEIGHT + GAP) + 40
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 20} {height}"'
-        ' font-family="sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="white"/><text x="{LEFT}" y="14"'
-        f' font-weight="bold">{trace.name}</text>{legend}{"".join(panels)}'
-        f'<text x="{LEFT + WIDTH - 60}" y="{height - 12}">{trace.seconds // 60} minutes</text>'
-        "</svg>\n"
+    arriving = _peaks([trace.arrivals(second) for second in range(trace.seconds)])
+    arrivals.fill_between(_minutes(arriving, trace.seconds), arriving, color="#c9ced6", lw=0)
+    arrivals.set_ylabel("arriving\nper second")
+    arrivals.set_ylim(bottom=0)
+    arrivals.yaxis.set_major_formatter(EngFormatter(sep=""))
+    for name in DRAWN:
+        run, cost = comparison.runs[name][0], comparison.costs[name]
+        look = {"color": COLOURS[name], "lw": 1.8 if name == Headrace.name else 1.2}
+        label = f"{name}: {_short(cost.backlog)} entry-seconds, {_short(cost.pods)} pod-seconds"
+        backlog = _peaks(run.backlog)
+        waiting.plot(_minutes(backlog, trace.seconds), backlog, **look, label=label)
+        replicas = run.replicas
+        workers.step(_minutes(replicas, trace.seconds), replicas, where="post", **look)
+    most_waiting = max(max(comparison.runs[name][0].backlog) for name in DRAWN)
+    most_workers = max(max(comparison.runs[name][0].replicas) for name in DRAWN)
+    if most_waiting > 10:
+        waiting.set_yscale("symlog", linthresh=10)
+        waiting.yaxis.set_major_formatter(EngFormatter(sep=""))
+    waiting.set_ylim(bottom=0)
+    waiting.set_ylabel("entries waiting" + ("\n(logarithmic)" if most_waiting > 10 else ""))
+    workers.set_ylabel("workers")
+    workers.set_ylim(0, most_workers + 0.5)
+    workers.yaxis.set_major_locator(MultipleLocator(2 if most_workers > 4 else 1))
+    workers.set_xlabel("minutes")
+    workers.set_xlim(0, trace.seconds / 60)
+    workers.xaxis.set_major_locator(MultipleLocator(10))
+    figure.suptitle(trace.name.capitalize(), x=0.01, ha="left", fontweight="bold", fontsize=13)
+    handles, labels = waiting.get_legend_handles_labels()
+    order = (2, 0, 1)
+    figure.legend(
+        [handles[n] for n in order],
+        [labels[n] for n in order],
+        loc="outside lower left",
+        ncols=1,
+        frameon=False,
     )
+    return figure
 
 
-def _panel(title: str, series: Mapping[str, Sequence[int]], top: int) -> str:
-    highest = max(max(values) for values in series.values()) or 1
-    lines = "".join(_line(values, highest, top, COLOURS[n]) for n, values in series.items())
-    return (
-        f'<path d="M{LEFT} {top}V{top + HEIGHT}H{LEFT + WIDTH}" fill="none" stroke="#999"/>'
-        f'<text x="{LEFT - 4}" y="{top + 10}" text-anchor="end">{highest:,}</text>'
-        f'<text x="{LEFT - 4}" y="{top + HEIGHT}" text-anchor="end">0</text>'
-        f'<text x="{LEFT + 6}" y="{top + 10}" fill="#555">{title}</text>{lines}'
+def _trade_off(comparison: Comparison) -> Figure:
+    """Waiting against pods: a curve for Headrace, a point for each peer."""
+    figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
+    curve = comparison.curve
+    axes.plot(
+        [c.pods / 1e3 for c in curve.values()],
+        [c.backlog / 1e6 for c in curve.values()],
+        "o-",
+        color=COLOURS[Headrace.name],
+        lw=1.8,
+        ms=4,
+        label="Headrace, by scaleDownAfter",
     )
+    for window in (10, WINDOW, 60, 120, 180, 300):
+        cost = curve[window]
+        _note(axes, cost.pods, cost.backlog, f"{window} s", COLOURS[Headrace.name], (-8, -17))
+    for name in (Keda.name, SAME_GOAL, ITS_DEFAULT):
+        cost = comparison.costs[name]
+        axes.plot(cost.pods / 1e3, cost.backlog / 1e6, "s", color=COLOURS[name], ms=8)
+        _note(axes, cost.pods, cost.backlog, name, COLOURS[name], (8, 7))
+    axes.margins(0.08)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("pod-seconds (thousands): less is cheaper")
+    axes.set_ylabel("entry-seconds waited (millions): less is faster")
+    axes.set_title(
+        f"{comparison.trace.name.capitalize()}: what waiting costs, and what it saves",
+        loc="left",
+        fontweight="bold",
+        fontsize=13,
+    )
+    axes.legend(frameon=False, loc="upper right")
+    return figure
 
 
-def _line(values: Sequence[int], highest: int, top: int, colour: str) -> str:
-    """The highest value of each stretch, so that no peak is lost in the thinning."""
+def _note(
+    axes: Axes, pods: float, backlog: float, words: str, colour: str, beside: tuple[int, int]
+) -> None:
+    at = (pods / 1e3, backlog / 1e6)
+    axes.annotate(words, at, beside, textcoords="offset points", color=colour, fontsize=9)
+
+
+def _peaks(values: Sequence[float]) -> list[float]:
+    """The highest of each stretch, so that no peak is lost in the thinning."""
     stretch = max(len(values) // POINTS, 1)
-    peaks = [max(values[n : n + stretch]) for n in range(0, len(values), stretch)]
-    points = " ".join(
-        f"{LEFT + WIDTH * n / len(peaks):.1f},{top + HEIGHT - HEIGHT * value / highest:.1f}"
-        for n, value in enumerate(peaks)
-    )
-    return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.3"/>'
+    return [max(values[n : n + stretch]) for n in range(0, len(values), stretch)]
+
+
+def _minutes(values: Sequence[float], seconds: int) -> list[float]:
+    return [seconds / 60 * n / len(values) for n in range(len(values))]
+
+
+def _short(number: float) -> str:
+    return EngFormatter(places=1, sep="")(number) if number >= 1000 else f"{number:.0f}"
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    plt.close(figure)

@@ -19,7 +19,10 @@ BELIEVED = 600.0  # seconds that a measured worker rate stands; then it is put t
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look: entries ever added, ready and not yet delivered; workers ready to take them."""
+    """One look: entries ever added, ready and not yet delivered; workers ready to take them.
+
+    clock: seconds, when Redis was read.
+    """
 
     clock: float
     added: int
@@ -39,10 +42,10 @@ class Rates:
     @property
     def arrival(self) -> float | None:
         """The mean of the window, or of its newest part where that is more."""
-        if len(self.samples) < 2:
+        if not self.samples or self.samples[-1].clock - self.samples[0].clock < SPACING:
             return None
         last = self.samples[-1]
-        recent = [s for s in self.samples[:-1] if last.clock - s.clock <= RECENT + SPACING]
+        recent = [s for s in self.samples if SPACING <= last.clock - s.clock <= RECENT + SPACING]
         return max(_arrival(first, last) for first in (self.samples[0], *recent[:1]))
 
     def workers_for(self, arrival: float, clock: float) -> int | None:
@@ -61,22 +64,32 @@ class Rates:
         if not self.samples or sample.added < self.samples[-1].added:
             return Rates((sample,))
         last = self.samples[-1]
-        if sample.clock - last.clock < SPACING:
+        if sample.clock <= last.clock:
+            # The same reading again, or the server's clock was put back.
+            return self if last.clock - sample.clock < WINDOW else replace(self, samples=(sample,))
+        # A change of workers begins a stretch of its own, or none would ever have the same ones.
+        if sample.clock - last.clock < SPACING and sample.workers == last.workers:
             return self
         recent = tuple(s for s in self.samples if sample.clock - s.clock <= WINDOW)
-        fresh = replace(self, samples=(*(recent or (last,)), sample))
+        return replace(self, samples=(*(recent or (last,)), sample))._measured(last, sample)
+
+    def _measured(self, last: Sample, sample: Sample) -> Rates:
+        """With what the stretch between the two says of a worker's rate."""
         finished = _finished(last, sample)
         if finished is None:
-            return fresh
+            return self
         seen = finished / sample.workers
         # A second's work waited all the time, so every worker was busy.
         if min(last.lag, sample.lag) >= finished:
             smooth = _smooth(self.per_worker, seen)
-            return replace(fresh, per_worker=smooth, measured_at=sample.clock)
-        # Not all were busy, so they can do at least this much.
-        if self.per_worker is not None and seen > self.per_worker:
-            return replace(fresh, per_worker=seen)
-        return fresh
+            return replace(self, per_worker=smooth, measured_at=sample.clock)
+        # Not all were busy all the time, so they can do at least this much.
+        if self.per_worker is not None:
+            return replace(self, per_worker=max(seen, self.per_worker))
+        # A short drain, most of which waited when it began: close enough to begin with.
+        if last.lag >= finished * (sample.clock - last.clock) / 2:
+            return replace(self, per_worker=seen, measured_at=sample.clock)
+        return self
 
 
 def _arrival(first: Sample, last: Sample) -> float:

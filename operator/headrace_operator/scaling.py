@@ -22,6 +22,7 @@ DEFAULT_STARTUP = 10.0  # seconds, until a start of this group's pods was measur
 class Look:
     """What is known of one group at `clock` (monotonic seconds).
 
+    read_at    when Redis was read, seconds by its own clock; None: at `clock`.
     ready      lag + pending - parked not yet due; None: unknown.
     lag        entries not delivered yet; None: unknown.
     exact      False: `ready` is an upper bound.
@@ -42,6 +43,12 @@ class Look:
     workers: int = 0
     crash_looping: int = 0
     startup: float = DEFAULT_STARTUP
+    read_at: float | None = None
+
+    @property
+    def rate_clock(self) -> float:
+        """Rates are reckoned by the clock of what was counted: a reading may be old already."""
+        return self.clock if self.read_at is None else self.read_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ def _remember(history: ScalingHistory, look: Look) -> ScalingHistory:
         return replace(history, unknown_since=since)
     rates = history.rates
     if look.added is not None and look.lag is not None and look.exact:
-        sample = Sample(look.clock, look.added, look.ready, look.lag, look.workers)
+        sample = Sample(look.rate_clock, look.added, look.ready, look.lag, look.workers)
         rates = rates.observe(sample)
     return replace(history, unknown_since=None, rates=rates)
 
@@ -161,7 +168,7 @@ def _keep_up(look: Look, rates: Rates) -> int:
     """Workers that today's arrivals need; with nothing ready it only holds those there are."""
     if not rates.arrival:
         return 0
-    workers = rates.workers_for(rates.arrival, look.clock) or 0
+    workers = rates.workers_for(rates.arrival, look.rate_clock) or 0
     return workers if look.ready else min(look.current, workers)
 
 

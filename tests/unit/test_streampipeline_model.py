@@ -60,7 +60,7 @@ def test_the_smallest_pipeline_has_every_default() -> None:
     assert group.delivery.deduplicate is None
     assert (group.scaling.mode, group.scaling.min_replicas) == ("Automatic", 0)
     assert (group.scaling.max_replicas, group.scaling.target_backlog) == (10, 100)
-    assert group.scaling.scale_down_after == timedelta(minutes=1)
+    assert group.scaling.scale_down_after == timedelta(seconds=30)
     assert (group.scaling.target_delay, group.scaling.fallback_replicas) == (None, None)
     assert (group.reclaim.schedule, group.reclaim.count) == (None, 50)
     assert group.outputs == ()

@@ -70,7 +70,7 @@ class Scaling(Shape):
         ),
     )
     scale_down_after: Annotated[timedelta, Between("0s", "24h")] = Field(
-        timedelta(seconds=60),
+        timedelta(seconds=30),
         description="How long fewer workers must be enough before some go. Mode Automatic only.",
     )
     fallback_replicas: Replicas | None = Field(

@@ -111,4 +111,5 @@ def _look(observation: Observation, seen: GroupView) -> Look:
         workers=len(seen.ready_pods),
         crash_looping=sum(pods.crash_loops(pod, observation.now) for pod in seen.pods),
         startup=pods.startup_seconds(seen.pods),
+        read_at=stream.server_ms / 1000 if stream is not None and stream.server_ms else None,
     )

@@ -52,6 +52,27 @@ def test_workers_with_time_to_spare_show_at_least_what_they_can() -> None:
     assert slow.per_worker == busy.per_worker
 
 
+def test_a_change_of_workers_begins_a_stretch_of_its_own() -> None:
+    """Looks every 5 s would else never find the same workers at both ends of a short drain."""
+    rates = course((0, 0, 900, 900, 0), (4, 360, 1_260, 1_260, 10), (9, 810, 710, 500, 10))
+    assert rates.per_worker == pytest.approx(20.0)
+
+
+def test_a_short_drain_is_a_first_estimate() -> None:
+    # 900 waited when it began, and 1,000 were finished in 10 s by 10 workers
+    rates = course((0, 0, 900, 900, 10), (10, 100, 0, 0, 10))
+    assert rates.per_worker == pytest.approx(10.0)
+    idle = course((0, 0, 100, 100, 10), (10, 900, 0, 0, 10))
+    assert idle.per_worker is None
+
+
+def test_a_reading_seen_twice_and_a_clock_put_back_measure_nothing() -> None:
+    rates = course((100, 0, 2_000, 1_900, 2), (110, 200, 1_600, 1_500, 2))
+    assert rates.observe(Sample(110, 200, 1_600, 1_500, 3)) == rates
+    back = rates.observe(Sample(10, 300, 1_500, 1_400, 2))
+    assert (back.arrival, back.per_worker) == (None, rates.per_worker)
+
+
 def test_a_rise_of_arrivals_is_believed_sooner_than_a_fall() -> None:
     calm = [(float(t), t * 10, 0, 0, 1) for t in range(0, 60, 5)]
     rising = course(*calm, (60, 1_050, 0, 0, 1), (65, 1_550, 0, 0, 1))

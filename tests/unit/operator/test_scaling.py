@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from headrace_api.v1alpha1 import Scaling, ScalingMode
 from headrace_operator.rates import Rates
-from headrace_operator.scaling import Look, ScalingHistory, decide
+from headrace_operator.scaling import RATE_LOOK, Look, ScalingHistory, decide
 
 NONE = ScalingHistory()
-AUTO = Scaling()  # 0..10, 100 for each worker, 60 s
+AUTO = Scaling(scale_down_after=timedelta(seconds=60))  # 0..10, 100 for each worker
 
 
 def look(ready: int | None, current: int, clock: float = 1000.0, **facts: Any) -> Look:
@@ -98,7 +98,7 @@ def test_an_unknown_backlog_holds_what_is_there() -> None:
 
 
 def test_a_long_unknown_backlog_goes_to_fallback_replicas() -> None:
-    spec = Scaling(fallback_replicas=2)
+    spec = Scaling(fallback_replicas=2, scale_down_after=timedelta(seconds=60))
     first = decide(spec, look(None, 6), NONE)
     assert first.replicas == 6
     assert first.next_look == pytest.approx(60.0)
@@ -173,6 +173,23 @@ def test_workers_that_only_keep_up_are_not_taken_away() -> None:
 def test_arrivals_that_outgrow_the_workers_add_some_before_a_backlog_does() -> None:
     history = busy(per_worker=50, arrival=240)
     assert decide(AUTO, look(20, 2), history).replicas == 5
+
+
+def test_workers_kept_by_the_arrival_rate_alone_are_looked_at_until_the_arrivals_end() -> None:
+    """No backlog changes any more when they end, so no news would bring the next look."""
+    kept = decide(AUTO, look(0, 2), replace(busy(50, 100), wishes=((0.0, 2),)))
+    assert (kept.replicas, kept.next_look) == (2, RATE_LOOK)
+    clock, history, replicas = 1000.0, kept.history, kept.replicas
+    added = 100 * 19  # what `busy` has counted; nothing comes any more
+    for _ in range(100):
+        clock += RATE_LOOK
+        seen = look(0, replicas, clock=clock, workers=replicas, added=added)
+        decision = decide(AUTO, seen, history)
+        replicas, history = decision.replicas, decision.history
+        if decision.next_look is None:
+            break
+    assert (replicas, decision.next_look) == (0, None)
+    assert clock < 1000 + 60 + 60 + 3 * RATE_LOOK, "the rate's window, then scaleDownAfter"
 
 
 def test_where_nothing_waits_arrivals_add_no_worker() -> None:

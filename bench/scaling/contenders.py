@@ -1,0 +1,85 @@
+"""Who is compared: Headrace's own decision, and the models of its peers, set to the same goal.
+
+The goal is 100 entries waiting for each worker and at most 10 workers. A worker handles 20 a
+second, so 100 entries are 5 s of its work: `lagCount: "100"` for KEDA, and for Numaflow
+`targetProcessingSeconds: 5`. Numaflow with the 20 s that it has by default, which is another
+goal, runs beside them. All else is every program's default.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from math import ceil, inf
+
+from bench.scaling.keda import Keda
+from bench.scaling.numaflow import Numaflow
+from bench.scaling.world import Scaler, Sight
+
+from headrace_api.v1alpha1 import Scaling
+from headrace_operator.news import PACE, Step
+from headrace_operator.scaling import Look, ScalingHistory, decide
+
+TARGET = 100
+MOST = 10
+SPEC = Scaling(target_backlog=TARGET, max_replicas=MOST)
+WINDOW = int(SPEC.scale_down_after.total_seconds())
+SAME_GOAL_SECONDS = 5.0
+
+
+class Headrace:
+    """The operator's own function, shown what the poller read a second ago, and asked only when
+    the operator would ask: more workers are wanted, pods changed, a look is due, or, where any
+    figure moved, every `PACE` seconds."""
+
+    name = "Headrace"
+
+    def __init__(self, scale_down_after: int = WINDOW) -> None:
+        seconds = timedelta(seconds=scale_down_after)
+        self._spec = SPEC.model_copy(update={"scale_down_after": seconds})
+        self._step = Step(TARGET, MOST)
+        self._history = ScalingHistory()
+        self._read: Sight | None = None
+        self._reported: Sight | None = None
+        self._next_look = inf
+
+    def decide(self, sight: Sight) -> int:
+        read, self._read = self._read, sight
+        if read is None or not self._is_asked(read, sight):
+            return sight.replicas
+        self._reported = replace(read, second=sight.second, ready=sight.ready)
+        look = Look(
+            clock=float(sight.second),
+            ready=read.backlog,
+            lag=read.lag,
+            added=read.added,
+            current=sight.replicas,
+            workers=sight.ready,
+            startup=sight.startup,
+            read_at=float(read.second),
+        )
+        decision = decide(self._spec, look, self._history)
+        self._history = decision.history
+        self._next_look = sight.second + (inf if decision.next_look is None else decision.next_look)
+        return decision.replicas
+
+    def _is_asked(self, read: Sight, sight: Sight) -> bool:
+        last = self._reported
+        if last is None or last.ready != sight.ready or sight.second >= self._next_look:
+            return True
+        if self._wants(read) > self._wants(last):
+            return True
+        moved = (last.backlog, last.lag, last.added) != (read.backlog, read.lag, read.added)
+        return moved and sight.second - last.second >= PACE
+
+    def _wants(self, sight: Sight) -> int:
+        return min(ceil(sight.backlog / self._step.target), self._step.most)
+
+
+SAME_GOAL = "Numaflow, 5 s"
+ITS_DEFAULT = "Numaflow, 20 s"
+PEERS: dict[str, Callable[[int], Scaler]] = {
+    Keda.name: lambda phase: Keda(TARGET, MOST, phase),
+    SAME_GOAL: lambda phase: Numaflow(SAME_GOAL, SAME_GOAL_SECONDS, MOST, phase),
+    ITS_DEFAULT: lambda phase: Numaflow(ITS_DEFAULT, 20.0, MOST, phase),
+}
+PHASES = (0, 5, 11, 17, 23, 29)  # a peer's poll may come at any moment
