@@ -33,6 +33,8 @@ logger = logging.getLogger("headrace.worker")
 TICK_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 """What shutdown gives to writing outcomes, after the handlers have had their time."""
+WEDGED_SECONDS = 60.0
+"""How much longer than a hung handler a read loop may stand still: reads end by themselves."""
 AWAY_SECONDS = 10.0
 """An outage shorter than this does not make a worker unready: readiness must not flap."""
 
@@ -222,7 +224,7 @@ class Runtime:
         if now - self.tick > self.settings.bound:
             return f"the event loop has not run for {now - self.tick:.0f} s"
         silent = now - self.reader.progress
-        if self._reading is not None and silent > self.settings.bound + 60:
+        if self._reading is not None and silent > self.settings.bound + WEDGED_SECONDS:
             return f"the read loop has made no progress for {silent:.0f} s"
         if self.lanes.left_behind > 4 * self.settings.config.concurrency:
             return f"{self.lanes.left_behind} handlers ignored their time-out"
