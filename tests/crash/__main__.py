@@ -1,7 +1,9 @@
 """Many seeded runs, a table, and a non-zero exit when any bound is broken.
 
-python -m tests.crash --runs 200 --events 5000
-python -m tests.crash --scenario network --seed 17        # one run again
+python -m tests.crash --runs 210 --events 5000
+python -m tests.crash --scenario network --kind valkey --seed 17        # one run again
+python -m tests.crash --runs 210 --results runs.jsonl --seconds 400     # in pieces; call again
+python -m tests.crash --mutants
 """
 
 from __future__ import annotations
@@ -10,77 +12,109 @@ import argparse
 import statistics
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
 
-from tests.crash.checker import Report
-from tests.crash.faults import SCENARIOS
-from tests.crash.world import Run, World
+from tests.crash.mutants import MUTANTS, hunt
+from tests.crash.results import Result, Results
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.world import Run, play
+from tests.support.redis_servers import KINDS
 
-REDIS = ["redis-server"]
+
+def plan(first: int, count: int, events: int, scenario: str | None, kind: str | None) -> list[Run]:
+    """Scenarios in turn, and for each round of them the next kind of server."""
+    scenarios = [scenario] if scenario else list(SCENARIOS)
+    kinds = [kind] if kind else list(KINDS)
+    return [
+        Run(
+            seed,
+            scenarios[seed % len(scenarios)],
+            kinds[seed // len(scenarios) % len(kinds)],
+            events,
+        )
+        for seed in range(first, first + count)
+    ]
 
 
-def play(run: Run, *, keep: bool = False) -> Report:
-    world = World(run, REDIS)
-    try:
-        report = world.play()
-    finally:
-        world.close(keep=keep)
-    if keep:
-        print(f"left in {world.directory}")
-    return report
+def play_all(runs: list[Run], jobs: int, seconds: float, *, keep: bool) -> Iterator[Result]:
+    """Results as they come; nothing new is begun after so many seconds."""
+    began = time.monotonic()
+    left = iter(runs)
+    with ThreadPoolExecutor(jobs) as pool:
+        under_way = {
+            pool.submit(play, run, keep=keep) for _, run in zip(range(jobs), left, strict=False)
+        }
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for one in done:
+                run = next(left, None) if time.monotonic() - began < seconds else None
+                if run:
+                    under_way.add(pool.submit(play, run, keep=keep))
+                yield one.result()
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.crash",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--events", type=int, default=5_000)
-    parser.add_argument("--seed", type=int, default=1, help="of the first run")
+    parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--scenario", choices=list(SCENARIOS), help="default: all in turn")
+    parser.add_argument("--kind", choices=list(KINDS), help="of server; default: all in turn")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no run after so many")
+    parser.add_argument("--results", type=Path, help="add to this file, and leave out what it has")
     parser.add_argument("--keep", action="store_true", help="keep records and logs")
+    parser.add_argument("--mutants", action="store_true", help="prove the checker instead")
     arguments = parser.parse_args()
-    names = [arguments.scenario] if arguments.scenario else list(SCENARIOS)
-    runs = [
-        Run(arguments.seed + number, names[number % len(names)], arguments.events)
-        for number in range(arguments.runs)
-    ]
-    began = time.monotonic()
-    reports: list[Report] = []
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        for run, report in zip(
-            runs, pool.map(lambda run: play(run, keep=arguments.keep), runs), strict=True
-        ):
-            reports.append(report)
-            verdict = "ok" if not report.violations else "BROKEN"
-            print(
-                f"{len(reports):4d} seed {run.seed:5d} {run.scenario:11s} {verdict:6s} "
-                f"{report.effects} effects of {report.sent}, {report.duplicates} again",
-                flush=True,
-            )
-            for bound, examples in report.violations.items():
-                for example in examples:
-                    print(f"       {bound}: {example}", flush=True)
-    return summary(reports, time.monotonic() - began)
+    if arguments.mutants:
+        return hunt_all(arguments.jobs)
+    runs = plan(
+        arguments.seed, arguments.runs, arguments.events, arguments.scenario, arguments.kind
+    )
+    results = Results(arguments.results)
+    missing = [run for run in runs if run not in results]
+    for result in play_all(missing, arguments.jobs, arguments.seconds, keep=arguments.keep):
+        results.add(result)
+        print(result, flush=True)
+    return summary([results[run] for run in runs if run in results], len(runs))
 
 
-def summary(reports: list[Report], seconds: float) -> int:
-    """Print the figures as name=value; 1 when any bound is broken."""
-    waits = sorted(wait for report in reports for wait in report.redeliveries)
-    broken = sorted({bound for report in reports for bound in report.violations})
+def hunt_all(jobs: int) -> int:
+    """Let every mutant run until it is caught; 1 when one is not."""
+    escaped = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        for mutant, caught in zip(MUTANTS, pool.map(hunt, MUTANTS), strict=True):
+            escaped += caught is None
+            print(f"{mutant.name:58s} {caught or 'ESCAPED'}", flush=True)
+    print(f"mutants={len(MUTANTS)} caught={len(MUTANTS) - escaped} escaped={escaped}")
+    return 1 if escaped else 0
+
+
+def summary(results: list[Result], planned: int) -> int:
+    """Print the figures as name=value; 1 when any bound is broken or a run is missing."""
+    waits = sorted(wait for result in results for wait in result.redeliveries)
+    broken = sorted({bound for result in results for bound in result.violations})
     print(f"broken bounds: {', '.join(broken) or 'none'}")
+    print(f"commits: {', '.join(sorted({result.commit for result in results}))}")
     print(
-        f"runs={len(reports)} events={sum(r.sent for r in reports)}"
-        f" effects={sum(r.effects for r in reports)}"
-        f" duplicates={sum(r.duplicates for r in reports)}"
-        f" trimmed={sum(r.trimmed for r in reports)}"
-        f" broker_lost={sum(r.broker_lost for r in reports)}"
+        f"runs={len(results)} of={planned} events={sum(r.sent for r in results)}"
+        f" effects={sum(r.effects for r in results)}"
+        f" duplicates={sum(r.duplicates for r in results)}"
+        f" trimmed={sum(r.trimmed for r in results)}"
+        f" broker_lost={sum(r.broker_lost for r in results)}"
         f" redeliveries={len(waits)}"
         f" redelivery_median_s={statistics.median(waits) if waits else 0:.2f}"
         f" redelivery_max_s={max(waits, default=0):.2f}"
-        f" broken_runs={sum(bool(r.violations) for r in reports)}"
-        f" seconds={seconds:.0f}"
+        f" broken_runs={sum(bool(r.violations) for r in results)}"
+        f" seconds={sum(r.seconds for r in results):.0f}"
     )
-    return 1 if broken else 0
+    return 1 if broken or len(results) < planned else 0
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.crash.sender import Sent
@@ -37,14 +37,36 @@ class Ending:
     """What Redis held when the run had ended."""
 
     present: frozenset[int]
-    """Sequence numbers of the events still in the stream (without Force: all that it kept)."""
+    """Sequence numbers of the events still in the stream (without trimming: all that it kept)."""
     dead: Counter[int]
     outputs: Counter[int]
     pending: int
     lag: int | None
-    consumers: frozenset[str]
     leaked: frozenset[str]
-    """Keys of ours that should be gone."""
+    """Keys, fields and consumers of ours that should be gone."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What happened to the run, as far as it decides what must hold."""
+
+    deaths: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Pod -> Unix seconds of each SIGKILL."""
+    settled: Mapping[int, float] = field(default_factory=dict)
+    """Sequence number -> Unix seconds at which the witness saw it settled."""
+    owners: Mapping[int, Sequence[tuple[str, float]]] = field(default_factory=dict)
+    """Sequence number -> consumers that the witness saw own it, each with Unix seconds."""
+    trimmed_below: int = 0
+    """Below this number Force removed whatever there was."""
+    trims_safely: bool = False
+    """Policy Safe was at work: what is handled may have left the stream."""
+    broker_forgets: bool = False
+    """The server may lose what it had confirmed (everysec): then events that are no longer in the
+    stream are its loss, and repeated delivery is no fault of ours."""
+    calm: bool = False
+    """Nothing died and nothing fell silent."""
+    redelivery_bound: float | None = None
+    """Seconds; None where other faults blur it."""
 
 
 @dataclass
@@ -65,79 +87,125 @@ class Report:
             examples.append(example)
 
 
-def check(
-    events: Iterable[Sent],
-    lines: list[Line],
-    ending: Ending,
-    *,
-    killed: Mapping[str, float],
-    trimmed_below: int = 0,
-    broker_forgets: bool = False,
-    redelivery_bound: float | None = None,
-) -> Report:
-    """`killed`: pod -> when. `redelivery_bound`: seconds, None where other faults blur it.
+@dataclass
+class _History:
+    """All that is recorded of one event."""
 
-    `broker_forgets`: the server may lose what it had confirmed (everysec). Then events that are no
-    longer in the stream are its loss, and repeated delivery is no fault of ours.
-    """
-    events = list(events)
-    report = Report(sent=len(events))
-    effects: dict[int, list[Line]] = defaultdict(list)
+    event: Sent
+    starts: list[Line] = field(default_factory=list)
+    failures: list[Line] = field(default_factory=list)
+    effects: list[Line] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"event {self.event.seq} ({self.event.kind})"
+
+
+def check(
+    events: Iterable[Sent], lines: list[Line], ending: Ending, around: Circumstances
+) -> Report:
+    """Every bound of the crash proof, over all events of one run."""
+    histories = {event.seq: _History(event) for event in events}
     for line in lines:
-        if line.what == "effect":
-            effects[line.seq].append(line)
-    report.effects = sum(len(some) for some in effects.values())
-    for event in events:
-        mine = effects.get(event.seq, [])
-        name = f"event {event.seq} ({event.kind})"
-        if event.seq not in ending.present:
-            if event.seq < trimmed_below:
-                report.trimmed += 1
-            elif broker_forgets:
+        history = histories[line.seq]
+        {"start": history.starts, "failure": history.failures, "effect": history.effects}[
+            line.what
+        ].append(line)
+    report = Report(sent=len(histories))
+    for history in histories.values():
+        seq = history.event.seq
+        report.effects += len(history.effects)
+        by_force = seq < around.trimmed_below and seq not in ending.present
+        if seq not in ending.present and not around.trims_safely:
+            if by_force:
+                report.trimmed += not history.effects
+            elif around.broker_forgets:
                 report.broker_lost += 1
+                continue
             else:
-                report.broke("in the stream", f"{name} is gone")
+                report.broke("stream", f"{history.name} is gone")
+        if not by_force:
+            _check_handled(report, history, ending)
+        if around.broker_forgets:
             continue
-        _check_handled(report, event, name, mine, ending)
-        if broker_forgets:
-            continue
-        _check_duplicates(report, name, mine)
-        _check_outputs(report, event, name, mine, ending)
+        _check_duplicates(report, history)
+        _check_outputs(report, history, ending, by_force=by_force)
+        if not by_force:
+            _check_order(report, history, around)
+        if around.calm:
+            _check_calm(report, history)
     _check_ending(report, ending)
-    if redelivery_bound is not None:
-        _check_redelivery(report, lines, killed, redelivery_bound)
+    if around.redelivery_bound is not None:
+        _check_redelivery(report, around)
     return report
 
 
-def _check_handled(
-    report: Report, event: Sent, name: str, mine: list[Line], ending: Ending
-) -> None:
-    if not mine:
-        where = "a dead letter" if ending.dead[event.seq] else "nowhere"
-        report.broke("lost", f"{name} had no effect; it is {where}")
-    if (event.kind == "reject") != bool(ending.dead[event.seq]):
-        report.broke("dead letters", f"{name} has {ending.dead[event.seq]} dead letters")
+def _check_handled(report: Report, history: _History, ending: Ending) -> None:
+    dead = ending.dead[history.event.seq]
+    if not history.effects:
+        where = "a dead letter" if dead else "nowhere"
+        report.broke("lost", f"{history.name} had no effect; it is {where}")
+    if (history.event.kind == "reject") != bool(dead):
+        report.broke("dead-letters", f"{history.name} has {dead} dead letters")
 
 
-def _check_duplicates(report: Report, name: str, mine: list[Line]) -> None:
+def _check_duplicates(report: Report, history: _History) -> None:
     """Each delivery may have one effect, and there are no more effects than deliveries."""
-    report.duplicates += max(0, len(mine) - 1)
-    tokens = Counter((line.consumer, line.delivery_count) for line in mine)
+    effects = history.effects
+    report.duplicates += max(0, len(effects) - 1)
+    tokens = Counter((line.consumer, line.delivery_count) for line in effects)
     for (consumer, count), times in tokens.items():
         if times > 1:
-            report.broke("duplicates", f"{name}: {times} effects of delivery {count} to {consumer}")
-    if mine and len(mine) > max(line.delivery_count for line in mine):
-        report.broke("duplicates", f"{name}: {len(mine)} effects, fewer deliveries")
+            report.broke(
+                "duplicates",
+                f"{history.name}: {times} effects of delivery {count} to {consumer}",
+            )
+    if effects and len(effects) > max(line.delivery_count for line in effects):
+        report.broke("duplicates", f"{history.name}: {len(effects)} effects, fewer deliveries")
 
 
-def _check_outputs(
-    report: Report, event: Sent, name: str, mine: list[Line], ending: Ending
-) -> None:
-    wanted = 1 if event.kind == "emit" and mine else 0
-    if ending.outputs[event.seq] != wanted:
-        report.broke("outputs", f"{name}: {ending.outputs[event.seq]} outputs, not {wanted}")
-    if ending.dead[event.seq] > 1:
-        report.broke("dead letters", f"{name}: {ending.dead[event.seq]} dead letters")
+def _check_outputs(report: Report, history: _History, ending: Ending, *, by_force: bool) -> None:
+    seq = history.event.seq
+    found, dead = ending.outputs[seq], ending.dead[seq]
+    wanted = 1 if history.event.kind == "emit" and history.effects else 0
+    # What Force took away while it was parked has had its effect, and nobody can emit it any more.
+    if found > wanted or (found < wanted and not by_force):
+        report.broke("outputs", f"{history.name}: {found} outputs, not {wanted}")
+    if dead > 1:
+        report.broke("dead-letters", f"{history.name}: {dead} dead letters")
+
+
+def _check_order(report: Report, history: _History, around: Circumstances) -> None:
+    """Settled by its last delivery, and only after that one's effect."""
+    settled = around.settled.get(history.event.seq)
+    if settled is None or not history.effects:
+        return
+    first = min(line.at for line in history.effects)
+    if first > settled:
+        report.broke(
+            "order", f"{history.name} was acknowledged {first - settled:.3f} s before its effect"
+        )
+    last = max(history.starts, key=lambda line: line.delivery_count)
+    late = [e for e in history.effects if _token(e) == _token(last) and e.at > settled > last.at]
+    if late:
+        report.broke(
+            "order",
+            f"{history.name} was acknowledged while its delivery {last.delivery_count} still ran",
+        )
+
+
+def _check_calm(report: Report, history: _History) -> None:
+    """Without a fault nothing is handled twice, and nothing counts but what happened."""
+    if len(history.effects) > 1:
+        report.broke("calm", f"{history.name} has {len(history.effects)} effects without a fault")
+    for number, start in enumerate(history.starts):
+        failed = sum(line.at < start.at for line in history.failures)
+        if start.attempt != failed + 1:
+            report.broke("calm", f"{history.name}: attempt {start.attempt} after {failed} failures")
+        if start.delivery_count != number + 1:
+            report.broke(
+                "calm", f"{history.name}: delivery {start.delivery_count} is its start {number + 1}"
+            )
 
 
 def _check_ending(report: Report, ending: Ending) -> None:
@@ -149,23 +217,21 @@ def _check_ending(report: Report, ending: Ending) -> None:
         report.broke("leaks", key)
 
 
-def _check_redelivery(
-    report: Report, lines: list[Line], killed: Mapping[str, float], bound: float
-) -> None:
-    """What a killed worker had begun begins again elsewhere within the bound after the kill."""
-    begun: dict[int, Line] = {}
-    for line in lines:
-        earlier = begun.get(line.seq)
-        if line.what == "start":
-            if earlier is not None:
-                pod = earlier.consumer.rsplit("-", 1)[0]
-                died = killed.get(pod)
-                if died is not None and earlier.at <= died:
-                    waited = line.at - died
-                    report.redeliveries.append(waited)
-                    if waited > bound:
-                        report.broke(
-                            "redelivery",
-                            f"event {line.seq} waited {waited:.2f} s after its worker died",
-                        )
-            begun[line.seq] = line
+def _check_redelivery(report: Report, around: Circumstances) -> None:
+    """What a killed worker owned, begun or not, has another owner within the bound."""
+    assert around.redelivery_bound is not None
+    for seq, owners in around.owners.items():
+        ends = [since for _, since in owners[1:]] + [around.settled.get(seq, float("inf"))]
+        for (owner, since), end in zip(owners, ends, strict=True):
+            pod = owner.rpartition("-")[0]
+            died = min((at for at in around.deaths.get(pod, ()) if at >= since), default=None)
+            if died is None or died > end:
+                continue
+            waited = end - died
+            report.redeliveries.append(waited)
+            if waited > around.redelivery_bound:
+                report.broke("redelivery", f"event {seq} waited {waited:.2f} s for a new owner")
+
+
+def _token(line: Line) -> tuple[str, int]:
+    return line.consumer, line.delivery_count

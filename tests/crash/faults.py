@@ -1,4 +1,4 @@
-"""Random faults from a seed: a pure schedule, and what each fault does to the running world."""
+"""What each fault does to the running world."""
 
 from __future__ import annotations
 
@@ -18,51 +18,26 @@ if TYPE_CHECKING:
 
 MIN_WORKERS = 2
 MAX_WORKERS = 4
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Strike `name` so many seconds after the run began."""
-
-    at: float
-    name: str
-
-
-KILLS = {"kill_worker": 6, "kill_and_restart_in_pod": 3, "roll_worker": 2}
-WORKERS = {**KILLS, "pause_worker": 4, "scale_up": 1, "scale_down": 1}
-NETWORK = {"cut_connections": 4, "cut_requests": 4, "withhold_replies": 6, "stall": 2}
-SERVER = {"kill_broker": 3, "slow_command": 2, "script_flush": 2}
-SCENARIOS: dict[str, dict[str, int]] = {
-    "kills": KILLS,
-    "workers": WORKERS,
-    "network": {**NETWORK, "kill_worker": 2},
-    "broker": {**SERVER, "kill_worker": 2},
-    "everything": {**WORKERS, **NETWORK, **SERVER},
-    "force": {**KILLS, "trim_force": 6, "withhold_replies": 2},
-    "everysec": {**SERVER, **KILLS, "kill_broker": 6},
-}
-
-
-def schedule(seed: int, scenario: str, seconds: float, pause: float) -> list[Fault]:
-    """Faults over `seconds`, on average one each `pause`; the same for the same arguments."""
-    rng = random.Random(f"{seed}/{scenario}")
-    weights = SCENARIOS[scenario]
-    faults = []
-    at = rng.expovariate(1 / pause)
-    while at < seconds:
-        faults.append(Fault(at, rng.choices(list(weights), list(weights.values()))[0]))
-        at += rng.expovariate(1 / pause)
-    return faults
+NO_LIMIT = ("CONFIG", "SET", "maxmemory", "0")
+BLOCK = """
+if redis.call('TYPE', KEYS[1]).ok == 'string' then return end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('RENAME', KEYS[1], KEYS[2]) end
+redis.call('SET', KEYS[1], 'in the way')
+"""
+FREE = """
+if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return end
+redis.call('DEL', KEYS[1])
+if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[1]) end
+"""
 
 
 @dataclass
 class Faults:
-    """Carries out faults on a world. `broken` holds (from, to) Unix seconds without service."""
+    """Carries out faults on a world."""
 
     world: World
     seed: int
     struck: dict[str, int] = field(default_factory=dict)
-    broken: list[tuple[float, float]] = field(default_factory=list)
     trimmed_below: int = 0
     """Sequence number below which Force trimming removed events."""
 
@@ -91,10 +66,6 @@ class Faults:
         timer.daemon = True
         timer.start()
         self._timers.append(timer)
-
-    def _outage(self, seconds: float) -> None:
-        now = time.time()
-        self.broken.append((now, now + seconds))
 
     # Workers
 
@@ -128,36 +99,47 @@ class Faults:
         if victim := self._victim():
             fleet.pause(victim)
             self._later(
-                self.world.min_idle * self._random.uniform(0.5, 2.5), lambda: fleet.resume(victim)
+                self.world.min_idle * self._random.uniform(0.5, 1.8), lambda: fleet.resume(victim)
             )
+
+    def there_and_back(self) -> None:
+        """A worker falls silent, another takes what it ran and dies, and it gets that back while
+        it still runs it."""
+        fleet = self.world.fleet
+        if not (victim := self._victim()):
+            return
+        fleet.pause(victim)
+        time.sleep(1.5 * self.world.min_idle)
+        for other in list(fleet.running):
+            fleet.kill(other)
+        fleet.resume(victim)
+        time.sleep(1.8 * self.world.min_idle)
+        fleet.start()
 
     # Network
 
     def cut_connections(self) -> None:
         self.world.proxy.cut_all()
-        self._outage(0.5)
 
     def cut_requests(self) -> None:
         self.world.proxy.cut_requests()
-        self._outage(0.5)
+
+    def cut_replies(self) -> None:
+        self.world.proxy.cut_replies()
 
     def withhold_replies(self) -> None:
         self.world.proxy.withhold_replies()
-        self._outage(0.5)
 
     def stall(self) -> None:
         seconds = self.world.min_idle * self._random.uniform(0.2, 1.8)
         self.world.proxy.stall(seconds)
-        self._outage(seconds)
 
     # Server
 
     def kill_broker(self) -> None:
-        began = time.time()
         self.world.broker.kill()
         time.sleep(self._random.uniform(0.0, 0.4))
         self.world.broker.start()
-        self.broken.append((began, time.time() + 1.0))
 
     def slow_command(self) -> None:
         seconds = self._random.uniform(0.1, 1.2) * self.world.min_idle
@@ -166,12 +148,39 @@ class Faults:
             with contextlib.suppress(redis.RedisError), self.world.broker.client() as client:
                 client.execute_command("DEBUG", "SLEEP", f"{seconds:.2f}")
 
-        self._outage(seconds)
         self._later(0.0, sleep)
 
     def script_flush(self) -> None:
         with contextlib.suppress(redis.RedisError), self.world.broker.client() as client:
             client.script_flush()
+
+    def fill_memory(self) -> None:
+        """Every write that needs memory is refused for a while."""
+        self._try("CONFIG", "SET", "maxmemory", "1")
+        self._later(self._random.uniform(0.3, 1.5), lambda: self._try(*NO_LIMIT))
+
+    def block_dead_letters(self) -> None:
+        """The dead letters' key holds another type for a while."""
+        dead, aside = self.world.keys.dead_letters, "{crash}:aside"
+        self._try("EVAL", BLOCK, "2", dead, aside)
+        self._later(
+            self._random.uniform(0.3, 1.5), lambda: self._try("EVAL", FREE, "2", dead, aside)
+        )
+
+    def _try(self, *command: str) -> None:
+        """Send a command, again and again while the server is away."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(redis.RedisError), self.world.broker.client() as client:
+                client.execute_command(*command)
+                return
+            time.sleep(0.05)
+
+    # Trimming
+
+    def trim_safe(self) -> None:
+        """`headrace trim` down to almost nothing, while workers are at work."""
+        self.world.fleet.trim(self.world.trim_config)
 
     def trim_force(self) -> None:
         """Remove a part of what is in the stream, read or not, as policy Force may."""

@@ -11,6 +11,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+EXPECTED = (0, -signal.SIGKILL, -signal.SIGTERM)
+"""Of a worker told to end; SIGTERM may strike before it is handled."""
 MAIN = "from headrace.cli import main; main()"
 
 
@@ -32,8 +35,10 @@ class Fleet:
         self.directory = directory
         self.environment = environment
         self.workers: list[Worker] = []
-        self.killed: dict[str, float] = {}
-        """Pod -> Unix seconds of its SIGKILL."""
+        self.deaths: dict[str, list[float]] = {}
+        """Pod -> Unix seconds of each SIGKILL to a process of it."""
+        self.defects: list[str] = []
+        """What ended by itself, and should not have."""
         self.retired: list[Worker] = []
         self._number = 0
 
@@ -44,7 +49,7 @@ class Fleet:
         log = self.directory / f"{name}-{self._number}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", MAIN, "worker", "--port", "0"],
+                [*DIES_WITH_US, sys.executable, "-c", MAIN, "worker", "--port", "0"],
                 env={**os.environ, **self.environment, "HEADRACE_POD": name},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -75,7 +80,7 @@ class Fleet:
         return True
 
     def kill(self, worker: Worker) -> None:
-        self.killed[worker.pod] = time.time()
+        self.deaths.setdefault(worker.pod, []).append(time.time())
         worker.process.kill()
         worker.process.wait()
         self.workers.remove(worker)
@@ -95,14 +100,32 @@ class Fleet:
         self.workers.remove(worker)
         self.retired.append(worker)
 
-    def replace_ended(self) -> list[int]:
-        """Restart what ended by itself, as a kubelet would; their exit codes."""
-        codes = []
+    def replace_ended(self) -> None:
+        """Restart what ended by itself, as a kubelet would; it should not have."""
         for worker in [w for w in self.workers if w.process.poll() is not None]:
-            codes.append(worker.process.returncode)
+            self.defects.append(f"{worker.pod} ended by itself with {worker.process.returncode}")
             self.workers.remove(worker)
             self.start(worker.pod)
-        return codes
+
+    def trim(self, config: str) -> None:
+        """Run `headrace trim` once, straight to the server."""
+        subprocess.run(
+            [*DIES_WITH_US, sys.executable, "-c", MAIN, "trim"],
+            env={**os.environ, **self.environment, "HEADRACE_TRIM": config},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def said(self) -> list[str]:
+        """Lines of the workers' logs that a defect of theirs writes."""
+        found = []
+        for log in sorted(self.directory.glob("*.log")):
+            text = log.read_text(errors="replace")
+            if "Traceback" in text or "CRITICAL" in text:
+                place = max(text.find("Traceback"), text.find("CRITICAL"))
+                found.append(f"{log.name}: {text[place : place + 2000]}")
+        return found
 
     def shut(self, seconds: float) -> list[str]:
         """SIGTERM to all; the pods that did not end in time (they are killed)."""
@@ -119,6 +142,8 @@ class Fleet:
                 late.append(worker.pod)
                 worker.process.kill()
                 worker.process.wait()
+            if worker.process.returncode not in EXPECTED:
+                self.defects.append(f"{worker.pod} ended with {worker.process.returncode}")
         return late
 
     def kill_all(self) -> None:

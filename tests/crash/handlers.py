@@ -1,7 +1,7 @@
-"""What the workers of a crash run do: write down each start and each effect, outside of Redis.
+"""What the workers of a crash run do: write down each start and each end, outside of Redis.
 
-A line is `<start|effect> <seq> <consumer> <delivery count> <attempt> <seconds>`, one write() each
-on a file opened to append, so that a SIGKILL cannot tear or lose it.
+A line is `<what> <seq> <consumer> <delivery count> <attempt> <seconds>`, one write() each on a file
+opened to append, so that a SIGKILL cannot tear or lose it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ async def work(event: Work, ctx: headrace.Context) -> bool:
     if event.pause:
         await asyncio.sleep(event.pause)
     if ctx.attempt <= event.fail:
+        note("failure", event.seq, ctx)
         raise RuntimeError("fails on purpose")
     note("effect", event.seq, ctx)
     return True

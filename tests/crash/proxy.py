@@ -21,6 +21,8 @@ class Link:
     writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
     swallow_replies: bool = False
     """Requests still reach the server, their replies do not come back."""
+    cut_reply: bool = False
+    """The next reply is cut in the middle, then the link closes."""
     cut_request: bool = False
     """The next request is cut in the middle, then the link closes."""
 
@@ -62,6 +64,10 @@ class Proxy:
     def cut_requests(self) -> None:
         """On every connection: the next request arrives half, then the connection is reset."""
         self._mark("cut_request")
+
+    def cut_replies(self) -> None:
+        """On every connection: half of the next reply arrives, then the connection is reset."""
+        self._mark("cut_reply")
 
     def withhold_replies(self) -> None:
         """On every connection: the next request is executed, its reply lost, the link reset."""
@@ -136,6 +142,10 @@ class Proxy:
             while data := await reader.read(CHUNK):
                 await self._flowing.wait()
                 if link.swallow_replies:
+                    return
+                if link.cut_reply:
+                    writer.write(data[: self._random.randrange(len(data))])
+                    await writer.drain()
                     return
                 writer.write(data)
                 await writer.drain()

@@ -6,6 +6,7 @@ import json
 import random
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis
@@ -27,13 +28,19 @@ class Sent:
     pause: float
 
 
-def events(seed: int, count: int) -> list[Sent]:
+def seq_of(entry_id: bytes) -> int:
+    """The sequence number in an id of `Sender.entry_id`; -1 for 0-0."""
+    ms, _, number = entry_id.partition(b"-")
+    return (int(ms) - BASE_MS) * 10 + int(number) - 1 if int(ms) else -1
+
+
+def events(seed: int, count: int, slow: float, slow_seconds: Sequence[float]) -> list[Sent]:
     """The events of a run: mostly quick, some slow, some failing at first, some rejected."""
     rng = random.Random(f"events/{seed}")
     made = []
     for seq in range(count):
         kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
-        pause = rng.choice([0, 0, 0, 0.001, 0.005]) if rng.random() > 0.002 else 0.7
+        pause = rng.choice([0, 0, 0, 0.001, 0.005] if rng.random() > slow else slow_seconds)
         fail = rng.choice([1, 1, 2]) if rng.random() < 0.03 else 0
         made.append(Sent(seq, kind, fail, pause))
     return made
@@ -49,11 +56,17 @@ class Sender:
         self.rate = rate
         self.sent = 0
         """How many are surely in the stream."""
+        self.allowed = len(events)
+        """How many may be sent so far."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._aborted = threading.Event()
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        return self.sent == len(self.events)
 
     def join(self) -> None:
         self._thread.join()
@@ -72,7 +85,10 @@ class Sender:
             try:
                 with self.broker.client() as client:
                     while self.sent < len(self.events) and not self._aborted.is_set():
-                        chunk = self.events[self.sent : self.sent + CHUNK]
+                        chunk = self.events[self.sent : min(self.sent + CHUNK, self.allowed)]
+                        if not chunk:
+                            self._aborted.wait(0.02)
+                            continue
                         self._add(client, chunk)
                         self.sent += len(chunk)
                         pause = len(chunk) / self.rate - (time.monotonic() - began)

@@ -16,22 +16,34 @@ import redis
 
 from headrace.streams.keys import PARKED, GroupKeys, StreamKeys
 from headrace_api.v1alpha1 import Backoff, Delivery, Output
-from headrace_api.worker_config import DeadLetterTarget, Owner, RedisTarget, WorkerConfig
+from headrace_api.worker_config import (
+    DeadLetterTarget,
+    Owner,
+    RedisTarget,
+    TrimConfig,
+    WorkerConfig,
+)
 from tests.crash.broker import Broker
-from tests.crash.checker import Ending, Report, check, parse
-from tests.crash.faults import Faults, schedule
+from tests.crash.checker import Circumstances, Ending, Report, check, parse
+from tests.crash.faults import Faults
 from tests.crash.fleet import Fleet
 from tests.crash.proxy import Proxy
+from tests.crash.results import Result
+from tests.crash.scenarios import SCENARIOS, Scenario, schedule
 from tests.crash.sender import Sender, events
+from tests.crash.witness import Witness
+from tests.support.redis_servers import KINDS
 
 STREAM = "{crash}:events"
 OUTPUT = "{crash}:out"
 GROUP = "group"
-MIN_IDLE = 1.0
+MIN_IDLE = 2.0
 RECLAIM_INTERVAL = MIN_IDLE / 4 * 1.25
 """The longest pause between two looks of a worker at idle entries (headrace.worker.upkeep)."""
 WORKERS = 3
-DRAIN_SECONDS = 60.0
+TRIM_LENGTH = 10
+AHEAD_SECONDS = 0.3
+SLOW_SECONDS = (0.35 * MIN_IDLE, 0.35 * MIN_IDLE, 1.3 * MIN_IDLE)
 SHUTDOWN_SECONDS = 20.0
 
 
@@ -41,13 +53,18 @@ class Run:
 
     seed: int
     scenario: str
+    kind: str = "redis"
     events: int = 5_000
     rate: float = 800.0
-    fault_pause: float = 0.5
+    fault_pause: float = 0.8
+    slow: float | None = None
+    """Share of slow events, in place of the scenario's."""
+    slow_seconds: tuple[float, ...] = SLOW_SECONDS
+    drain_seconds: float = 60.0
 
     @property
-    def fsync(self) -> str:
-        return "everysec" if self.scenario == "everysec" else "always"
+    def of(self) -> Scenario:
+        return SCENARIOS[self.scenario]
 
 
 class World:
@@ -56,12 +73,12 @@ class World:
     stream = STREAM
     min_idle = MIN_IDLE
 
-    def __init__(self, run: Run, command: list[str], package: Path | None = None) -> None:
+    def __init__(self, run: Run, package: Path | None = None) -> None:
         """`package`: a directory with another `headrace` to run, for mutants."""
         self.run = run
         self.directory = Path(tempfile.mkdtemp(prefix="headrace-crash-"))
         self.record = self.directory / "record"
-        self.broker = Broker(self.directory, command, fsync=run.fsync)
+        self.broker = Broker(self.directory, KINDS[run.kind](), fsync=run.of.fsync, seed=run.seed)
         self.broker.start()
         self.proxy = Proxy(self.broker.port, run.seed)
         port = self.proxy.start()
@@ -76,8 +93,18 @@ class World:
         if package is not None:
             environment["PYTHONPATH"] = str(package)
         self.fleet = Fleet(self.directory, environment)
-        self.sender = Sender(self.broker, STREAM, events(run.seed, run.events), run.rate)
+        slow = run.of.slow if run.slow is None else run.slow
+        self.sender = Sender(
+            self.broker, STREAM, events(run.seed, run.events, slow, run.slow_seconds), run.rate
+        )
+        self.witness = Witness(self.broker, STREAM, GROUP)
         self.faults = Faults(self, run.seed)
+        self.trim_config = TrimConfig(
+            redis=RedisTarget(endpoints=(f"127.0.0.1:{self.broker.port}",)),
+            stream=STREAM,
+            groups=(GROUP,),
+            max_length=TRIM_LENGTH,
+        ).canonical_json()
 
     def play(self) -> Report:
         """Send, strike, mend, wait until nothing is left to do, and check."""
@@ -86,31 +113,47 @@ class World:
         if not self.fleet.wait_at_work(WORKERS):
             raise RuntimeError(f"the workers did not start; their logs are in {self.directory}")
         self.sender.start()
-        began = time.monotonic()
-        seconds = self.run.events / self.run.rate
-        for fault in schedule(
-            self.run.seed, self.run.scenario, seconds * 1.3, self.run.fault_pause
-        ):
-            time.sleep(max(0.0, began + fault.at - time.monotonic()))
-            self.fleet.replace_ended()
-            self.faults.strike(fault.name)
+        self.witness.start()
+        self._strike()
         self.sender.join()
         self.faults.settle()
         while len(self.fleet.running) < 2:
             self.fleet.start()
         drained = self._drain()
         late = self.fleet.shut(SHUTDOWN_SECONDS)
+        self.witness.stop()
         report = self._check()
         if not drained:
-            report.broke("pending", f"not drained within {DRAIN_SECONDS:.0f} s")
+            report.broke("pending", f"not drained within {self.run.drain_seconds:.0f} s")
         for pod in late:
             report.broke("shutdown", f"{pod} did not end within {SHUTDOWN_SECONDS:.0f} s")
+        for defect in (*self.fleet.defects, *self.fleet.said()):
+            report.broke("defects", defect)
         return report
+
+    def _strike(self) -> None:
+        """Faults in their places among the events, so that each meets a worker at work: the sender
+        waits for faults that take long, and goes on while one strikes."""
+        run = self.run
+        faults = schedule(run.seed, run.scenario, run.events / run.rate * 1.3, run.fault_pause)
+        at = 0.0
+        for fault in faults:
+            place = int(fault.at * run.rate)
+            self.sender.allowed = place + int(run.rate * AHEAD_SECONDS)
+            while self.sender.sent < place and not self.sender.done:
+                time.sleep(0.01)
+            if self.sender.done:
+                time.sleep(fault.at - at)
+            at = fault.at
+            self.fleet.replace_ended()
+            self.faults.strike(fault.name)
+        self.sender.allowed = run.events
 
     def close(self, *, keep: bool = False) -> None:
         """End every process; the directory stays when `keep`."""
         with contextlib.suppress(Exception):
             self.sender.abort()
+        self.witness.stop()
         self.fleet.kill_all()
         self.proxy.stop()
         self.broker.kill()
@@ -118,7 +161,7 @@ class World:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _drain(self) -> bool:
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline = time.monotonic() + self.run.drain_seconds
         while time.monotonic() < deadline:
             self.fleet.replace_ended()
             with contextlib.suppress(redis.RedisError), self.broker.client() as client:
@@ -141,15 +184,21 @@ class World:
         with self.broker.client() as client:
             ending = self._ending(client)
         lines = parse(self.record.read_text()) if self.record.exists() else []
-        kills_only = self.run.scenario == "kills"
+        scenario = self.run.of
         return check(
             self.sender.events,
             lines,
             ending,
-            killed=self.fleet.killed,
-            trimmed_below=self.faults.trimmed_below,
-            broker_forgets=self.run.fsync != "always",
-            redelivery_bound=MIN_IDLE + RECLAIM_INTERVAL + 1.0 if kills_only else None,
+            Circumstances(
+                deaths=self.fleet.deaths,
+                settled=self.witness.settled,
+                owners=self.witness.owners,
+                trimmed_below=self.faults.trimmed_below,
+                trims_safely="trim_safe" in scenario.faults,
+                broker_forgets=scenario.fsync != "always",
+                calm=scenario.calm,
+                redelivery_bound=MIN_IDLE + RECLAIM_INTERVAL + 1.0 if scenario.timed else None,
+            ),
         )
 
     def _ending(self, client: redis.Redis) -> Ending:
@@ -164,11 +213,17 @@ class World:
         leaked |= {
             f"{key.decode()} is unknown" for key in client.scan_iter() if key.decode() not in known
         }
+        flushes = {name.decode() for name in client.hkeys(self.keys.state)}
+        leaked |= {
+            f"field {name} of no consumer is left in {self.keys.state}"
+            for name in flushes
+            if name.startswith("flush:") and name.removeprefix("flush:") not in consumers
+        }
         ended_well = {w.pod for w in self.fleet.retired if w.process.returncode == 0}
         leaked |= {
             f"consumer {name} of a worker that ended well is left"
             for name in consumers - {PARKED}
-            if name.rpartition("-")[0] in ended_well - self.fleet.killed.keys()
+            if name.rpartition("-")[0] in ended_well - self.fleet.deaths.keys()
         }
         return Ending(
             present=frozenset(
@@ -178,7 +233,6 @@ class World:
             outputs=Counter(_seq(fields, b"payload") for _, fields in client.xrange(OUTPUT)),
             pending=pending,
             lag=lag,
-            consumers=frozenset(consumers),
             leaked=frozenset(leaked),
         )
 
@@ -187,8 +241,21 @@ class World:
         return self.keys.dead_letters
 
 
+def play(run: Run, *, package: Path | None = None, keep: bool = False) -> Result:
+    """One run from its server's start to its end."""
+    began = time.monotonic()
+    world = World(run, package)
+    try:
+        report = world.play()
+    finally:
+        world.close(keep=keep)
+    if keep:
+        print(f"left in {world.directory}")
+    return Result.of(run, report, time.monotonic() - began)
+
+
 def _seq(fields: dict[bytes, bytes], name: bytes) -> int:
-    return int(json.loads(fields[name])["seq"])
+    return int(json.loads(fields[name])["seq"]) if name in fields else -1
 
 
 def _config(port: int, keys: GroupKeys) -> WorkerConfig:
@@ -204,7 +271,7 @@ def _config(port: int, keys: GroupKeys) -> WorkerConfig:
         concurrency=16,
         batch_size=50,
         delivery=Delivery(
-            handler_timeout=timedelta(seconds=5),
+            handler_timeout=timedelta(seconds=10),
             max_retries=5,
             max_crashes=1000,
             backoff=Backoff(initial=timedelta(milliseconds=50), max=timedelta(milliseconds=300)),

@@ -1,8 +1,7 @@
 """The short version of `make test-crash`: one run of a few scenarios."""
 
 import pytest
-from tests.crash.__main__ import play
-from tests.crash.world import Run
+from tests.crash.world import Run, play
 
 
 @pytest.mark.parametrize("scenario", ["kills", "everything", "force"])

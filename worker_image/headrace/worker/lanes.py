@@ -167,7 +167,8 @@ class Lanes:
         solo = next(slot for slot in self.slots if slot.solo)
         solo.queue.append((route, entry))
         if solo.waiter is not None and not solo.waiter.done():
-            solo.route = route  # busy from now on, not from its next turn
+            # Busy from now on, not from its next turn; a sweep may come first.
+            solo.route, solo.started = route, perf_counter()
             solo.waiter.set_result(None)
 
     def resume(self) -> None:
