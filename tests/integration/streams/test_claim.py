@@ -378,6 +378,16 @@ async def test_only_empty_and_silent_consumers_are_swept(
     assert names == {b"w1", b"asking", PARKED.encode()}
 
 
+async def test_the_sweep_drops_flush_numbers_of_consumers_that_never_came_to_read(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    for name in ("w1", "asking", "died-before-its-first-read"):
+        await client.hset(keys.state, f"flush:{name}", "1 ")
+    await claim.delete_dead_consumers(client, keys, "asking", min_idle_ms=60_000)
+    fields = await client.hkeys(keys.state)
+    assert {f for f in fields if f.startswith(b"flush:")} == {b"flush:w1", b"flush:asking"}
+
+
 async def test_a_crash_record_survives_a_retry_and_ends_with_the_entry(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
