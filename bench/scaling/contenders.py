@@ -2,12 +2,12 @@
 
 The goal is 100 entries waiting for each worker and at most 10 workers. A worker handles 20 a
 second, so 100 entries are 5 s of its work: `lagCount: "100"` for KEDA, and for Numaflow
-`targetProcessingSeconds: 5`. Numaflow with the 20 s that it has by default, which is another
-goal, runs beside them. All else is every program's default.
+`targetProcessingSeconds: 5`. Numaflow's default of 20 s is another goal, 400 entries for each
+worker: there Headrace has `targetBacklog: 400`. All else is every program's default.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil, inf
 
@@ -21,9 +21,8 @@ from headrace_operator.scaling import Look, ScalingHistory, decide
 
 TARGET = 100
 MOST = 10
-SPEC = Scaling(target_backlog=TARGET, max_replicas=MOST)
-WINDOW = int(SPEC.scale_down_after.total_seconds())
-SAME_GOAL_SECONDS = 5.0
+RATE = 20.0  # entries per second of one worker
+WINDOW = int(Scaling().scale_down_after.total_seconds())
 
 
 class Headrace:
@@ -31,12 +30,13 @@ class Headrace:
     the operator would ask: more workers are wanted, pods changed, a look is due, or, where any
     figure moved, every `PACE` seconds."""
 
-    name = "Headrace"
-
-    def __init__(self, scale_down_after: int = WINDOW) -> None:
-        seconds = timedelta(seconds=scale_down_after)
-        self._spec = SPEC.model_copy(update={"scale_down_after": seconds})
-        self._step = Step(TARGET, MOST)
+    def __init__(self, target: int = TARGET, scale_down_after: int = WINDOW) -> None:
+        self._spec = Scaling(
+            target_backlog=target,
+            max_replicas=MOST,
+            scale_down_after=timedelta(seconds=scale_down_after),
+        )
+        self._step = Step(target, MOST)
         self._history = ScalingHistory()
         self._read: Sight | None = None
         self._reported: Sight | None = None
@@ -75,11 +75,22 @@ class Headrace:
         return min(ceil(sight.backlog / self._step.target), self._step.most)
 
 
-SAME_GOAL = "Numaflow, 5 s"
-ITS_DEFAULT = "Numaflow, 20 s"
-PEERS: dict[str, Callable[[int], Scaler]] = {
-    Keda.name: lambda phase: Keda(TARGET, MOST, phase),
-    SAME_GOAL: lambda phase: Numaflow(SAME_GOAL, SAME_GOAL_SECONDS, MOST, phase),
-    ITS_DEFAULT: lambda phase: Numaflow(ITS_DEFAULT, 20.0, MOST, phase),
-}
-PHASES = (0, 5, 11, 17, 23, 29)  # a peer's poll may come at any moment
+@dataclass(frozen=True)
+class Peer:
+    """A peer, and `target`: the entries for each worker that are its goal. It may poll at any
+    moment, so it runs once for each of `PHASES` (seconds)."""
+
+    name: str
+    target: int
+    scaler: Callable[[int], Scaler]
+
+
+def _numaflow(name: str, seconds: float) -> Peer:
+    return Peer(name, int(seconds * RATE), lambda phase: Numaflow(seconds, MOST, phase))
+
+
+KEDA = Peer("KEDA + HPA", TARGET, lambda phase: Keda(TARGET, MOST, phase))
+NUMAFLOW = _numaflow("Numaflow, 5 s", 5.0)
+NUMAFLOW_DEFAULT = _numaflow("Numaflow, 20 s", 20.0)
+PEERS = (KEDA, NUMAFLOW, NUMAFLOW_DEFAULT)
+PHASES = (0, 5, 11, 17, 23, 29)

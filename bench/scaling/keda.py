@@ -19,8 +19,6 @@ SYNC, STABILISATION, TOLERANCE = 15, 300, 0.1  # flags of kube-controller-manage
 class Keda:
     """`lagCount: target`. It is shown what is pending too, which no single trigger of KEDA sees."""
 
-    name = "KEDA + HPA"
-
     def __init__(self, target: int, most: int, phase: int = 0) -> None:
         self._target = target
         self._most = most

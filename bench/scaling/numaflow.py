@@ -17,8 +17,7 @@ STEP, COOLDOWN, SLEEP = 2, 90, 120  # replicasPerScale..., scale...CooldownSecon
 class Numaflow:
     """`targetProcessingSeconds: target_seconds`; all else as it comes."""
 
-    def __init__(self, name: str, target_seconds: float, most: int, phase: int = 0) -> None:
-        self.name = name
+    def __init__(self, target_seconds: float, most: int, phase: int = 0) -> None:
         self._target_seconds = target_seconds
         self._most = most
         self._phase = phase

@@ -4,22 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
-from bench.scaling.comparison import Comparison
-from bench.scaling.contenders import ITS_DEFAULT, SAME_GOAL, WINDOW, Headrace
-from bench.scaling.keda import Keda
+from bench.scaling.comparison import Comparison, cost
+from bench.scaling.contenders import KEDA, NUMAFLOW, TARGET, WINDOW
+from bench.scaling.world import Run
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MultipleLocator
 
 INK, FAINT = "#2b2f36", "#9aa1ab"
-COLOURS = {
-    Headrace.name: "#d1342f",
-    Keda.name: "#2f6fd1",
-    SAME_GOAL: "#3b9b6d",
-    ITS_DEFAULT: "#8c6bb1",
-}
-DRAWN = (Keda.name, SAME_GOAL, Headrace.name)  # the last lies on top
+HEADRACE = "Headrace"
+COLOURS = {HEADRACE: "#d1342f", KEDA.name: "#2f6fd1", NUMAFLOW.name: "#3b9b6d"}
 POINTS = 480
 STYLE = {
     "font.size": 10,
@@ -39,7 +34,7 @@ STYLE = {
 
 
 def draw(comparisons: Sequence[Comparison], directory: Path) -> None:
-    """A picture for each trace, and the trade-off of the one that no setting wins outright."""
+    """A picture for each trace, and the trade-off where idle workers could pay."""
     directory.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
         for comparison in comparisons:
@@ -59,16 +54,17 @@ def _courses(comparison: Comparison) -> Figure:
     arrivals.set_ylabel("arriving\nper second")
     arrivals.set_ylim(bottom=0)
     arrivals.yaxis.set_major_formatter(EngFormatter(sep=""))
-    for name in DRAWN:
-        run, cost = comparison.runs[name][0], comparison.costs[name]
-        look = {"color": COLOURS[name], "lw": 1.8 if name == Headrace.name else 1.2}
-        label = f"{name}: {_short(cost.backlog)} entry-seconds, {_short(cost.pods)} pod-seconds"
+    drawn = _drawn(comparison)
+    for name, runs in drawn.items():
+        run, mean = runs[0], cost(runs)
+        look = {"color": COLOURS[name], "lw": 1.8 if name == HEADRACE else 1.2}
+        label = f"{name}: {_short(mean.backlog)} entry-seconds, {_short(mean.pods)} pod-seconds"
         backlog = _peaks(run.backlog)
         waiting.plot(_minutes(backlog, trace.seconds), backlog, **look, label=label)
         replicas = run.replicas
         workers.step(_minutes(replicas, trace.seconds), replicas, where="post", **look)
-    most_waiting = max(max(comparison.runs[name][0].backlog) for name in DRAWN)
-    most_workers = max(max(comparison.runs[name][0].replicas) for name in DRAWN)
+    most_waiting = max(max(runs[0].backlog) for runs in drawn.values())
+    most_workers = max(max(runs[0].replicas) for runs in drawn.values())
     if most_waiting > 10:
         waiting.set_yscale("symlog", linthresh=10)
         waiting.yaxis.set_major_formatter(EngFormatter(sep=""))
@@ -80,7 +76,9 @@ def _courses(comparison: Comparison) -> Figure:
     workers.set_xlabel("minutes")
     workers.set_xlim(0, trace.seconds / 60)
     workers.xaxis.set_major_locator(MultipleLocator(10))
-    figure.suptitle(trace.name.capitalize(), x=0.01, ha="left", fontweight="bold", fontsize=13)
+    draws = f": the first of {len(trace.draws)} draws, the means of all" if trace.more else ""
+    title = f"{trace.name.capitalize()}{draws}"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=13)
     handles, labels = waiting.get_legend_handles_labels()
     order = (2, 0, 1)
     figure.legend(
@@ -93,6 +91,12 @@ def _courses(comparison: Comparison) -> Figure:
     return figure
 
 
+def _drawn(comparison: Comparison) -> dict[str, list[Run]]:
+    """The courses by name; the last lies on top."""
+    theirs = {peer.name: comparison.theirs(peer) for peer in (KEDA, NUMAFLOW)}
+    return theirs | {HEADRACE: comparison.mine(TARGET)}
+
+
 def _trade_off(comparison: Comparison) -> Figure:
     """Waiting against pods: a curve for Headrace, a point for each peer."""
     figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
@@ -101,18 +105,18 @@ def _trade_off(comparison: Comparison) -> Figure:
         [c.pods / 1e3 for c in curve.values()],
         [c.backlog / 1e6 for c in curve.values()],
         "o-",
-        color=COLOURS[Headrace.name],
+        color=COLOURS[HEADRACE],
         lw=1.8,
         ms=4,
         label="Headrace, by scaleDownAfter",
     )
     for window in (10, WINDOW, 60, 120, 180, 300):
-        cost = curve[window]
-        _note(axes, cost.pods, cost.backlog, f"{window} s", COLOURS[Headrace.name], (-8, -17))
-    for name in (Keda.name, SAME_GOAL, ITS_DEFAULT):
-        cost = comparison.costs[name]
-        axes.plot(cost.pods / 1e3, cost.backlog / 1e6, "s", color=COLOURS[name], ms=8)
-        _note(axes, cost.pods, cost.backlog, name, COLOURS[name], (8, 7))
+        mine = curve[window]
+        _note(axes, mine.pods, mine.backlog, f"{window} s", COLOURS[HEADRACE], (-8, -17))
+    for peer in (KEDA, NUMAFLOW):
+        _, theirs = comparison.pair(peer)
+        axes.plot(theirs.pods / 1e3, theirs.backlog / 1e6, "s", color=COLOURS[peer.name], ms=8)
+        _note(axes, theirs.pods, theirs.backlog, peer.name, COLOURS[peer.name], (8, 7))
     axes.margins(0.08)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)

@@ -3,14 +3,17 @@
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 HOUR = 3600
 
 
 @dataclass(frozen=True)
 class Trace:
-    """`arrivals(second)`: entries that arrive in it. `crash_every`: seconds, 0: no pod fails."""
+    """`arrivals(second)`: entries that arrive in it. `crash_every`: seconds, 0: no pod fails.
+
+    `more`: further draws of arrivals that are left to chance; one alone would be a lottery.
+    """
 
     name: str
     arrivals: Callable[[int], float]
@@ -18,6 +21,12 @@ class Trace:
     startup: int = 8
     rate: float = 20.0  # entries per second of one worker
     crash_every: int = 0
+    more: tuple[Callable[[int], float], ...] = ()
+
+    @property
+    def draws(self) -> "tuple[Trace, ...]":
+        """This trace, then the further draws as traces of their own."""
+        return (self, *(replace(self, arrivals=arrivals, more=()) for arrivals in self.more))
 
 
 def _steady(second: int) -> float:
@@ -40,9 +49,9 @@ def _diurnal(second: int) -> float:
     return 90.0 * (1 - math.cos(2 * math.pi * second / (2 * HOUR)))
 
 
-def _heavy_tail() -> Callable[[int], float]:
+def _heavy_tail(seed: int) -> Callable[[int], float]:
     """Pareto-sized bursts (shape 1.3) at random moments, a small stream between them."""
-    chance = random.Random(2013)
+    chance = random.Random(seed)
     sizes = {
         second: min(chance.paretovariate(1.3) * 400, 20_000)
         for second in range(2 * HOUR)
@@ -65,7 +74,7 @@ TRACES = (
     Trace("burst", _burst),
     Trace("sawtooth", _sawtooth),
     Trace("diurnal", _diurnal),
-    Trace("heavy tail", _heavy_tail()),
+    Trace("heavy tail", _heavy_tail(2013), more=tuple(map(_heavy_tail, range(2014, 2029)))),
     Trace("waves", _waves),
     Trace("trickle", _trickle),
     Trace("slow start of pods", _waves, startup=60),

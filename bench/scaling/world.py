@@ -27,8 +27,6 @@ class Sight:
 class Scaler(Protocol):
     """Asked every second; answers the replicas wanted now."""
 
-    name: str
-
     def decide(self, sight: Sight) -> int: ...
 
 

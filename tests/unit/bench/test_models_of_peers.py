@@ -44,7 +44,7 @@ def test_the_hpa_holds_within_its_tolerance_and_keeps_the_highest_of_300_s() -> 
 
 
 def test_numaflow_moves_by_two_every_90_s_and_peeks_every_120_s() -> None:
-    run = burst(Numaflow("numaflow", 5.0, 10), at=300, entries=20_000)
+    run = burst(Numaflow(5.0, 10), at=300, entries=20_000)
     moves = numbers(run)
     assert [m for m in moves if m[0] < 300] == [(0, 1), (90, 0), (210, 1)]
     up = [m for m in moves if m[0] > 300 and m[1] > 1]
