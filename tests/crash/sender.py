@@ -98,7 +98,8 @@ class Sender:
                 self._aborted.wait(0.05)
 
     def _add(self, client: redis.Redis, chunk: list[Sent]) -> None:
-        pipeline = client.pipeline(transaction=False)
+        # All or nothing: were the first refused and the rest not, their ids would be behind.
+        pipeline = client.pipeline(transaction=True)
         for event in chunk:
             payload = {"seq": event.seq, "pause": event.pause, "fail": event.fail}
             fields = {"type": event.kind, "version": 1, "payload": json.dumps(payload)}

@@ -301,6 +301,16 @@ async def test_renewal_tells_what_was_trimmed_while_ours(
     assert (renewed.lost, renewed.trimmed) == ([], held[:3])
 
 
+async def test_renewal_drops_the_record_of_what_was_trimmed(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    for entry in (held[0], held[4]):
+        await client.hset(keys.failures, MAIN.member(entry), "1 0 0 0 5 boom")
+    await client.xtrim(keys.stream, minid="4-0", approximate=False)
+    await claim.renew(client, keys, "w1", MAIN, held)
+    assert await client.hkeys(keys.failures) == [MAIN.member(held[4])]
+
+
 async def test_renewal_reaches_beyond_a_thousand_entries(client: Redis, keys: GroupKeys) -> None:
     await ensure_groups(client, keys)
     await fill(client, keys, 2_500)
@@ -319,6 +329,15 @@ async def test_a_handed_back_entry_counts_no_delivery_and_is_due_at_once(
         (held[0], 1),
         (held[1], 1),
     ]
+    assert taken.entries[0].record == NO_RECORD
+
+
+async def test_an_entry_handed_back_after_it_was_begun_counts_its_delivery(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    assert await claim.hand_back(client, keys, "w1", MAIN, [(held[0], 1)], begun=True) == 1
+    taken = await claim.take_due(client, keys, "w2", count=10)
+    assert [(entry.id, entry.delivery_count) for entry in taken.entries] == [(held[0], 2)]
     assert taken.entries[0].record == NO_RECORD
 
 

@@ -204,6 +204,41 @@ async def test_settling_drops_the_record_of_failures(
     assert await client.exists(keys.failures) == 0
 
 
+async def test_what_left_the_pending_entries_list_leaves_no_record(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    for entry in held[:3]:
+        await client.hset(keys.failures, Source.MAIN.member(entry), "1 0 0 0 5 boom")
+    await client.xack(keys.stream, keys.group, *held[:3])
+    settlements = [
+        settle(held[0], Park(0, "boom"), fenced=False),
+        settle(held[1], dead()),
+        settle(held[2]),
+    ]
+    refused = await committer(keys).commit(client, [], settlements)
+    assert {verdict.kind for verdict in refused.values()} == {VerdictKind.TRIMMED, VerdictKind.GONE}
+    assert await client.exists(keys.failures) == 0
+
+
+async def test_a_late_result_leaves_the_record_to_the_entrys_new_owner(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    await client.hset(keys.failures, Source.MAIN.member(held[0]), "1 0 0 0 5 boom")
+    await client.xclaim(keys.stream, keys.group, "w2", 0, [held[0]])
+    refused = await committer(keys).commit(client, [], [settle(held[0], count=2)])
+    assert refused == {(Source.MAIN, held[0]): Verdict(VerdictKind.OWNED_BY_ANOTHER)}
+    assert await client.hexists(keys.failures, Source.MAIN.member(held[0]))
+
+
+async def test_a_flush_that_settled_nothing_leaves_no_number(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    await committer(keys, "w2").commit(client, held[:1], [settle(held[1], Park(0))])
+    assert b"flush:w2" not in await client.hkeys(keys.state)
+    await committer(keys).commit(client, [], [settle(held[1], Park(0))])
+    assert b"flush:w1" in await client.hkeys(keys.state)
+
+
 async def test_a_dead_letter_carries_every_original_field_byte_for_byte(
     client: Redis, keys: GroupKeys, stream: StreamKeys, held: list[bytes]
 ) -> None:

@@ -84,6 +84,31 @@ def test_sigterm_finishes_what_runs_and_hands_the_rest_back_uncounted(stage: Sta
     assert numbers(group.effects, "start") == dict.fromkeys(range(4), 1)
 
 
+async def test_what_shutdown_cuts_short_is_handed_back_with_its_delivery_counted(
+    stage: Stage,
+) -> None:
+    app = headrace.App()
+    begun: list[int] = []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        begun.append(event["n"])
+        if event["n"] == 1:
+            raise headrace.Reject("bad")
+        await asyncio.sleep(60)
+
+    async with worker(stage, app, concurrency=2, delivery={"handlerTimeout": "50s"}) as runtime:
+        stage.redis.set(DEAD, "no stream")
+        stage.send({"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}, {"n": 5})
+        await until(lambda: runtime.metrics.counts["commit_failures"])
+        await until(lambda: begun == [1, 2, 3])
+    assert stage.consumers == set()
+    counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
+    assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
+    assert [one["times_delivered"] for one in counts][:3] == [1, 1, 1]
+    assert {one["times_delivered"] for one in counts[3:]} <= {0}
+
+
 def test_a_second_signal_stops_at_once_and_loses_nothing(stage: Stage) -> None:
     with workers(stage, SLOW) as group:
         first = group.start("pod-a")

@@ -121,7 +121,9 @@ async def renew(
     """Renew the lease of held ids (running and buffered) only."""
     if not held:
         return Renewed([], [])
-    lost, trimmed = await _RENEW.run(client, [keys.of(source)], [keys.group, consumer, *held])
+    lost, trimmed = await _RENEW.run(
+        client, [keys.of(source), keys.failures], [keys.group, consumer, source.value, *held]
+    )
     return Renewed(lost, trimmed)
 
 
@@ -131,15 +133,20 @@ async def hand_back(
     consumer: str,
     source: Source,
     entries: Sequence[tuple[bytes, int]],
+    *,
+    begun: bool = False,
 ) -> int:
-    """Park (id, delivery count) due now, as if never delivered; returns how many were ours."""
+    """Park (id, delivery count) due now; returns how many were ours.
+
+    As if never delivered, unless `begun`: a handler may have had its effect in that delivery.
+    """
     if not entries:
         return 0
     pairs = [part for entry in entries for part in entry]
     given: int = await _HAND_BACK.run(
         client,
         [keys.of(source), keys.retry, keys.failures],
-        [keys.group, consumer, source.value, "these", *pairs],
+        [keys.group, consumer, source.value, "begun" if begun else "these", *pairs],
     )
     return given
 

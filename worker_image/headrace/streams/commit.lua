@@ -49,6 +49,7 @@ local function next_page(size)
 end
 
 -- The PEL row of an entry that is still ours from this very delivery; else nil, and it is refused.
+-- A second value is true where nobody has it any more.
 local page_size = math.min(1000, math.floor(#ARGV / 2) + 16)
 local function fence(id, count)
   local row = held[id]
@@ -57,7 +58,7 @@ local function fence(id, count)
     row = held[id]
   end
   if not row then row = redis.call('XPENDING', stream, group, id, id, 1)[1] end
-  if not row then return refuse(id, 2) end
+  if not row then return refuse(id, 2), true end
   if row[2] ~= consumer or row[4] ~= count then return refuse(id, 1) end
   return row
 end
@@ -71,8 +72,9 @@ for _ = 1, first_acks do
 end
 for _ = 1, tonumber(take()) do
   local id, count = take(), tonumber(take())
-  if fence(id, count) then acks[#acks + 1] = id end
-  dropped[#dropped + 1] = source .. ':' .. id
+  local row, gone = fence(id, count)
+  if row then acks[#acks + 1] = id end
+  if row or gone then dropped[#dropped + 1] = source .. ':' .. id end
 end
 
 local function take_fields(into)
@@ -121,7 +123,9 @@ end
 local settlements = {}
 for _ = 1, tonumber(take()) do
   local s = take_settlement()
-  s.row = s.fenced and fence(s.id, s.count)
+  local gone
+  if s.fenced then s.row, gone = fence(s.id, s.count) end
+  if gone then dropped[#dropped + 1] = s.member end
   if not s.fenced or s.row then settlements[#settlements + 1] = s end
 end
 
@@ -141,7 +145,7 @@ settle(acks, dropped)
 
 -- Phase 3: each entry alone; what one of them cannot write stays with it.
 local now = now_ms()
-local written, ended, ended_members = nil, {}, {}
+local written, ended, ended_members, parked = nil, {}, {}, 0
 
 local function mark_ended(s)
   ended[#ended + 1], ended_members[#ended_members + 1] = s.id, s.member
@@ -166,7 +170,10 @@ local function bury(s)
 end
 
 local function park(s)
-  if not s.fenced then return refuse(s.id, 5) end
+  if not s.fenced then
+    redis.pcall('HDEL', failures, s.member)
+    return refuse(s.id, 5)
+  end
   local moved = redis.pcall('XCLAIM', stream, group, 'headrace:parked', 0, s.id, 'JUSTID')
   if moved.err then return refuse(s.id, 4, moved.err) end
   if #moved == 0 then
@@ -186,6 +193,7 @@ local function park(s)
     if s.failure == 1 then record.error = s.reason end
     redis.pcall('HSET', failures, s.member, write_record(record))
   end
+  parked = parked + 1
 end
 
 local function finish(s)
@@ -217,7 +225,9 @@ end
 for _, s in ipairs(settlements) do finish(s) end
 settle(ended, ended_members)
 
--- Remember the flush; at most once a second also where a lost group restarts.
+-- What settled nothing may come again. Else remember the flush; at most once a second also where a
+-- lost group restarts.
+if #acks + #ended + parked == 0 then return refused end
 local value = string.format('%.0f', number)
 if #refused > 0 then value = value .. cmsgpack.pack(refused) end
 local noted = {flush_field, value}

@@ -150,6 +150,10 @@ class Lanes:
         self.suspects.clear()
         return entries
 
+    def begun(self) -> list[Entry]:
+        """What handlers run now."""
+        return [entry for slot in self.slots if slot.busy for entry in slot.entries]
+
     async def until_idle(self) -> None:
         """Wait until no handler runs; the sweep sees to it that this ends."""
         while self.running:

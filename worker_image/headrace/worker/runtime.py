@@ -33,6 +33,8 @@ logger = logging.getLogger("headrace.worker")
 TICK_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 """What shutdown gives to writing outcomes, after the handlers have had their time."""
+CLAIM_SECONDS = 1.0
+"""How long shutdown waits for a claim under way."""
 WEDGED_SECONDS = 60.0
 """How much longer than a hung handler a read loop may stand still: reads end by themselves."""
 AWAY_SECONDS = 10.0
@@ -186,9 +188,7 @@ class Runtime:
         """
         self.around.shutting_down = True
         self.lanes.paused = True
-        for task in self._tasks:
-            if task.get_name() in ("upkeep", "suspects"):
-                task.cancel()
+        await self._stop_claiming()
         await self._stop_reading()
         self.settler.flush_now()
         with contextlib.suppress(*REDIS_ERRORS):
@@ -200,8 +200,11 @@ class Runtime:
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self.settler.drain()
+                begun = {*self.lanes.begun(), *self.settler.postponed}
                 await self.lanes.close()
-                await self.upkeep.hand_back(self.holding.snapshot())
+                held = self.holding.snapshot()
+                await self.upkeep.hand_back([e for e in held if e in begun], begun=True)
+                await self.upkeep.hand_back([e for e in held if e not in begun])
                 if self.hand_back_at_end:
                     await self._hand_back_unheld()
                 await claim.delete_consumer_if_empty(
@@ -240,6 +243,18 @@ class Runtime:
             if outage.seconds > AWAY_SECONDS:
                 return f"Redis is away: {outage.reason}"
         return None
+
+    async def _stop_claiming(self) -> None:
+        # A claim cut off on its way may be carried out after we looked for what is ours.
+        with contextlib.suppress(asyncio.TimeoutError):
+            async with asyncio.timeout(CLAIM_SECONDS), self.upkeep.lock:
+                self._cancel("upkeep", "suspects")
+        self._cancel("upkeep", "suspects")
+
+    def _cancel(self, *names: str) -> None:
+        for task in self._tasks:
+            if task.get_name() in names:
+                task.cancel()
 
     async def _stop_reading(self) -> None:
         reading = self._reading

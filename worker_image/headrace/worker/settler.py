@@ -77,6 +77,8 @@ class Settler:
     on_room: Callable[[], None] = lambda: None
     """Called after each flush: held entries became fewer."""
     decided: list[tuple[Entry, str, Decision]] = field(default_factory=list)
+    postponed: set[Entry] = field(default_factory=set)
+    """Entries whose settlement Redis refused, until it is tried again."""
     under_way: Flush | None = None
     outage: Outage = field(default_factory=lambda: Outage("commit"))
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
@@ -241,10 +243,12 @@ class Settler:
                 sentence(Exception(verdict.reason)),
             )
         self.holding.add([entry])
+        self.postponed.add(entry)
         again = decision or Decision(Kind.ACK)
         asyncio.get_running_loop().call_later(REFUSED_PAUSE, self._again, entry, label, again)
 
     def _again(self, entry: Entry, label: str, decision: Decision) -> None:
+        self.postponed.discard(entry)
         self.settle(entry, label, decision)
         self.nudge()
 

@@ -65,7 +65,7 @@ class Upkeep:
         self._rng = rng
         self._next_reclaim = 0.0
         self._cursors = {Source.MAIN: b"", Source.REPLAY: b""}
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
         """Between claiming and holding an entry nobody may look for entries that are not held."""
         self.outage = Outage("claim")
 
@@ -102,7 +102,7 @@ class Upkeep:
 
     async def take_due(self) -> int | None:
         """Take what fell due; ms until the next does."""
-        async with self._lock:
+        async with self.lock:
             claimed = await claim.take_due(
                 self._control, self._keys, self._consumer, count=min(self._count, self._room())
             )
@@ -119,7 +119,7 @@ class Upkeep:
         count = self._count if limit is None else limit
         taken = 0
         for source in Source:
-            async with self._lock:
+            async with self.lock:
                 claimed = await claim.claim_idle(
                     self._control,
                     self._keys,
@@ -139,7 +139,7 @@ class Upkeep:
         taken = 0
         for source in Source:
             while True:
-                async with self._lock:
+                async with self.lock:
                     claimed = await claim.take_over(
                         self._control,
                         self._keys,
@@ -157,7 +157,7 @@ class Upkeep:
 
     async def hand_back_unheld(self, min_idle_ms: int = 0) -> None:
         """Give back what is delivered to us without our holding it."""
-        async with self._lock:
+        async with self.lock:
             for source in Source:
                 returned = await claim.hand_back_unheld(
                     self._control,
@@ -169,13 +169,13 @@ class Upkeep:
                 )
                 self._metrics.counts["handed_back"] += returned
 
-    async def hand_back(self, entries: list[Entry]) -> None:
-        """Give back entries that no handler has begun, as if never delivered."""
+    async def hand_back(self, entries: list[Entry], *, begun: bool = False) -> None:
+        """Give back entries, as if never delivered unless a handler has `begun` them."""
         for source in Source:
             ours = [(e.id, e.delivery_count) for e in entries if e.source is source]
             if ours:
                 self._metrics.counts["handed_back"] += await claim.hand_back(
-                    self._control, self._keys, self._consumer, source, ours
+                    self._control, self._keys, self._consumer, source, ours, begun=begun
                 )
         for entry in entries:
             self._holding.drop(entry)
