@@ -36,7 +36,7 @@ class RedisServer:
     def __init__(self, kind: str, *options: str) -> None:
         self.kind = kind
         self.options = options
-        self.port = _free_port()
+        self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="headrace-redis-"))
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -91,7 +91,8 @@ class RedisServer:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

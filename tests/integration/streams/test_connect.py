@@ -1,7 +1,6 @@
 """Connections re-send nothing by themselves, wait long enough, and keep secrets [traps 5, 8]."""
 
 import asyncio
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.support.redis_servers import RedisServer, running
+from tests.support.redis_tls import NAME, certificates, listen_with_tls
 
 from headrace.streams.connect import (
     FileCredentials,
@@ -22,6 +22,8 @@ from headrace.streams.connect import (
     connect_blocking,
 )
 from headrace.streams.server import detect
+
+__all__ = ["certificates"]
 
 SECRET = "correct horse battery"
 
@@ -105,44 +107,21 @@ async def test_the_server_names_itself(redis_server: RedisServer, client: Redis)
     assert server.version >= (7, 0)
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA, and a certificate it signed for the name redis.example."""
-    home = tmp_path_factory.mktemp("tls")
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=home, check=True, capture_output=True)
-
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA")
-    openssl("req", *key, "-keyout", "tls.key", "-out", "tls.csr", "-subj", "/CN=redis.example")
-    (home / "names").write_text("subjectAltName=DNS:redis.example")
-    openssl(
-        *("x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key"),
-        *("-CAcreateserial", "-out", "tls.crt", "-extfile", "names"),
-    )
-    return home
-
-
-async def test_tls_checks_the_name_that_the_target_gives(certificates: Path) -> None:
-    files = {name: str(certificates / name) for name in ("ca.crt", "tls.crt", "tls.key")}
+async def test_tls_checks_the_name_that_the_target_gives(certificates: dict[str, Path]) -> None:
+    files = {name: str(path) for name, path in certificates.items()}
     with running("redis") as server:
-        async with connect(server.target, role="admin") as plain:
-            for option, name in (("ca-cert", "ca.crt"), ("cert", "tls.crt"), ("key", "tls.key")):
-                await plain.config_set(f"tls-{option}-file", files[name])
-            await plain.config_set("tls-port", str(server.port + 1))
-        endpoint = (f"127.0.0.1:{server.port + 1}",)
+        endpoint = (listen_with_tls(server, certificates),)
         tls = Tls(
             ca_file=files["ca.crt"],
             cert_file=files["tls.crt"],
             key_file=files["tls.key"],
-            server_name="redis.example",
+            server_name=NAME,
         )
         async with connect(Target(endpoint, tls=tls), role="control") as client:
             assert await client.ping()
         with connect_blocking(Target(endpoint, tls=tls)) as blocking:
             assert blocking.ping()
-        other = Tls(ca_data=(certificates / "ca.crt").read_text(), server_name="other.example")
+        other = Tls(ca_data=certificates["ca.crt"].read_text(), server_name="other.example")
         async with connect(Target(endpoint, tls=other), role="control") as client:
             with pytest.raises(RedisConnectionError, match=r"other\.example"):
                 await client.ping()
