@@ -161,15 +161,7 @@ class Applier:
         self, scale_in: ScaleIn, observation: Observation, memory: Memory
     ) -> None:
         """The pods that hold least go first. A hint: without it any pod may go, nothing is lost."""
-        holdings: dict[str, int] = {}
-        if memory.access is not None:
-            try:
-                client = self._redis.client(memory.access)
-                stream = StreamKeys(observation.pipeline.spec.stream.name).stream
-                for consumer in await client.xinfo_consumers(stream, scale_in.consumer_group):
-                    holdings[_text(consumer["name"])] = int(consumer["pending"])
-            except REDIS_TROUBLE as error:
-                log.info("pods to remove are chosen without knowing what they hold: %s", error)
+        holdings = await self._holdings(scale_in.consumer_group, observation, memory)
         namespace = observation.pipeline.metadata.namespace
         for pod, cost in victims(scale_in, holdings).items():
             patch = {"metadata": {"annotations": {DELETION_COST: str(cost) if cost else None}}}
@@ -178,6 +170,24 @@ class Applier:
             except ApiError as error:
                 if error.status != 404:
                     raise
+
+    async def _holdings(
+        self, group: str, observation: Observation, memory: Memory
+    ) -> dict[str, int]:
+        """Consumer -> entries pending on it, replayed ones too; less than all where Redis fails."""
+        found: dict[str, int] = {}
+        if memory.access is None:
+            return found
+        keys = StreamKeys(observation.pipeline.spec.stream.name).for_group(group)
+        try:
+            client = self._redis.client(memory.access)
+            for stream in (keys.stream, keys.replay):
+                for consumer in await client.xinfo_consumers(stream, group):
+                    name = _text(consumer["name"])
+                    found[name] = found.get(name, 0) + int(consumer["pending"])
+        except REDIS_TROUBLE as error:
+            log.info("pods to remove are chosen without knowing what they hold: %s", error)
+        return found
 
 
 def _text(value: object) -> str:
