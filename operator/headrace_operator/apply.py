@@ -20,13 +20,13 @@ from headrace_operator.kinds import BY_KIND, POD
 from headrace_operator.memory import Memory, Rejection
 from headrace_operator.observation import Observation
 from headrace_operator.plan import Apply, Delete, Plan, Scale, ScaleIn, victims
+from headrace_operator.plan.pods import DELETION_COST
 from headrace_operator.redis_access import RedisAccess
 
 log = logging.getLogger(__name__)
 
 REJECTED = (400, 403, 413, 422)  # the object itself is refused: sending it again changes nothing
 RETRY_REJECTED = 60.0
-DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 @dataclass(slots=True)

@@ -65,7 +65,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class ScaleIn:
-    """The Deployment is about to lose `surplus` of `pods`; see `victims`."""
+    """The Deployment is about to lose `surplus` of `pods`, the first of equals; see `victims`."""
 
     group: str
     consumer_group: str

@@ -14,7 +14,12 @@ from headrace_operator.plan import config_map, cron_jobs, ownership, pods, refer
 from headrace_operator.plan.actions import Apply, Delete, Scale, ScaleIn, Settings
 from headrace_operator.plan.deployment import deployment, is_rolled_out
 from headrace_operator.plan.group import GroupView
-from headrace_operator.plan.replicas import BEFORE_SUSPEND, HAND_OVER_MANAGER, plan_replicas
+from headrace_operator.plan.replicas import (
+    BEFORE_SUSPEND,
+    HAND_OVER_MANAGER,
+    before_suspend,
+    plan_replicas,
+)
 from headrace_operator.plan.service_account import service_account
 from headrace_operator.scaling import Decision
 
@@ -107,7 +112,9 @@ def _deployment(
         result.waiting_for.append(f"consumer group of {seen.group.name} is being set up")
         return
     wanted = None if decision is None else decision.replicas
-    suspended = observation.pipeline.spec.suspend
+    # A resumed one stays at 0, with its former number, until its group is claimed (again).
+    resuming = before_suspend(seen.live) is not None
+    suspended = observation.pipeline.spec.suspend or (resuming and not seen.claimed)
     replicas = plan_replicas(seen.group.scaling.mode, suspended, seen.live, wanted)
     if replicas.in_manifest is not None:
         manifest["spec"]["replicas"] = replicas.in_manifest
@@ -128,12 +135,14 @@ def _deployment(
 def _scale_in(result: Children, seen: GroupView, replicas: int | None) -> None:
     """Some workers go and some stay: those that hold nothing shall go."""
     if replicas and seen.replicas > replicas and len(seen.pods) > replicas:
+        # Kubernetes takes those that are not ready before it looks at any cost.
+        first = sorted(seen.pods, key=lambda pod: (pods.is_ready(pod), pods.name(pod)))
         result.scale_ins.append(
             ScaleIn(
                 group=seen.group.name,
                 consumer_group=seen.group.consumer_group_name,
                 deployment=seen.deployment,
-                pods=tuple(pods.name(pod) for pod in seen.pods),
+                pods=tuple(pods.name(pod) for pod in first),
                 surplus=len(seen.pods) - replicas,
                 marked=frozenset(pods.name(pod) for pod in seen.pods if pods.is_marked(pod)),
             )

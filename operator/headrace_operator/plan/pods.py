@@ -111,7 +111,7 @@ def victims(scale_in: ScaleIn, holdings: Mapping[str, int]) -> dict[str, int]:
         pod = consumer.rpartition("-")[0]
         if pod in held:
             held[pod] += pending
-    chosen = sorted(held, key=lambda pod: (held[pod], pod))[: scale_in.surplus]
+    chosen = sorted(held, key=lambda pod: held[pod])[: scale_in.surplus]
     costs = {pod: VICTIM_COST for pod in chosen if pod not in scale_in.marked}
     costs |= {pod: 0 for pod in scale_in.marked if pod in held and pod not in chosen}
     return costs

@@ -54,6 +54,16 @@ def test_costs_are_written_only_in_the_step_that_scales_in() -> None:
     assert (found.pods, found.surplus) == (names, 3)
 
 
+def test_of_those_that_hold_the_same_the_ones_that_are_not_ready_go() -> None:
+    """Kubernetes takes them first whatever their cost: a mark on another would stay behind."""
+    seen = settled(pipeline(), backlog=backlog(delays=group_backlog(450)))
+    running = (pod("a"), pod("b"), pod("c", ready=False), pod("d"), pod("e", ready=False))
+    later = replace(seen, clock=CLOCK + 61, backlog=backlog(delays=group_backlog(250)))
+    (found,) = plan(replace(later, pods=running), SETTINGS).scale_ins
+    assert victims(found, {"a-x": 1, "b-x": 1, "d-x": 1}) == {"c": -100, "e": -100}
+    assert victims(found, {}) == {"c": -100, "e": -100}
+
+
 def test_where_all_go_nobody_has_to_choose() -> None:
     assert scaling_in_to(0, "a", "b", "c", "d", "e") == ()
 
