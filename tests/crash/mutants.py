@@ -90,7 +90,7 @@ MUTANTS = [
         (COMMIT, FENCE, ""),
         (
             COMMIT,
-            "if not row then return refuse(id, 2) end",
+            "if not row then return refuse(id, 2), true end",
             "row = row or {id, consumer, 0, count}",
         ),
     ),
@@ -149,7 +149,7 @@ MUTANTS = [
         (
             COMMIT,
             "local due = redis.pcall('ZADD', retry,",
-            "redis.call('XACK', stream, group, s.id)\n  local due = redis.pcall('ZADD', retry,",
+            "redis.call('XACK', stream, group, id)\n  local due = redis.pcall('ZADD', retry,",
         ),
     ),
     mutant(
@@ -165,8 +165,8 @@ MUTANTS = [
         "dead-letters",
         (
             COMMIT,
-            "if s.error then return refuse(s.id, 4, s.error) end",
-            "if s.error then return mark_ended(s) end",
+            "if err then return refuse(id, 4, err) end",
+            "if err then return end_of(id) end",
         ),
     ),
     mutant(
@@ -184,7 +184,7 @@ MUTANTS = [
         "a hand-over counts as a delivery",
         short("rolling"),
         "calm",
-        ("streams/hand_back.lua", "math.max(0, count - 1)", "count"),
+        ("streams/hand_back.lua", "math.max(0, count - uncounted)", "count"),
     ),
     mutant(
         "reclaim takes from workers that renew",
@@ -198,9 +198,10 @@ MUTANTS = [
         "outputs",
         (
             COMMIT,
-            "s.row = s.fenced and fence(s.id, s.count)",
-            "for _, o in ipairs(s.outputs) do redis.pcall('XADD', o.key, unpack(o.args)) end\n"
-            "  s.outputs = {}\n  s.row = s.fenced and fence(s.id, s.count)",
+            "  local row, gone\n",
+            "  written = {}\n  for _ = 1, outputs do add(place)\n"
+            "  place = place + 3 + tonumber(ARGV[place + 3]) end\n"
+            "  outputs = 0\n  local row, gone\n",
         ),
     ),
     mutant(

@@ -11,6 +11,7 @@ from headrace.entry import Entry
 from headrace.event import TRACEPARENT, Event, encode
 from headrace.logs import Fields
 from headrace.streams.entries import Source
+from headrace.streams.settlement import Output
 
 if TYPE_CHECKING:
     from redis import Redis as BlockingRedis
@@ -129,18 +130,19 @@ class Context:
         of this entry unless it has a `traceparent` of its own.
         Raises UndeclaredOutput when the group's `outputs` do not name the stream.
         """
-        if stream not in self._around.outputs:
-            known = ", ".join(sorted(self._around.outputs)) or "none"
+        declared, entry = self._around.outputs, self._entry
+        if stream not in declared:
+            known = ", ".join(sorted(declared)) or "none"
             raise UndeclaredOutput(
                 f"stream {stream!r} is no output of this group (declared: {known}); "
                 "add it to spec.groups[].outputs"
             )
-        if self._entry.outputs is None:
-            self._entry.outputs = []
         fields = encode(event)
-        if event.traceparent is None and (trace := self._entry.field(TRACEPARENT)) is not None:
+        if event.traceparent is None and (trace := entry.field(TRACEPARENT)) is not None:
             fields += [TRACEPARENT, trace]
-        self._entry.outputs.append((stream, fields))
+        if entry.outputs is None:
+            entry.outputs = []
+        entry.outputs.append(Output(stream, fields, declared[stream]))
 
 
 class BatchContext:

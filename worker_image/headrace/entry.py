@@ -6,6 +6,7 @@ from headrace.event import field_map
 from headrace.streams import entries as streams
 from headrace.streams.dead_letters import read_replayed
 from headrace.streams.entries import NO_RECORD, Record, Source
+from headrace.streams.settlement import Output
 
 
 class Entry:
@@ -30,7 +31,7 @@ class Entry:
     """Another consumer has it now: whatever the handler does is discarded."""
     trimmed: bool = False
     """Its body left the stream while we held it: settle without the fence."""
-    outputs: list[tuple[str, list[bytes]]] | None = None
+    outputs: list[Output] | None = None
     event_id: bytes | None = None
     """The deduplication id, where the group deduplicates."""
 
@@ -63,6 +64,8 @@ class Entry:
     def field(self, name: bytes) -> bytes | None:
         """One field's value; the first of that name."""
         fields = self.fields
+        if name not in fields:
+            return None
         for index in range(0, len(fields), 2):
             if fields[index] == name:
                 return fields[index + 1]

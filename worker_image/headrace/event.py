@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ def encode(event: Event) -> list[bytes]:
     return fields
 
 
-def field_map(fields: list[bytes]) -> dict[bytes, bytes]:
+def field_map(fields: Sequence[bytes]) -> dict[bytes, bytes]:
     """Flat field list as Redis answers it -> map. A name given twice keeps its last value."""
     return dict(zip(fields[::2], fields[1::2], strict=True))
 

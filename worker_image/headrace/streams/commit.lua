@@ -4,13 +4,15 @@
 --       8 n, then n ids delivered once and plainly acked
 --       n, then n x (id, delivery count): plainly acked, record dropped
 --       n, then n settlements:
---         id, delivery count, fenced 1|0, outcome "a"|"p"|"d"
---         n outputs x (key index, max length or "", n, fields...)
---         mark key index or 0; if any: window in ms, member of the first life or ""
---         "p": delay in ms, counts as failure 1|0, error
---         "d": key index, max length, n, fields...
+--         id, delivery count, outcome, n outputs x (an addition: key index, longest length or "", n,
+--         fields...), then by outcome (a capital letter: without the fence):
+--           "a" acknowledge
+--           "m" mark and acknowledge: key index, window in ms, member of the first life or ""
+--           "p" park: delay in ms, counts as failure 1|0, error
+--           "d" dead letter: an addition
 -- returns flat (id, verdict, reason) of what was refused; empty: all done
 --         verdicts: 1 owned by another, 2 gone, 3 duplicate, 4 failed, 5 trimmed
+local KEYS, ARGV = KEYS, ARGV -- a local is found faster than a global
 local stream, state = KEYS[1], KEYS[2]
 local group, consumer, number, source = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local failures, retry = KEYS[tonumber(ARGV[5])], KEYS[tonumber(ARGV[6])]
@@ -30,7 +32,7 @@ if kept[1] then
   if tonumber(last) >= number then return {} end
 end
 
--- Phase 1: read. The fence is (consumer, delivery count) of the PEL.
+-- Phase 1: what is plainly acked. The fence is (consumer, delivery count) of the PEL.
 local refused = {}
 local function refuse(id, verdict, reason)
   local n = #refused
@@ -77,11 +79,6 @@ for _ = 1, tonumber(take()) do
   if row or gone then dropped[#dropped + 1] = source .. ':' .. id end
 end
 
-local function take_fields(into)
-  for _ = 1, tonumber(take()) do into[#into + 1] = take() end
-  return into
-end
-
 local kinds = {}
 local function wrong_type(index, wanted)
   local kind = kinds[index]
@@ -93,41 +90,8 @@ local function wrong_type(index, wanted)
     return 'WRONGTYPE ' .. KEYS[index] .. ' holds a ' .. kind .. ', not a ' .. wanted
   end
 end
-
-local function take_settlement()
-  local s = {id = take(), count = tonumber(take()), fenced = take() == '1', outcome = take()}
-  s.member = source .. ':' .. s.id
-  s.outputs = {}
-  for i = 1, tonumber(take()) do
-    local key, max = tonumber(take()), take()
-    local args = max ~= '' and {'MAXLEN', '~', max, '*'} or {'*'}
-    s.outputs[i] = {key = KEYS[key], args = take_fields(args)}
-    s.error = s.error or wrong_type(key, 'stream')
-  end
-  local mark = tonumber(take())
-  if mark > 0 then
-    s.mark, s.window, s.first_life = KEYS[mark], take(), take()
-  end
-  if s.outcome == 'p' then
-    s.delay, s.failure, s.reason = tonumber(take()), tonumber(take()), take()
-    s.error = s.error or wrong_type(tonumber(ARGV[6]), 'zset')
-  elseif s.outcome == 'd' then
-    local key = tonumber(take())
-    s.dead, s.dead_max, s.fields = KEYS[key], take(), take_fields({})
-    s.error = s.error or wrong_type(key, 'stream')
-  end
-  s.error = s.error or wrong_type(tonumber(ARGV[5]), 'hash')
-  return s
-end
-
-local settlements = {}
-for _ = 1, tonumber(take()) do
-  local s = take_settlement()
-  local gone
-  if s.fenced then s.row, gone = fence(s.id, s.count) end
-  if gone then dropped[#dropped + 1] = s.member end
-  if not s.fenced or s.row then settlements[#settlements + 1] = s end
-end
+local failures_error = failures and wrong_type(tonumber(ARGV[5]), 'hash')
+local retry_error = retry and wrong_type(tonumber(ARGV[6]), 'zset')
 
 local function settle(ids, members)
   for i = 1, #ids, 1000 do
@@ -140,89 +104,147 @@ local function settle(ids, members)
   end
 end
 
--- Phase 2: plain acks. They free memory, so a full server still takes them.
+-- They free memory, so a full server still takes them.
 settle(acks, dropped)
 
--- Phase 3: each entry alone; what one of them cannot write stays with it.
+-- Phase 2: each entry alone; what one of them cannot write stays with it.
 local now = now_ms()
 local written, ended, ended_members, parked = nil, {}, {}, 0
 
-local function mark_ended(s)
-  ended[#ended + 1], ended_members[#ended_members + 1] = s.id, s.member
+local has_records = failures and not failures_error and redis.call('EXISTS', failures) == 1
+local function forget(id)
+  if has_records then ended_members[#ended_members + 1] = source .. ':' .. id end
 end
 
-local function add(key, args)
-  if #args > 7000 then return 'ERR more fields than a script can pass on' end
-  local id = redis.pcall('XADD', key, unpack(args))
+local function end_of(id)
+  ended[#ended + 1] = id
+  forget(id)
+end
+
+-- Append what stands in ARGV after `place`, and note what a later error would take back.
+local MOST_FIELDS = 7000 -- unpack has a limit
+local function add(place, ...)
+  local key, max, first = KEYS[tonumber(ARGV[place + 1])], ARGV[place + 2], place + 4
+  local last = place + 3 + tonumber(ARGV[place + 3])
+  if last - first > MOST_FIELDS then return 'ERR more fields than a script can pass on' end
+  local id
+  if ... then
+    local fields = {...}
+    for i = first, last do fields[#fields + 1] = ARGV[i] end
+    id = redis.pcall('XADD', key, 'MAXLEN', '~', max, '*', unpack(fields))
+  elseif max ~= '' then
+    id = redis.pcall('XADD', key, 'MAXLEN', '~', max, '*', unpack(ARGV, first, last))
+  else
+    id = redis.pcall('XADD', key, '*', unpack(ARGV, first, last))
+  end
   if type(id) == 'table' then return id.err end
-  written[#written + 1] = {key, id}
+  written[#written + 1], written[#written + 2] = key, id
 end
 
-local function bury(s)
-  local record = read_record(redis.call('HGET', failures, s.member))
+local function bury(id, count, row, place)
+  local record = read_record(redis.call('HGET', failures, source .. ':' .. id))
   local seen = record.first
-  if seen == 0 then seen = now - (s.row and s.row[3] or 0) end
-  local args = {'MAXLEN', '~', s.dead_max, '*', 'consumer', consumer,
-    'attempts', tostring(s.count), 'crashes', tostring(record.crashes),
-    'first_seen', string.format('%.0f', seen), 'dead_at', string.format('%.0f', now)}
-  for i = 1, #s.fields do args[#args + 1] = s.fields[i] end
-  return add(s.dead, args)
+  if seen == 0 then seen = now - (row and row[3] or 0) end
+  return add(place, 'consumer', consumer, 'attempts', count, 'crashes', tostring(record.crashes),
+    'first_seen', string.format('%.0f', seen), 'dead_at', string.format('%.0f', now))
 end
 
-local function park(s)
-  if not s.fenced then
-    redis.pcall('HDEL', failures, s.member)
-    return refuse(s.id, 5)
+-- Mark the event as handled by this entry: whether the mark is new, and whose it is, if another
+-- entry's; or an error. A replayed entry takes over the mark of its own first life.
+local function mark(key, member, window, first_life)
+  local by = redis.pcall('SET', key, member, 'NX', 'GET', 'PX', window)
+  if not by then return true end
+  if by ~= member and by ~= first_life then return false, by end
+  if by == first_life then redis.pcall('SET', key, member, 'PX', window) end
+  return false
+end
+
+local function park(id, row, delay, failure, reason)
+  local member = source .. ':' .. id
+  if not row then
+    redis.pcall('HDEL', failures, member)
+    return refuse(id, 5)
   end
-  local moved = redis.pcall('XCLAIM', stream, group, 'headrace:parked', 0, s.id, 'JUSTID')
-  if moved.err then return refuse(s.id, 4, moved.err) end
+  local moved = redis.pcall('XCLAIM', stream, group, 'headrace:parked', 0, id, 'JUSTID')
+  if moved.err then return refuse(id, 4, moved.err) end
   if #moved == 0 then
-    redis.pcall('HDEL', failures, s.member)
-    return refuse(s.id, 5)
+    redis.pcall('HDEL', failures, member)
+    return refuse(id, 5)
   end
-  local due = redis.pcall('ZADD', retry, string.format('%.0f', now + s.delay), s.member)
+  local due = redis.pcall('ZADD', retry, string.format('%.0f', now + delay), member)
   if type(due) == 'table' then
-    redis.pcall('XCLAIM', stream, group, consumer, 0, s.id, 'JUSTID')
-    return refuse(s.id, 4, due.err)
+    redis.pcall('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
+    return refuse(id, 4, due.err)
   end
-  local packed = redis.pcall('HGET', failures, s.member)
-  if s.failure == 1 or packed then
+  local packed = redis.pcall('HGET', failures, member)
+  if failure == 1 or packed then
     local record = read_record(packed)
-    record.failures, record.solo = record.failures + s.failure, 0
-    if record.first == 0 then record.first = now - s.row[3] end
-    if s.failure == 1 then record.error = s.reason end
-    redis.pcall('HSET', failures, s.member, write_record(record))
+    record.failures, record.solo = record.failures + failure, 0
+    if record.first == 0 then record.first = now - row[3] end
+    if failure == 1 then record.error = reason end
+    redis.pcall('HSET', failures, member, write_record(record))
   end
   parked = parked + 1
 end
 
-local function finish(s)
-  if s.error then return refuse(s.id, 4, s.error) end
-  if s.outcome == 'p' then return park(s) end
-  if s.mark then
-    local by = redis.pcall('GET', s.mark)
-    if type(by) == 'table' then return refuse(s.id, 4, by.err) end
-    if by and by ~= s.member and by ~= s.first_life then
-      mark_ended(s)
-      return refuse(s.id, 3)
-    end
-  end
-  written = {}
-  local err
-  for _, output in ipairs(s.outputs) do err = err or add(output.key, output.args) end
-  if not err and s.outcome == 'd' then err = bury(s) end
-  if not err and s.mark then
-    local set = redis.pcall('SET', s.mark, s.member, 'PX', s.window)
-    err = set.err
-  end
-  if err then
-    for _, entry in ipairs(written) do redis.pcall('XDEL', entry[1], entry[2]) end
-    return refuse(s.id, 4, err)
-  end
-  mark_ended(s)
+-- Skip an addition; what is wrong with its key.
+local function skip_addition()
+  local index = tonumber(ARGV[at + 1])
+  at = at + 3 + tonumber(ARGV[at + 3])
+  return wrong_type(index, 'stream')
 end
 
-for _, s in ipairs(settlements) do finish(s) end
+local function settle_one()
+  local id, count, outcome, outputs = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
+  at = at + 4
+  local err, place = failures_error, at
+  for _ = 1, outputs do err = skip_addition() or err end
+  local kind, after = string.lower(outcome), at
+  if kind == 'd' then
+    err = skip_addition() or err
+  elseif kind ~= 'a' then
+    at = at + 3
+  end
+
+  local row, gone
+  if kind == outcome then
+    row, gone = fence(id, tonumber(count))
+    if gone then forget(id) end
+    if not row then return end
+  end
+  if kind == 'p' then err = err or retry_error end
+  if err then return refuse(id, 4, err) end
+  if kind == 'p' then
+    return park(id, row, tonumber(ARGV[after + 1]), tonumber(ARGV[after + 2]), ARGV[after + 3])
+  end
+  local marked
+  if kind == 'm' then
+    local key = KEYS[tonumber(ARGV[after + 1])]
+    local fresh, by = mark(key, source .. ':' .. id, ARGV[after + 2], ARGV[after + 3])
+    if type(by) == 'table' then return refuse(id, 4, by.err) end
+    if by then
+      end_of(id)
+      return refuse(id, 3)
+    end
+    marked = fresh and key
+  end
+  if outputs > 0 or kind == 'd' then
+    written = {}
+    for _ = 1, outputs do
+      err = err or add(place)
+      place = place + 3 + tonumber(ARGV[place + 3])
+    end
+    if not err and kind == 'd' then err = bury(id, count, row, after) end
+    if err then
+      for i = 1, #written, 2 do redis.pcall('XDEL', written[i], written[i + 1]) end
+      if marked then redis.pcall('DEL', marked) end
+      return refuse(id, 4, err)
+    end
+  end
+  end_of(id)
+end
+
+for _ = 1, tonumber(take()) do settle_one() end
 settle(ended, ended_members)
 
 -- What settled nothing may come again. Else remember the flush; at most once a second also where a

@@ -28,15 +28,19 @@ def arguments(
     parks = any(isinstance(s.outcome, Park) for s in settlements)
     retry = keys.index(group.retry) if parks else 0
     # Where our entries start in the PEL. Only a hint: what came first is good enough.
-    first = acks[0] if acks else min(s.id for s in settlements)
+    first = acks[0] if acks else min([s.id for s in settlements])
     args: list[Argument] = [group.group, consumer, number, source.value]
     args += (failures, retry, first, len(acks))
     args += acks
-    plain = [s for s in settlements if _is_plain(s)]
-    args.append(len(plain))
-    for settlement in plain:
-        args += (settlement.id, settlement.delivery_count)
-    others = [s for s in settlements if not _is_plain(s)]
+    plain: list[Argument] = []
+    others = []
+    for settlement in settlements:
+        if _is_plain(settlement):
+            plain += (settlement.id, settlement.delivery_count)
+        else:
+            others.append(settlement)
+    args.append(len(plain) // 2)
+    args += plain
     args.append(len(others))
     for settlement in others:
         _add(settlement, group, keys, args, dead_letter_max_length)
@@ -50,25 +54,24 @@ def _add(
     args: list[Argument],
     dead_letter_max_length: int,
 ) -> None:
-    outcome = settlement.outcome
-    args += (settlement.id, settlement.delivery_count, int(settlement.fenced))
-    args += (_LETTER[type(outcome)], len(settlement.outputs))
-    for output in settlement.outputs:
-        limit = "" if output.max_length is None else output.max_length
-        args += [keys.index(output.stream), limit, len(output.fields), *output.fields]
-    mark = settlement.mark
-    if mark is None:
-        args.append(0)
-    else:
+    outcome, outputs, mark = settlement.outcome, settlement.outputs, settlement.mark
+    how = _LETTER[type(outcome)] if mark is None else "m"
+    if not settlement.fenced:
+        how = how.upper()
+    args += (settlement.id, settlement.delivery_count, how, len(outputs))
+    for output in outputs:
+        fields, limit = output.fields, output.max_length
+        args += (keys.index(output.stream), "" if limit is None else limit, len(fields), *fields)
+    if mark is not None:
         # An original lived in the main stream, whichever life this one is.
         first_life = Source.MAIN.member(mark.original_id) if mark.original_id else b""
         args += (keys.index(group.seen(mark.event_id)), mark.window_ms, first_life)
-    if isinstance(outcome, Park):
+    elif isinstance(outcome, Park):
         args += (outcome.delay_ms, int(outcome.failure), outcome.error[:_MAX_ERROR])
     elif isinstance(outcome, DeadLetter):
-        fields = letter_fields(group, settlement.id, outcome)
+        letter = letter_fields(group, settlement.id, outcome)
         args += (keys.index(group.dead_letters), dead_letter_max_length)
-        args += (len(fields), *fields)
+        args += (len(letter), *letter)
 
 
 _LETTER = {Ack: "a", Park: "p", DeadLetter: "d"}
@@ -90,14 +93,16 @@ class _Keys:
 
 
 def _is_plain(s: Settlement) -> bool:
-    return s.fenced and not s.outputs and s.mark is None and isinstance(s.outcome, Ack)
+    return type(s.outcome) is Ack and s.fenced and s.mark is None and not s.outputs
 
 
 def _size(s: Settlement) -> int:
-    fields = [*s.outputs]
-    size = 100 + sum(len(part) + 10 for output in fields for part in output.fields)
-    if isinstance(s.outcome, DeadLetter):
-        size += sum(len(part) + 12 for part in s.outcome.fields)
+    """Bytes, roughly: each part costs some besides its own."""
+    size = 100
+    for output in s.outputs:
+        size += sum(map(len, output.fields)) + 10 * len(output.fields)
+    if type(s.outcome) is DeadLetter:
+        size += sum(map(len, s.outcome.fields)) + 12 * len(s.outcome.fields)
     return size
 
 

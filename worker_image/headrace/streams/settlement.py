@@ -1,4 +1,8 @@
-"""How one entry ends, and what the commit script answered. Pure."""
+"""How one entry ends, and what the commit script answered. Pure.
+
+What is made once per event is not frozen, which would double its cost; nobody changes it all the
+same.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +12,7 @@ from typing import TypeAlias
 from headrace.streams.entries import Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Output:
     """An entry to append to a stream in the same slot. `fields` is flat; `max_length` trims ~."""
 
@@ -17,7 +21,7 @@ class Output:
     max_length: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Mark:
     """The event's deduplication id and how long it is remembered.
 
@@ -56,7 +60,7 @@ class DeadLetter:
 Outcome: TypeAlias = Ack | Park | DeadLetter
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settlement:
     """One entry's end. `fenced` False only for what `claim.renew` reported trimmed while ours."""
 

@@ -218,7 +218,7 @@ class Harness:
             Attempt(outcome, decision.error, decision.error_type, decision.delay)
         )
         if decision.kind is Kind.ACK:
-            result.emitted += [emitted(stream, fields) for stream, fields in entry.outputs or ()]
+            result.emitted += [emitted(one.stream, one.fields) for one in entry.outputs or ()]
 
 
 class _NoRedis:

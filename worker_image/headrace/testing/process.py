@@ -117,7 +117,6 @@ class Process:
             routes.all,
             metrics,
             policy,
-            outputs=around.outputs,
             on_end=on_end,
         )
         self.lanes = Lanes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from headrace.event import ID, PAYLOAD, TRACEPARENT, TYPE, VERSION, Event, field_map
@@ -67,7 +68,7 @@ class DeadLetter:
     fields: dict[bytes, bytes]
 
 
-def emitted(stream: str, fields: list[bytes]) -> Emitted:
+def emitted(stream: str, fields: Sequence[bytes]) -> Emitted:
     """The output as a test wants to compare it."""
     known = field_map(fields)
     try:

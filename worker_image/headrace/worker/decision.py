@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from random import random
 
 from headrace.entry import Entry
@@ -14,7 +14,7 @@ from headrace.worker.backoff import Random, delay
 MAX_ERROR_LENGTH = 1000
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     ACK = "ack"
     SKIP = "skip"
     RETRY = "retry"

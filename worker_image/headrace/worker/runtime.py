@@ -72,7 +72,6 @@ class Runtime:
             metrics,
             settings.policy,
             window_ms=round(deduplicate.window.total_seconds() * 1000) if deduplicate else 0,
-            outputs=self.around.outputs,
         )
         self.lanes = Lanes(
             routes=self.routes,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
@@ -72,8 +72,6 @@ class Settler:
     policy: Policy
     window_ms: int = 0
     """Deduplication window; 0 = the group does not deduplicate."""
-    outputs: dict[str, int | None] = field(default_factory=dict)
-    """Declared output streams, each with its longest length."""
     on_room: Callable[[], None] = lambda: None
     """Called after each flush: held entries became fewer."""
     decided: list[tuple[Entry, str, Decision]] = field(default_factory=list)
@@ -188,11 +186,12 @@ class Settler:
             if refused:
                 done -= sum(self._refused(entry, route.label, None, refused) for entry in entries)
             events[route.label, "done"] += done
+        drop = self.holding.drop
         for entry, label, decision in flush.decided:
             verdict = refused.get((entry.source, entry.id)) if refused else None
             if verdict is None or verdict.kind is not VerdictKind.FAILED:
-                self.holding.drop(entry)
-            if not self._refused(entry, label, decision, refused):
+                drop(entry)
+            if verdict is None or not self._refused(entry, label, decision, refused):
                 events[label, OUTCOMES[decision.kind]] += 1
                 if decision.kind is Kind.RETRY:
                     self.metrics.counts["retries"] += 1
@@ -253,30 +252,24 @@ class Settler:
         self.nudge()
 
     def _settlement(self, entry: Entry, _: str, decision: Decision) -> Settlement:
-        outcome: Ack | Park | DeadLetter = Ack()
-        outputs: list[Output] = []
+        outcome: Ack | Park | DeadLetter = _DONE
+        outputs: Sequence[Output] = ()
         mark = None
-        if decision.kind is Kind.RETRY:
-            outcome = Park(
-                max(0, round(decision.delay * 1000)), decision.error, failure=decision.failed
-            )
+        if decision.kind is Kind.ACK:
+            if entry.outputs is not None:
+                outputs = entry.outputs
+            if self.window_ms and entry.event_id:
+                mark = Mark(entry.event_id, self.window_ms, entry.original_id)
+        elif decision.kind is Kind.RETRY:
+            delay_ms = max(0, round(decision.delay * 1000))
+            outcome = Park(delay_ms, decision.error, failure=decision.failed)
         elif decision.kind is Kind.DEAD_LETTER:
             outcome = DeadLetter(
                 entry.fields, decision.error, decision.error_type, entry.original_id
             )
-        elif decision.kind is Kind.ACK:
-            outputs = [
-                Output(stream, fields, self.outputs.get(stream))
-                for stream, fields in entry.outputs or ()
-            ]
-            if self.window_ms and entry.event_id:
-                mark = Mark(entry.event_id, self.window_ms, entry.original_id)
         return Settlement(
-            source=entry.source,
-            id=entry.id,
-            delivery_count=entry.delivery_count,
-            outcome=outcome,
-            outputs=outputs,
-            mark=mark,
-            fenced=not entry.trimmed,
+            entry.source, entry.id, entry.delivery_count, outcome, outputs, mark, not entry.trimmed
         )
+
+
+_DONE = Ack()

@@ -100,7 +100,7 @@ class Slot:
         try:
             context = (Context(lanes.around, entry),) if handler.wants_context else ()
             result = await self._call(handler, argument, *context)
-            if isinstance(result, BaseException):
+            if result is not None and isinstance(result, BaseException):
                 raise result  # returned by a slip; an acknowledgement would lose the event
         except BaseException as ending:
             if self.left:
