@@ -200,7 +200,7 @@ MUTANTS = [
             COMMIT,
             "  local row, gone\n",
             "  written = {}\n  for _ = 1, outputs do add(place)\n"
-            "  place = place + 3 + tonumber(ARGV[place + 3]) end\n"
+            "  place = place + 3 + LIST[place + 3] end\n"
             "  outputs = 0\n  local row, gone\n",
         ),
     ),
@@ -220,7 +220,7 @@ MUTANTS = [
         "leaks",
         (
             COMMIT,
-            "redis.pcall('HDEL', failures, unpack(members, i, math.min(i + 999, #members)))",
+            "redis.pcall('HDEL', failures, unpack(members))",
             "",
         ),
     ),

@@ -1,27 +1,24 @@
--- KEYS  1 source stream  2 state  3.. only what this flush uses; ARGV names them by index
+-- KEYS  1 source stream  2 state  3.. only what this flush uses; others name them by index
 -- ARGV  1 group  2 consumer  3 flush number  4 source "m"|"r"  5 index of failures (0: unused)
---       6 index of retry (0: unused)  7 where the fence starts to look (a hint)
---       8 n, then n ids delivered once and plainly acked
---       n, then n x (id, delivery count): plainly acked, record dropped
---       n, then n settlements:
---         id, delivery count, outcome, n outputs x (an addition: key index, longest length or "", n,
---         fields...), then by outcome (a capital letter: without the fence):
---           "a" acknowledge
---           "m" mark and acknowledge: key index, window in ms, member of the first life or ""
---           "p" park: delay in ms, counts as failure 1|0, error
---           "d" dead letter: an addition
+--       6 index of retry (0: unused)
+--       7 a flat msgpack list, or "" for nothing in it. Servers spend more on taking its many small
+--         parts one by one, or on tables within tables, than on reading it:
+--         n, then n x (id, delivery count): plainly acked, record dropped
+--         n, then n settlements:
+--           id, delivery count, outcome, n outputs x (an addition: key index, longest length or "",
+--           n, fields...), then by outcome (a capital letter: without the fence):
+--             "a" acknowledge
+--             "m" mark and acknowledge: key index, window in ms, member of the first life or ""
+--             "p" park: delay in ms, counts as failure 1|0, error
+--             "d" dead letter: an addition
+--       8.. ids delivered once and plainly acked
 -- returns flat (id, verdict, reason) of what was refused; empty: all done
 --         verdicts: 1 owned by another, 2 gone, 3 duplicate, 4 failed, 5 trimmed
 local KEYS, ARGV = KEYS, ARGV -- a local is found faster than a global
 local stream, state = KEYS[1], KEYS[2]
 local group, consumer, number, source = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local failures, retry = KEYS[tonumber(ARGV[5])], KEYS[tonumber(ARGV[6])]
-local at = 7
-
-local function take()
-  at = at + 1
-  return ARGV[at]
-end
+local FIRST_ACK = 8
 
 -- A flush that was applied answers as it did then, and does nothing.
 local flush_field = 'flush:' .. consumer
@@ -39,24 +36,40 @@ local function refuse(id, verdict, reason)
   refused[n + 1], refused[n + 2], refused[n + 3] = id, verdict, reason or ''
 end
 
-local held, from, budget = {}, ARGV[7], 4
-local function next_page(size)
+local LIST = ARGV[7] ~= '' and cmsgpack.unpack(ARGV[7]) or {0, 0}
+local first_acks, again = #ARGV - FIRST_ACK + 1, LIST[1]
+local at = 2 + 2 * again -- stands before the first settlement
+local entries = first_acks + again + LIST[at]
+
+-- Pages of our own PEL, from the first of these entries on: they mostly stand in its order. What
+-- the pages miss is asked for alone.
+local held, budget, from = {}, 2, ARGV[FIRST_ACK]
+local function begin_at(id)
+  if not from or id_less(id, from) then from = id end
+end
+if again > 0 then begin_at(LIST[2]) end
+if LIST[at] > 0 then begin_at(LIST[at + 1]) end
+
+local function next_page()
   budget = budget - 1
-  local page = redis.call('XPENDING', stream, group, from, '+', size, consumer)
+  local page = redis.call('XPENDING', stream, group, from, '+', math.min(1000, entries), consumer)
+  if #page < entries then budget = 0 else from = '(' .. page[#page][1] end
+  return page
+end
+
+local function hold(page)
   for i = 1, #page do
     local row = page[i]
     held[row[1]] = row
   end
-  if #page < size then budget = 0 else from = '(' .. page[#page][1] end
 end
 
 -- The PEL row of an entry that is still ours from this very delivery; else nil, and it is refused.
 -- A second value is true where nobody has it any more.
-local page_size = math.min(1000, math.floor(#ARGV / 2) + 16)
 local function fence(id, count)
   local row = held[id]
   while not row and budget > 0 do
-    next_page(page_size)
+    hold(next_page())
     row = held[id]
   end
   if not row then row = redis.call('XPENDING', stream, group, id, id, 1)[1] end
@@ -65,16 +78,30 @@ local function fence(id, count)
   return row
 end
 
-local acks, dropped = {}, {}
-local first_acks = tonumber(take())
-if first_acks > 0 then page_size = first_acks end
-for _ = 1, first_acks do
-  local id = take()
-  if fence(id, 1) then acks[#acks + 1] = id end
+-- Mostly the first deliveries of a flush are our oldest entries, in order.
+local function all_fenced(page)
+  if #page < first_acks then return false end
+  for i = 1, first_acks do
+    local row = page[i]
+    if row[1] ~= ARGV[FIRST_ACK - 1 + i] or row[4] ~= 1 then return false end
+  end
+  return true
 end
-for _ = 1, tonumber(take()) do
-  local id, count = take(), tonumber(take())
-  local row, gone = fence(id, count)
+
+local acks, dropped, in_order = {}, {}, false
+if first_acks > 0 then
+  local page = next_page()
+  in_order = all_fenced(page)
+  if not in_order or #page > first_acks then hold(page) end
+  if not in_order then
+    for i = FIRST_ACK, #ARGV do
+      if fence(ARGV[i], 1) then acks[#acks + 1] = ARGV[i] end
+    end
+  end
+end
+for i = 2, 2 * again, 2 do
+  local id = LIST[i]
+  local row, gone = fence(id, LIST[i + 1])
   if row then acks[#acks + 1] = id end
   if row or gone then dropped[#dropped + 1] = source .. ':' .. id end
 end
@@ -93,23 +120,25 @@ end
 local failures_error = failures and wrong_type(tonumber(ARGV[5]), 'hash')
 local retry_error = retry and wrong_type(tonumber(ARGV[6]), 'zset')
 
+local settled = 0
+local function ack(ids, first, last)
+  redis.call('XACK', stream, group, unpack(ids, first, last))
+  if source == 'r' then redis.call('XDEL', stream, unpack(ids, first, last)) end
+  settled = settled + last - first + 1
+end
+
 local function settle(ids, members)
-  for i = 1, #ids, 1000 do
-    local last = math.min(i + 999, #ids)
-    redis.call('XACK', stream, group, unpack(ids, i, last))
-    if source == 'r' then redis.call('XDEL', stream, unpack(ids, i, last)) end
-  end
-  for i = 1, #members, 1000 do
-    redis.pcall('HDEL', failures, unpack(members, i, math.min(i + 999, #members)))
-  end
+  if #ids > 0 then ack(ids, 1, #ids) end
+  if #members > 0 then redis.pcall('HDEL', failures, unpack(members)) end
 end
 
 -- They free memory, so a full server still takes them.
+if in_order then ack(ARGV, FIRST_ACK, #ARGV) end
 settle(acks, dropped)
 
 -- Phase 2: each entry alone; what one of them cannot write stays with it.
 local now = now_ms()
-local written, ended, ended_members, parked = nil, {}, {}, 0
+local written, ended, ended_members = nil, {}, {}
 
 local has_records = failures and not failures_error and redis.call('EXISTS', failures) == 1
 local function forget(id)
@@ -121,21 +150,21 @@ local function end_of(id)
   forget(id)
 end
 
--- Append what stands in ARGV after `place`, and note what a later error would take back.
+-- Carry out the addition after `place`, and note what a later error would take back.
 local MOST_FIELDS = 7000 -- unpack has a limit
 local function add(place, ...)
-  local key, max, first = KEYS[tonumber(ARGV[place + 1])], ARGV[place + 2], place + 4
-  local last = place + 3 + tonumber(ARGV[place + 3])
+  local key, max, first = KEYS[LIST[place + 1]], LIST[place + 2], place + 4
+  local last = place + 3 + LIST[place + 3]
   if last - first > MOST_FIELDS then return 'ERR more fields than a script can pass on' end
   local id
   if ... then
     local fields = {...}
-    for i = first, last do fields[#fields + 1] = ARGV[i] end
+    for i = first, last do fields[#fields + 1] = LIST[i] end
     id = redis.pcall('XADD', key, 'MAXLEN', '~', max, '*', unpack(fields))
   elseif max ~= '' then
-    id = redis.pcall('XADD', key, 'MAXLEN', '~', max, '*', unpack(ARGV, first, last))
+    id = redis.pcall('XADD', key, 'MAXLEN', '~', max, '*', unpack(LIST, first, last))
   else
-    id = redis.pcall('XADD', key, '*', unpack(ARGV, first, last))
+    id = redis.pcall('XADD', key, '*', unpack(LIST, first, last))
   end
   if type(id) == 'table' then return id.err end
   written[#written + 1], written[#written + 2] = key, id
@@ -145,7 +174,7 @@ local function bury(id, count, row, place)
   local record = read_record(redis.call('HGET', failures, source .. ':' .. id))
   local seen = record.first
   if seen == 0 then seen = now - (row and row[3] or 0) end
-  return add(place, 'consumer', consumer, 'attempts', count, 'crashes', tostring(record.crashes),
+  return add(place, 'consumer', consumer, 'attempts', count, 'crashes', record.crashes,
     'first_seen', string.format('%.0f', seen), 'dead_at', string.format('%.0f', now))
 end
 
@@ -184,18 +213,18 @@ local function park(id, row, delay, failure, reason)
     if failure == 1 then record.error = reason end
     redis.pcall('HSET', failures, member, write_record(record))
   end
-  parked = parked + 1
+  settled = settled + 1
 end
 
 -- Skip an addition; what is wrong with its key.
 local function skip_addition()
-  local index = tonumber(ARGV[at + 1])
-  at = at + 3 + tonumber(ARGV[at + 3])
+  local index = LIST[at + 1]
+  at = at + 3 + LIST[at + 3]
   return wrong_type(index, 'stream')
 end
 
 local function settle_one()
-  local id, count, outcome, outputs = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
+  local id, count, outcome, outputs = LIST[at + 1], LIST[at + 2], LIST[at + 3], LIST[at + 4]
   at = at + 4
   local err, place = failures_error, at
   for _ = 1, outputs do err = skip_addition() or err end
@@ -208,19 +237,17 @@ local function settle_one()
 
   local row, gone
   if kind == outcome then
-    row, gone = fence(id, tonumber(count))
+    row, gone = fence(id, count)
     if gone then forget(id) end
     if not row then return end
   end
   if kind == 'p' then err = err or retry_error end
   if err then return refuse(id, 4, err) end
-  if kind == 'p' then
-    return park(id, row, tonumber(ARGV[after + 1]), tonumber(ARGV[after + 2]), ARGV[after + 3])
-  end
+  if kind == 'p' then return park(id, row, unpack(LIST, after + 1, after + 3)) end
   local marked
   if kind == 'm' then
-    local key = KEYS[tonumber(ARGV[after + 1])]
-    local fresh, by = mark(key, source .. ':' .. id, ARGV[after + 2], ARGV[after + 3])
+    local key = KEYS[LIST[after + 1]]
+    local fresh, by = mark(key, source .. ':' .. id, LIST[after + 2], LIST[after + 3])
     if type(by) == 'table' then return refuse(id, 4, by.err) end
     if by then
       end_of(id)
@@ -232,7 +259,7 @@ local function settle_one()
     written = {}
     for _ = 1, outputs do
       err = err or add(place)
-      place = place + 3 + tonumber(ARGV[place + 3])
+      place = place + 3 + LIST[place + 3]
     end
     if not err and kind == 'd' then err = bury(id, count, row, after) end
     if err then
@@ -244,12 +271,13 @@ local function settle_one()
   end_of(id)
 end
 
-for _ = 1, tonumber(take()) do settle_one() end
+local settlements = LIST[at]
+for _ = 1, settlements do settle_one() end
 settle(ended, ended_members)
 
 -- What settled nothing may come again. Else remember the flush; at most once a second also where a
 -- lost group restarts.
-if #acks + #ended + parked == 0 then return refused end
+if settled == 0 then return refused end
 local value = string.format('%.0f', number)
 if #refused > 0 then value = value .. cmsgpack.pack(refused) end
 local noted = {flush_field, value}

@@ -21,7 +21,7 @@ from redis.exceptions import NoPermissionError
 
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
-from headrace.streams.packing import MAX_ENTRIES, arguments, chunks
+from headrace.streams.packing import arguments, size_of
 from headrace.streams.script import Argument, Command, Script
 from headrace.streams.settlement import (
     Ack,
@@ -50,6 +50,9 @@ __all__ = [
     "Verdict",
     "VerdictKind",
 ]
+
+MAX_ENTRIES = 1_000
+MAX_BYTES = 1 << 20
 
 _SCRIPT = Script("ids", "floor", "record", "commit")
 _NOTHING: Refused = {}
@@ -104,23 +107,28 @@ class Committer:
         self, acks: Sequence[bytes] = (), settlements: Sequence[Settlement] = ()
     ) -> list[Packed]:
         """Pack one flush into as few calls as the bounds allow; they are sent in this order."""
-        if not settlements and 0 < len(acks) <= MAX_ENTRIES:
-            return [self._pack_one(Source.MAIN, acks, ())]
+        if not settlements:
+            return self._pack(Source.MAIN, acks, ())
         calls = []
-        for start in range(0, len(acks), MAX_ENTRIES):
-            calls.append(self._pack_one(Source.MAIN, acks[start : start + MAX_ENTRIES], ()))
         for source in Source:
             of_source = [s for s in settlements if s.source is source]
-            # The last call of plain acks has room for settlements, and a flush is one call at best.
-            taken = len(calls[-1].acks) if source is Source.MAIN and calls else MAX_ENTRIES
-            merge = taken < MAX_ENTRIES
-            for chunk in chunks(of_source, taken if merge else 0):
-                if merge:
-                    self._number -= 1
-                    calls.append(self._pack_one(source, calls.pop().acks, chunk))
-                    merge = False
-                else:
-                    calls.append(self._pack_one(source, (), chunk))
+            calls += self._pack(source, acks if source is Source.MAIN else (), of_source)
+        return calls
+
+    def _pack(
+        self, source: Source, acks: Sequence[bytes], settlements: Sequence[Settlement]
+    ) -> list[Packed]:
+        calls = []
+        while acks or settlements:
+            now, acks = acks[:MAX_ENTRIES], acks[MAX_ENTRIES:]
+            taken = settlements[: MAX_ENTRIES - len(now)]
+            call = self._pack_one(source, now, taken)
+            while len(taken) > 1 and (size := size_of(call.args)) > MAX_BYTES:
+                taken = taken[: max(1, len(taken) * MAX_BYTES // size)]
+                self._number -= 1
+                call = self._pack_one(source, now, taken)
+            settlements = settlements[len(taken) :]
+            calls.append(call)
         return calls
 
     async def send(self, client: Redis, packed: Sequence[Packed]) -> Refused:
