@@ -107,13 +107,11 @@ class Committer:
         self, acks: Sequence[bytes] = (), settlements: Sequence[Settlement] = ()
     ) -> list[Packed]:
         """Pack one flush into as few calls as the bounds allow; they are sent in this order."""
-        if not settlements:
-            return self._pack(Source.MAIN, acks, ())
-        calls = []
-        for source in Source:
-            of_source = [s for s in settlements if s.source is source]
-            calls += self._pack(source, acks if source is Source.MAIN else (), of_source)
-        return calls
+        replayed = [s for s in settlements if s.source is not Source.MAIN]
+        if not replayed:
+            return self._pack(Source.MAIN, acks, settlements)
+        main = [s for s in settlements if s.source is Source.MAIN]
+        return self._pack(Source.MAIN, acks, main) + self._pack(Source.REPLAY, (), replayed)
 
     def _pack(
         self, source: Source, acks: Sequence[bytes], settlements: Sequence[Settlement]

@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from headrace.streams.keys import GroupKeys
-from headrace.streams.script import call
+from headrace.streams.script import Command, call
 
 
-async def seen_by(client: Redis, keys: GroupKeys, event_ids: Sequence[bytes]) -> list[bytes | None]:
-    """For each event id the member (`m:<id>`, `r:<id>`) of the entry that handled it, or None."""
-    if not event_ids:
-        return []
-    found = await call(client, ("MGET", *(keys.seen(event_id) for event_id in event_ids)))
-    return list(found)
+def look_up(keys: GroupKeys, event_ids: Sequence[bytes]) -> Command:
+    """Asks for each event id; the answer is in order: the member (`m:<id>`, `r:<id>`) of the entry
+    that handled it, or None."""
+    return ("MGET", *(keys.seen(event_id) for event_id in event_ids))
 
 
 async def evicting_policy(client: Redis) -> str | None:

@@ -9,7 +9,7 @@ from headrace.streams.dead_letters import letter_fields
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Argument
-from headrace.streams.settlement import Ack, DeadLetter, Output, Park, Settlement
+from headrace.streams.settlement import Ack, DeadLetter, Park, Settlement
 
 _BODY = 6
 """Where the msgpack stands in ARGV, counted from 0."""

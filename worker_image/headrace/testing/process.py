@@ -70,7 +70,7 @@ class _Settler(Settler):
 
     def finish(self, flush: Flush, refused: Refused) -> None:
         Settler.finish(self, flush, refused)
-        for _, entries in flush.acks:
+        for _, entries in flush.done:
             for entry in entries:
                 self.on_end(entry, None, (entry.source, entry.id) in refused)
         for entry, _, decision in flush.decided:

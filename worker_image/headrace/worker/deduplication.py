@@ -1,8 +1,10 @@
 """Deduplication: an event that another entry brought before is acknowledged unhandled.
 
-One look-up per batch, before dispatch. Entries with equal ids in one process run one after the
-other: the later one waits until the first has left the worker, and is then looked up itself. Two
-processes may still run both handlers; the commit lets only one of them mark and emit.
+One look-up per batch, before dispatch: in front of the reader's next read, or on the control
+connection for what was claimed and what no read can carry. Entries with equal ids in one process
+run one after the other: the later one waits until the first has left the worker, and is then looked
+up itself. Two processes may still run both handlers; the commit lets only one of them mark and
+emit.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
@@ -18,10 +21,19 @@ from headrace.entry import Entry
 from headrace.streams import marks
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
+from headrace.streams.script import Command, call
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import REDIS_ERRORS, Outage
 
 logger = logging.getLogger("headrace.worker")
+
+
+@dataclass(slots=True)
+class LookUp:
+    """Entries, each with an event id, whose marks one command asks for."""
+
+    entries: list[Entry]
+    command: Command
 
 
 class Deduplication:
@@ -53,42 +65,76 @@ class Deduplication:
         self._wake = asyncio.Event()
         self._outage = Outage("look up event ids")
 
-    async def admit(self, entries: list[Entry]) -> None:
-        """Deliver what is new, settle what is not; where Redis fails, `run` asks again."""
-        self._looking_up += 1
-        try:
-            await self._admit(self._enter(entries))
-        finally:
-            self._looking_up -= 1
+    def admit(self, entries: list[Entry]) -> None:
+        """Take entries just read, for the look-up that rides in front of the next read; what
+        carries no event id needs none."""
+        entered = self._enter(entries)
+        self._unasked += [entry for entry in entered if entry.event_id is not None]
+        self._deliver([entry for entry in entered if entry.event_id is None])
+
+    def admit_later(self, entries: list[Entry]) -> None:
+        """Take entries for which no read will come by; `run` looks them up."""
+        self.admit(entries)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have `run` look up what waits: no read is going to carry it."""
+        if self._unasked:
+            self._wake.set()
 
     @property
     def quiet(self) -> bool:
         """No look-up is under way or wanted."""
         return not (self._looking_up or self._unasked)
 
-    async def _admit(self, entries: list[Entry]) -> None:
-        ids = [entry.event_id for entry in entries if entry.event_id is not None]
-        try:
-            members = iter(await marks.seen_by(self._client, self._keys, ids))
-        except REDIS_ERRORS as error:
-            self._metrics.counts["redis_errors"] += 1
-            asyncio.get_running_loop().call_later(
-                self._outage.begin(error), self.admit_later, entries
-            )
-            return
-        self._outage.end()
+    def ride(self) -> LookUp | None:
+        """The look-up of what waits, to be sent in front of a read; None when nothing waits."""
+        if not self._unasked:
+            return None
+        entries, self._unasked = self._unasked, []
+        self._looking_up += 1
+        return LookUp(entries, marks.look_up(self._keys, [e.event_id or b"" for e in entries]))
+
+    def finish(self, look_up: LookUp, members: Sequence[bytes | None]) -> None:
+        """The look-up's answer: deliver what is new, settle what is not."""
+        self._looking_up -= 1
         fresh = []
-        for entry in entries:
-            if entry.event_id is not None and is_duplicate(entry, next(members)):
+        for entry, seen_by in zip(look_up.entries, members, strict=True):
+            if seen_by is not None and is_duplicate(entry, seen_by):
                 self._duplicate(entry)
             else:
                 fresh.append(entry)
         self._deliver(fresh)
 
-    def admit_later(self, entries: list[Entry]) -> None:
-        """The same, by `run`, for a caller that does not wait."""
-        self._unasked += entries
+    def missed(self, look_up: LookUp) -> None:
+        """No answer came: `run` asks again."""
+        self._looking_up -= 1
+        self._unasked += look_up.entries
         self._wake.set()
+
+    def unstarted(self) -> list[Entry]:
+        """Empty what waits: the entries that are neither looked up nor handled."""
+        entries = self._unasked + [entry for one in self._waiting.values() for entry in one]
+        self._unasked = []
+        self._waiting.clear()
+        return entries
+
+    async def run(self) -> None:
+        """Look up on the control connection when woken, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if (look_up := self.ride()) is None:
+                continue
+            try:
+                members = await call(self._client, look_up.command)
+            except REDIS_ERRORS as error:
+                self._metrics.counts["redis_errors"] += 1
+                await asyncio.sleep(self._outage.begin(error))
+                self.missed(look_up)
+            else:
+                self._outage.end()
+                self.finish(look_up, members)
 
     def forget(self, entry: Entry) -> None:
         """An entry has left the worker: those that waited for its end are looked up."""
@@ -98,14 +144,6 @@ class Deduplication:
         del self._entered[event_id]
         if event_id in self._waiting:
             self.admit_later(self._waiting.pop(event_id))
-
-    async def run(self) -> None:
-        """Look up what `admit_later` was given, until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            entries, self._unasked = self._unasked, []
-            await self.admit(entries)
 
     async def check_eviction(self) -> None:
         """Warn when Redis may evict marks. Raises redis errors."""
@@ -120,22 +158,27 @@ class Deduplication:
 
     def _enter(self, entries: list[Entry]) -> list[Entry]:
         """Read the event ids; the entries that need not wait for another with the same id."""
-        entered = []
+        entered, name, first = [], self._field, self._entered
         for entry in entries:
-            event_id = entry.field(self._field)
+            fields = entry.fields
+            # The producer's order (type, version, payload, id) is looked at first.
+            if len(fields) > 7 and fields[6] == name:
+                event_id: bytes | None = fields[7]
+            else:
+                event_id = entry.field(name)
             if event_id:
                 entry.event_id = event_id
                 entry.plain = False
-                if self._entered.setdefault(event_id, entry) is not entry:
+                if first.setdefault(event_id, entry) is not entry:
                     self._waiting[event_id].append(entry)
                     continue
             entered.append(entry)
         return entered
 
 
-def is_duplicate(entry: Entry, seen_by: bytes | None) -> bool:
+def is_duplicate(entry: Entry, seen_by: bytes) -> bool:
     """True when another entry brought this event before. Neither an earlier delivery of the same
     entry nor, for a replayed dead letter, its own first life is another."""
-    if seen_by is None or seen_by == entry.source.member(entry.id):
+    if seen_by == entry.source.member(entry.id):
         return False
     return entry.original_id is None or seen_by != Source.MAIN.member(entry.original_id)

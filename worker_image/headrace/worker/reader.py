@@ -1,8 +1,8 @@
 """The read loop: XREADGROUP over the stream and its replay stream, on a connection of its own.
 
-Nothing else goes over this connection but commits that ride in front of a read: they are executed
-before it blocks. A read whose reply was lost may have delivered entries to us; they are handed back
-before the next one.
+Nothing else goes over this connection but commits and look-ups of marks that ride in front of a
+read: they are executed before it blocks. A read whose reply was lost may have delivered entries to
+us; they are handed back before the next one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from headrace.entry import Entry
 from headrace.streams.keys import GroupKeys
-from headrace.worker.deduplication import Deduplication
+from headrace.streams.script import Command
+from headrace.worker.deduplication import Deduplication, LookUp
 from headrace.worker.holding import Holding, read_count, read_room
 from headrace.worker.lanes import Lanes
 from headrace.worker.metrics import Metrics
@@ -108,6 +109,7 @@ class Reader:
             if count == 0:
                 self._room.clear()
                 self._settler.flush_now()
+                self._look_up_elsewhere()
                 await self._wait_for_room()
                 continue
             try:
@@ -156,7 +158,13 @@ class Reader:
             b"BLOCK", self._block_ms, b"STREAMS", keys.stream, keys.replay, b">", b">",
         )  # fmt: skip
         flush = self._settler.ride()
-        commands = [read] if flush is None else [flush.packed[0].command(), read]
+        look_up = self._deduplication.ride() if self._deduplication is not None else None
+        commands: list[Command] = []
+        if flush is not None:
+            commands.append(flush.packed[0].command())
+        if look_up is not None:
+            commands.append(look_up.command)
+        commands.append(read)
         self._unsure = True
         self.reading = True
         try:
@@ -166,17 +174,22 @@ class Reader:
             )
             if flush is not None:
                 await self._finish(flush)
+            if look_up is not None:
+                await self._looked_up(look_up)
+                look_up = None
             reply = await self._reply(self._block_ms / 1000 + REPLY_SECONDS)
         except BaseException:
             if flush is not None:
                 self._settler.missed(flush)
+            if look_up is not None and self._deduplication is not None:
+                self._deduplication.missed(look_up)
             raise
         finally:
             self.reading = False
         self._unsure = False
         self._metrics.counts["reads"] += 1
         if reply:
-            await self._deliver(reply)
+            self._deliver(reply)
 
     async def _finish(self, flush: Flush) -> None:
         try:
@@ -186,24 +199,37 @@ class Reader:
         else:
             self._settler.finish(flush, flush.packed[0].read(reply))
 
+    async def _looked_up(self, look_up: LookUp) -> None:
+        assert self._deduplication is not None
+        try:
+            members = await self._reply(REPLY_SECONDS)
+        except ResponseError:
+            self._deduplication.missed(look_up)  # the read's own answer is still to come
+        else:
+            self._deduplication.finish(look_up, members)
+
+    def _look_up_elsewhere(self) -> None:
+        if self._deduplication is not None:
+            self._deduplication.wake()
+
     async def _reply(self, seconds: float) -> Any:
         connection = self._connection
         assert connection is not None
         async with asyncio.timeout(seconds):
             return await connection.read_response()
 
-    async def _deliver(self, reply: list[Any]) -> None:
+    def _deliver(self, reply: list[Any]) -> None:
         for stream, items in reply:
             if stream == self._keys.stream.encode():
                 entries = [Entry(id_, fields) for id_, fields in items]
-                self._holding.main.update((entry.id, entry) for entry in entries)
+                self._holding.main.update(zip([id_ for id_, _ in items], entries, strict=True))
             else:
                 entries = [Entry.replayed(id_, fields) for id_, fields in items]
                 self._holding.add(entries)
             if self._deduplication is None:
                 self._lanes.accept(entries)
             else:
-                await self._deduplication.admit(entries)
+                self._deduplication.admit(entries)
 
     async def _recover(self, error: BaseException) -> None:
         self._metrics.counts["redis_errors"] += 1
@@ -218,6 +244,7 @@ class Reader:
                 return
         else:
             await self._disconnect()
+        self._look_up_elsewhere()
         wait = self.outage.begin(error)
         if not self._stopping:
             await asyncio.sleep(wait)

@@ -21,7 +21,7 @@ class Route:
         self.label = handler.label
         self.timeout = handler.timeout or timeout
         self.done: list[Entry] = []
-        """Ended well and needing nothing but an acknowledgement; the settler empties it."""
+        """What its handler ended well; the settler empties it."""
         self.waiting: deque[Entry] = deque()
         """A batch handler's events that no slot has taken."""
         self.times = metrics.handling.setdefault(handler.label, Distribution(HANDLING_SECONDS))

@@ -12,6 +12,7 @@ from typing import Any
 
 from headrace.app import App
 from headrace.context import Surroundings
+from headrace.entry import Entry
 from headrace.streams import claim
 from headrace.streams.commit import Committer
 from headrace.streams.groups import ensure_groups
@@ -192,7 +193,7 @@ class Runtime:
         self.settler.flush_now()
         with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(SETTLE_SECONDS):
-                await self.upkeep.hand_back(self.lanes.unstarted())
+                await self.upkeep.hand_back(self._unstarted())
         with contextlib.suppress(asyncio.TimeoutError):
             async with asyncio.timeout(handler_seconds):
                 await self.lanes.until_idle()
@@ -265,6 +266,10 @@ class Runtime:
                 with contextlib.suppress(*REDIS_ERRORS):  # without the right, BLOCK ends by itself
                     await self.control.client_unblock(self.reader.client_id)
             await asyncio.wait([reading], timeout=0.1)
+
+    def _unstarted(self) -> list[Entry]:
+        waiting = self.deduplication.unstarted() if self.deduplication is not None else []
+        return self.lanes.unstarted() + waiting
 
     async def _hand_back_unheld(self) -> None:
         await self.upkeep.hand_back_unheld()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
@@ -20,7 +20,6 @@ from headrace.streams.commit import (
     Committer,
     DeadLetter,
     Mark,
-    Output,
     Packed,
     Park,
     Refused,
@@ -46,14 +45,20 @@ OUTCOMES = {
     Kind.DEAD_LETTER: "dead_lettered",
     Kind.DUPLICATE: "duplicate",
 }
+COUNTED = {
+    Kind.RETRY: "retries",
+    Kind.DEAD_LETTER: "dead_letters",
+    Kind.DUPLICATE: "duplicates",
+}
+"""Decisions with a counter of their own beside `events`."""
 
 
 @dataclass(slots=True)
 class Flush:
-    """What one commit carries. `acks`: per route, the entries that only need acknowledging."""
+    """What one commit carries. `done`: per route, the entries that its handler ended well."""
 
     packed: list[Packed]
-    acks: list[tuple[Route, list[Entry]]]
+    done: list[tuple[Route, list[Entry]]]
     decided: list[tuple[Entry, str, Decision]]
     size: int = 0
     riding: bool = False
@@ -94,7 +99,7 @@ class Settler:
         return len(self.decided) + sum(len(route.done) for route in self.routes)
 
     def settle(self, entry: Entry, label: str, decision: Decision) -> None:
-        """Take note of an entry's end, other than the plain success that `Route.done` carries."""
+        """Take note of an entry's end, other than the success that `Route.done` carries."""
         self.decided.append((entry, label, decision))
 
     def nudge(self) -> None:
@@ -137,17 +142,29 @@ class Settler:
         """All that is settled, packed; None when that is nothing or a flush is under way."""
         if self.under_way is not None:
             return None
-        acks, ids = [], []
+        flushed, ids = [], []
+        settlements: list[Settlement] = []
+        size = 0
         for route in self.routes:
-            if route.done:
-                acks.append((route, route.done))
-                ids += [entry.id for entry in route.done]
+            done = route.done
+            if done:
                 route.done = []
+                flushed.append((route, done))
+                size += len(done)
+                plain = [entry.id for entry in done if entry.plain and entry.outputs is None]
+                ids += plain
+                if len(plain) < len(done):
+                    settlements += [
+                        self._success(entry)
+                        for entry in done
+                        if not entry.plain or entry.outputs is not None
+                    ]
         decided, self.decided = self.decided, []
-        if not ids and not decided:
+        if not size and not decided:
             return None
-        packed = self.committer.pack(ids, [self._settlement(*one) for one in decided])
-        self.under_way = Flush(packed, acks, decided, len(ids) + len(decided))
+        settlements += [self._settlement(*one) for one in decided]
+        packed = self.committer.pack(ids, settlements)
+        self.under_way = Flush(packed, flushed, decided, size + len(decided))
         return self.under_way
 
     async def run(self) -> None:
@@ -176,33 +193,32 @@ class Settler:
         self.under_way = None
         self.metrics.counts["commits"] += 1
         self.metrics.commit_entries.add(flush.size)
-        events = self.metrics.events
-        main = self.holding.main
-        for route, entries in flush.acks:
-            done = len(entries)
-            for entry in entries:
-                if main.get(entry.id) is entry:
-                    del main[entry.id]
-            if refused:
-                done -= sum(self._refused(entry, route.label, None, refused) for entry in entries)
-            events[route.label, "done"] += done
-        drop = self.holding.drop
+        for route, entries in flush.done:
+            self._finish_done(route, entries, refused)
         for entry, label, decision in flush.decided:
-            verdict = refused.get((entry.source, entry.id)) if refused else None
-            if verdict is None or verdict.kind is not VerdictKind.FAILED:
-                drop(entry)
-            if verdict is None or not self._refused(entry, label, decision, refused):
-                events[label, OUTCOMES[decision.kind]] += 1
-                if decision.kind is Kind.RETRY:
-                    self.metrics.counts["retries"] += 1
-                elif decision.kind is Kind.DEAD_LETTER:
-                    self.metrics.counts["dead_letters"] += 1
-                elif decision.kind is Kind.DUPLICATE:
-                    self.metrics.counts["duplicates"] += 1
+            if not refused or not _failed(entry, refused):
+                self.holding.drop(entry)
+            if not refused or not self._refused(entry, label, decision, refused):
+                self.metrics.events[label, OUTCOMES[decision.kind]] += 1
+                if decision.kind in COUNTED:
+                    self.metrics.counts[COUNTED[decision.kind]] += 1
         self.on_room()
         self._finished.set()
         if self.ready:
             self.nudge()
+
+    def _finish_done(self, route: Route, entries: list[Entry], refused: Refused) -> None:
+        main, drop = self.holding.main, self.holding.drop
+        for entry in entries:
+            if not entry.plain:
+                if not refused or not _failed(entry, refused):
+                    drop(entry)
+            elif main.get(entry.id) is entry:
+                del main[entry.id]
+        done = len(entries)
+        if refused:
+            done -= sum(self._refused(entry, route.label, None, refused) for entry in entries)
+        self.metrics.events[route.label, "done"] += done
 
     def _refused(
         self, entry: Entry, label: str, decision: Decision | None, refused: Refused
@@ -251,16 +267,26 @@ class Settler:
         self.settle(entry, label, decision)
         self.nudge()
 
-    def _settlement(self, entry: Entry, _: str, decision: Decision) -> Settlement:
-        outcome: Ack | Park | DeadLetter = _DONE
-        outputs: Sequence[Output] = ()
+    def _success(self, entry: Entry) -> Settlement:
+        """An end that needs more than a plain acknowledgement of a first delivery."""
         mark = None
+        if self.window_ms and entry.event_id:
+            mark = Mark(entry.event_id, self.window_ms, entry.original_id)
+        return Settlement(
+            entry.source,
+            entry.id,
+            entry.delivery_count,
+            _DONE,
+            entry.outputs or (),
+            mark,
+            not entry.trimmed,
+        )
+
+    def _settlement(self, entry: Entry, _: str, decision: Decision) -> Settlement:
         if decision.kind is Kind.ACK:
-            if entry.outputs is not None:
-                outputs = entry.outputs
-            if self.window_ms and entry.event_id:
-                mark = Mark(entry.event_id, self.window_ms, entry.original_id)
-        elif decision.kind is Kind.RETRY:
+            return self._success(entry)
+        outcome: Ack | Park | DeadLetter = _DONE
+        if decision.kind is Kind.RETRY:
             delay_ms = max(0, round(decision.delay * 1000))
             outcome = Park(delay_ms, decision.error, failure=decision.failed)
         elif decision.kind is Kind.DEAD_LETTER:
@@ -268,8 +294,13 @@ class Settler:
                 entry.fields, decision.error, decision.error_type, entry.original_id
             )
         return Settlement(
-            entry.source, entry.id, entry.delivery_count, outcome, outputs, mark, not entry.trimmed
+            entry.source, entry.id, entry.delivery_count, outcome, fenced=not entry.trimmed
         )
+
+
+def _failed(entry: Entry, refused: Refused) -> bool:
+    verdict = refused.get((entry.source, entry.id))
+    return verdict is not None and verdict.kind is VerdictKind.FAILED
 
 
 _DONE = Ack()

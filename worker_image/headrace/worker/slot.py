@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from headrace.context import BatchContext, Context
 from headrace.entry import Entry
 from headrace.event import PAYLOAD, readable_fields
-from headrace.handler import Handler
+from headrace.handler import Function, Handler
 from headrace.handler import invalid_payload as payload_reason
-from headrace.worker.decision import ACK, HandlerTimeout, decide, invalid_payload
+from headrace.worker.decision import HandlerTimeout, decide, invalid_payload
 from headrace.worker.route import Route
 from headrace.worker.slices import BUDGET_SECONDS, MOST, Slice
 from headrace.worker.threads import HandlerThread
@@ -82,44 +82,61 @@ class Slot:
                 if self.reach > 1 and queue and not route.handler.is_async:
                     await self._slice(route, self._same_route(route, entry))
                 else:
-                    await self._one(route, entry)
+                    await self._events(route, entry)
             self.route = None
 
-    async def _one(self, route: Route, entry: Entry) -> None:
-        handler, lanes = route.handler, self.lanes
-        try:
-            if handler.decode is None:
-                argument: Any = readable_fields(entry.field_map())
+    async def _events(self, route: Route, entry: Entry) -> None:
+        """Handle an entry, and what follows it in the queue for the same async handler.
+
+        The hot path: what is the same for all of them is looked up once.
+        """
+        handler, lanes, queue, times = route.handler, self.lanes, self.queue, route.times
+        decode, around, wants_context = handler.decode, lanes.around, handler.wants_context
+        function = self._callable(handler)
+        counts, bounds = times.counts, times.bounds
+        shortest = bounds[0]
+        while True:
+            try:
+                argument = (
+                    decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
+                )
+            except Exception as error:
+                lanes.settle(entry, route.label, invalid_payload(payload_reason(error)))
             else:
-                argument = handler.decode(payload_of(entry))
-        except Exception as error:
-            lanes.settle(entry, route.label, invalid_payload(payload_reason(error)))
-            return
-        self.entries = [entry]
-        self.started = started = perf_counter()
-        try:
-            context = (Context(lanes.around, entry),) if handler.wants_context else ()
-            result = await self._call(handler, argument, *context)
-            if result is not None and isinstance(result, BaseException):
-                raise result  # returned by a slip; an acknowledgement would lose the event
-        except BaseException as ending:
-            if self.left:
+                self.entries = [entry]
+                self.started = started = perf_counter()
+                try:
+                    result = await (
+                        function(argument, Context(around, entry))
+                        if wants_context
+                        else function(argument)
+                    )
+                    if result is not None and isinstance(result, BaseException):
+                        raise result  # returned by a slip; an acknowledgement would lose the event
+                except BaseException as ending:
+                    if self.left:
+                        return
+                    decision = decide(entry, self._ending(ending), lanes.policy)
+                    lanes.settle(entry, route.label, decision)
+                else:
+                    if self.left:
+                        return
+                    route.done.append(entry)
+                if self.cancelled_at is not None:
+                    self._uncancel()
+                spent = perf_counter() - started
+                counts[0 if spent <= shortest else bisect_left(bounds, spent)] += 1
+                times.total += spent
+                if not handler.is_async:
+                    self.reach = 2 if spent < BUDGET_SECONDS else 1
+                    return
+            if not queue or queue[0][0] is not route or (lanes.paused and not self.solo):
                 return
-            lanes.settle(entry, route.label, decide(entry, self._ending(ending), lanes.policy))
-        else:
-            if self.left:
-                return
-            if entry.plain and entry.outputs is None:
-                route.done.append(entry)
-            else:
-                lanes.settle(entry, route.label, ACK)
-        if self.cancelled_at is not None:
-            self._uncancel()
-        times, spent = route.times, perf_counter() - started
-        times.counts[bisect_left(times.bounds, spent)] += 1
-        times.total += spent
-        if not handler.is_async:
-            self.reach = 2 if spent < BUDGET_SECONDS else 1
+            following = queue.popleft()[1]
+            assert following is not None
+            entry = following
+            if queue and lanes.idle and not lanes.waking:
+                lanes.wake_one()
 
     async def _slice(self, route: Route, entries: list[Entry]) -> None:
         """Run a sync handler for several entries in one hop to the thread."""
@@ -149,10 +166,8 @@ class Slot:
             times.add(seconds)
             if ended is not None:
                 lanes.settle(entry, route.label, decide(entry, ended, lanes.policy))
-            elif entry.plain and entry.outputs is None:
-                route.done.append(entry)
             else:
-                lanes.settle(entry, route.label, ACK)
+                route.done.append(entry)
         for entry in running:
             assert overdue is not None
             lanes.settle(entry, route.label, decide(entry, overdue, lanes.policy))
@@ -178,11 +193,11 @@ class Slot:
         self.entries = valid
         self.started = started = perf_counter()
         try:
+            function = self._callable(handler)
             if handler.wants_context:
-                context = BatchContext(lanes.around, valid)
-                outcomes = await self._call(handler, arguments, context)
+                outcomes = await function(arguments, BatchContext(lanes.around, valid))
             else:
-                outcomes = await self._call(handler, arguments)
+                outcomes = await function(arguments)
             endings = batch_endings(outcomes, len(valid))
         except BaseException as ending:
             if self.left:
@@ -195,10 +210,8 @@ class Slot:
         for entry, one in zip(valid, endings, strict=True):
             if one is not None:
                 lanes.settle(entry, route.label, decide(entry, one, lanes.policy))
-            elif entry.plain and entry.outputs is None:
-                route.done.append(entry)
             else:
-                lanes.settle(entry, route.label, ACK)
+                route.done.append(entry)
         route.times.add((perf_counter() - started) / len(valid), len(valid))
 
     def _decode(self, route: Route, entries: list[Entry]) -> tuple[list[Entry], list[Any]]:
@@ -217,15 +230,14 @@ class Slot:
                 valid.append(entry)
         return valid, arguments
 
-    def _call(self, handler: Handler, *arguments: Any) -> Awaitable[Any]:
-        if handler.is_async:
-            return handler.function(*arguments)  # type: ignore[no-any-return]
-        return self._in_thread(partial(handler.function, *arguments))
+    def _callable(self, handler: Handler) -> Callable[..., Awaitable[Any]]:
+        """The handler's function; a sync one behind its thread."""
+        return handler.function if handler.is_async else partial(self._in_thread, handler.function)
 
-    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+    async def _in_thread(self, function: Function, *arguments: Any) -> Any:
         if self.thread is None:
             self.thread = HandlerThread(f"handler-{self.number}")
-        result = await self.thread.run(call)
+        result = await self.thread.run(partial(function, *arguments))
         # A plain function around an async one: the event is handled when that has run.
         return await result if isawaitable(result) else result
 
