@@ -10,6 +10,12 @@ PEERS := .build/bench/peers/.installed .build/bench/arq/.installed
 bench-worker: venv $(PEERS) ## the worker beside raw redis-py, FastStream, taskiq and arq (6 min)
 	$(BIN)/python -m bench.worker
 
+.PHONY: guard-worker
+guard-worker: venv ## single and batch handlers beside raw redis-py, in seconds
+	$(BIN)/python -m bench.worker --guard
+
+test: guard-worker
+
 .PHONY: bench-worker-long
 bench-worker-long: venv ## 10 million events, and several processes (8 min)
 	$(BIN)/python -m bench.worker --long

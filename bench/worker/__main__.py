@@ -56,6 +56,20 @@ PEERS = {
     "naive": ("peers", 8_000),
 }
 GROUPS = iter(range(1 << 30))
+HANDLERS = """
+import headrace
+from pydantic import BaseModel
+
+app = headrace.App()
+
+
+class Flight(BaseModel):
+    carrier: str
+
+
+@app.on("flight.landed")
+async def landed(event: Flight, ctx: headrace.Context) -> None: ...
+"""
 
 
 @dataclass
@@ -145,6 +159,7 @@ class Bench:
     def latency(self, name: str, events: int) -> dict[str, float]:
         """The contender while 1,000 events a second come in."""
         stream, group = f"bench:{name}", f"{name}-{next(GROUPS)}"
+        self.redis.delete(stream)  # the rounds before sent into it too
         self.redis.xgroup_create(stream, group, "0", mkstream=True)
         end = self._start(name, stream, group, events)
         while not self.redis.info("clients")["blocked_clients"]:
@@ -224,7 +239,7 @@ def idle(bench: Bench, seconds: float) -> None:
     """A `headrace worker` with nothing to do, as it runs in a pod."""
     code = ENVIRONMENTS.parent / "bench-handlers"
     code.mkdir(parents=True, exist_ok=True)
-    (code / "handlers.py").write_text("import headrace\n\napp = headrace.App()\n")
+    (code / "handlers.py").write_text(HANDLERS)
     config = {
         "namespace": "bench", "pipeline": "bench", "group": "idle", "consumerGroup": "idle",
         "stream": "bench:idle", "redis": {"endpoints": [f"127.0.0.1:{bench.port}"]},

@@ -470,3 +470,31 @@ async def test_two_workers_commit_side_by_side(client: Redis, keys: GroupKeys) -
 
     await asyncio.gather(work("w1"), work("w2"))
     assert await pending(client, keys) == {}
+
+
+@pytest.mark.parametrize("how", ["acks", "outputs"])
+async def test_the_fence_of_a_flush_in_order_asks_once(
+    client: Redis, keys: GroupKeys, how: str
+) -> None:
+    await ensure_groups(client, keys)
+    for n in range(120):  # of one millisecond: "1-9" stands behind "1-10" as text
+        await client.xadd(keys.stream, {"n": n}, f"1-{n}")
+    held = await read(client, keys, "w1", 120)
+    output = Output("{s}:out", (b"n", b"1"))
+    flush = (
+        (held[:100], []) if how == "acks" else ([], [settle(i, outputs=(output,)) for i in held])
+    )
+    await client.config_resetstat()
+    assert await committer(keys).commit(client, *flush) == {}
+    stats = await client.info("commandstats")
+    assert stats["cmdstat_xpending"]["calls"] <= 2  # the checkpoint asks for the oldest entry too
+
+
+async def test_an_error_that_is_no_unicode_is_written_all_the_same(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    letter = DeadLetter(FIELDS, "broken \udcff text", "OddError")
+    settlements = [settle(held[0], letter), settle(held[1], Park(0, "broken \udcff text"))]
+    assert await committer(keys).commit(client, [], settlements) == {}
+    (found,) = await list_letters(client, StreamKeys(keys.stream))
+    assert found.error == "broken \\udcff text"
