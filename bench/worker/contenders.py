@@ -276,6 +276,7 @@ async def memory(port: int, stream: str, group: str, events: int) -> dict[str, A
         samples.append(resident_kib())
         if done < events:
             await client.xgroup_setid(stream, group, "0")
+            await client.client_unblock(worker.runtime.reader.client_id)  # it notices nothing
     settled = worker.settled
     await worker.runtime.stop(1.0)
     return {"samples": samples, "events": settled}

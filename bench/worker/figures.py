@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import statistics
@@ -132,13 +133,10 @@ def memory(bench: Bench, events: int) -> None:
 
 
 def slope_of(samples: list[float]) -> tuple[float, float]:
-    """Least-squares slope per sample, and its standard error."""
-    line = statistics.linear_regression(range(len(samples)), samples)
-    rest = [y - line.slope * x - line.intercept for x, y in enumerate(samples)]
-    middle = (len(samples) - 1) / 2
-    spread = sum((x - middle) ** 2 for x in range(len(samples)))
-    variance = sum(one * one for one in rest) / max(1, len(samples) - 2)
-    return line.slope, (variance / spread) ** 0.5
+    """Mean growth per sample, and its standard error. By the steps between samples, for memory
+    once taken stays taken: a step is no trend, and what leaks steps at each sample."""
+    steps = [after - before for before, after in itertools.pairwise(samples)]
+    return statistics.mean(steps), statistics.stdev(steps) / len(steps) ** 0.5
 
 
 def guard(bench: Bench) -> None:

@@ -20,6 +20,7 @@ BOUNDS = {
     "waiting": 0.9,
 }
 CEILINGS = {
+    "memory_slope_errors": 2.0,
     "latency_p50_ms": 2.0, "latency_p99_ms": 10.0, "idle_rss_mib": 60.0, "idle_cpu_percent": 1.0,
 }  # fmt: skip
 GUARD = 0.8
