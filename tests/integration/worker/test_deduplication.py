@@ -3,11 +3,12 @@
 import asyncio
 import json
 import logging
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.workers import GROUP, STREAM, Stage, until, until_sync, worker, workers
+from tests.support.workers import GROUP, PARKED, STREAM, Stage, until, until_sync, worker, workers
 
 import headrace
 
@@ -221,6 +222,24 @@ def test_reclaim_acknowledges_duplicates_too(stage: Stage) -> None:
         assert one.process.wait(30) == 0, one.text
         assert stage.pending == 0
         assert sorted(group.effects) == ["0", "2"]
+
+
+def test_twins_that_wait_are_handed_back_while_the_first_still_runs(stage: Stage) -> None:
+    handlers = """
+        @app.on("flight.landed")
+        async def landed(event: int):
+            effect(event)
+            await asyncio.sleep(2)
+    """
+    with workers(stage, handlers, delivery=WINDOW) as group:
+        one = group.start()
+        send(stage, "a", "a", "a")
+        until_sync(lambda: group.effects)
+        one.signal(signal.SIGTERM)
+        until_sync(lambda: stage.pending_of(PARKED) == 2)
+        assert one.process.poll() is None
+        assert one.process.wait(30) == 0, one.text
+        assert stage.pending == 2
 
 
 @pytest.fixture
