@@ -16,7 +16,7 @@ help: ## list the targets
 	@command -v $(PYTHON) >/dev/null || { echo "Headrace needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt -U pip
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[operator]' --group dev
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[operator,otel,protobuf,avro]' --group dev
 	@touch $@
 
 .PHONY: venv

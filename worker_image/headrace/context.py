@@ -150,9 +150,11 @@ class BatchContext:
 
     __slots__ = ("_around", "_contexts")
 
-    def __init__(self, around: Surroundings, entries: list[Entry]) -> None:
+    def __init__(
+        self, around: Surroundings, entries: list[Entry], kind: type[Context] = Context
+    ) -> None:
         self._around = around
-        self._contexts = [Context(around, entry) for entry in entries]
+        self._contexts = [kind(around, entry) for entry in entries]
 
     def __len__(self) -> int:
         return len(self._contexts)

@@ -19,6 +19,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,6 +33,7 @@ from redis.retry import Retry as SyncRetry
 from headrace.event import Event, encode
 from headrace.streams.script import Argument
 from headrace.streams.send import Batch, chunks, entry_ids, pack, sent_key
+from headrace.traceparent import current_traceparent
 
 DEFAULT_BATCH = 500
 DEFAULT_RETRY_SECONDS = 30.0
@@ -83,7 +85,10 @@ class _Sending:
         self._owns_client = False
 
     def _batches(self, events: Iterable[Event]) -> Iterator[list[list[bytes]]]:
-        return chunks((encode(event) for event in events), self._batch_size)
+        trace = current_traceparent()
+        if trace is None:
+            return chunks((encode(event) for event in events), self._batch_size)
+        return chunks((_encode_in(trace, event) for event in events), self._batch_size)
 
     def _pack(self, entries: list[list[bytes]]) -> Batch:
         self._number += 1
@@ -120,6 +125,11 @@ class _Tries:
             raise NotSent(_reason(error), [], self._unsure) from error
         self._wait = min(2.0, self._wait * 2)
         return self._wait
+
+
+def _encode_in(traceparent: str, event: Event) -> list[bytes]:
+    """The fields of an event sent within a span, which is its cause unless it names another."""
+    return encode(event if event.traceparent else replace(event, traceparent=traceparent))
 
 
 def _reason(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from headrace.worker.metrics import Metrics
 from headrace.worker.route import Route, Routes
 from headrace.worker.settler import Flush, Settler
 from headrace.worker.suspects import Suspects
+from headrace.worker.tracing import trace_handlers
 
 TICK_SECONDS = 0.01
 
@@ -106,6 +107,7 @@ class Process:
         self._loop = asyncio.get_running_loop()
         metrics = Metrics()
         routes = Routes(app, handler_timeout, metrics)
+        trace_handlers(routes.all, around)
         for route in routes.all:
             route.handler = self._mortal(route.handler)
         committer: Any = _Committer(self)

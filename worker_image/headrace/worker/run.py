@@ -27,6 +27,7 @@ from headrace.worker.outage import REDIS_ERRORS, sentence
 from headrace.worker.reclaim import reclaim, summary
 from headrace.worker.runtime import Runtime
 from headrace.worker.startup import prepare
+from headrace.worker.tracing import export_spans
 from headrace_api.mounts import HTTP_PORT
 
 logger = logging.getLogger("headrace.worker")
@@ -67,6 +68,7 @@ def _run(main: Main, *, needs_handler: bool) -> int:
             raise ConfigError("the configuration names no handler; a Custom group runs its own")
         else:
             app = App()
+        export_spans(f"{config.pipeline}-{config.group}")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(main(settings, app))
     except (ConfigError, HandlerError, UnusableName, NotImplementedMode) as error:

@@ -27,6 +27,7 @@ from headrace.worker.reader import Reader, Repair
 from headrace.worker.route import Routes
 from headrace.worker.settler import Settler
 from headrace.worker.suspects import Suspects
+from headrace.worker.tracing import trace_handlers
 from headrace.worker.upkeep import Upkeep
 
 logger = logging.getLogger("headrace.worker")
@@ -168,6 +169,7 @@ class Runtime:
 
     def start(self) -> None:
         """Start the tasks that settle, sweep and renew; nothing is read or claimed yet."""
+        trace_handlers(self.routes.all, self.around)  # the lifespan may have set a tracer provider
         self.lease.start()
         self._spawn(self.settler.run(), "settler")
         self._spawn(self.suspects.run(), "suspects")
