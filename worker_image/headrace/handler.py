@@ -12,7 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticSchemaGenerationError,
+    TypeAdapter,
+    ValidationError,
+)
 
 Function = Callable[..., Any]
 Decode = Callable[[bytes], Any]
@@ -74,7 +80,13 @@ def build(
         annotation = _annotation(function, parameters[0].name, name)
         if batch:
             annotation = _item_type(annotation, name)
-        decode = decoder(annotation, deserialize)
+        try:
+            decode = decoder(annotation, deserialize)
+        except PydanticSchemaGenerationError as error:
+            raise HandlerError(
+                f"{name}: JSON cannot become {annotation!r}; use a type that pydantic knows, or "
+                f"register @app.deserializer({type_!r}) before this handler"
+            ) from error
     return Handler(
         function=function,
         type=type_,
@@ -90,14 +102,16 @@ def build(
 
 
 def decoder(annotation: Any, deserialize: Decode | None) -> Decode:
-    """annotation -> function from payload bytes to the handler's argument (JSON by default)."""
+    """annotation -> function from payload bytes to the handler's argument (JSON by default).
+
+    A class that pydantic does not know (a Protobuf message) is what a deserializer must return.
+    """
     if annotation is bytes and deserialize is None:
         return bytes
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         validator = annotation.__pydantic_validator__
     else:
-        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-        validator = adapter.validator
+        validator = _adapter(annotation, deserialize).validator
     if deserialize is None:
         return validator.validate_json
 
@@ -105,6 +119,15 @@ def decoder(annotation: Any, deserialize: Decode | None) -> Decode:
         return validator.validate_python(deserialize(payload))
 
     return decode
+
+
+def _adapter(annotation: Any, deserialize: Decode | None) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation)
+    except PydanticSchemaGenerationError:
+        if deserialize is None:
+            raise
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
 
 
 def invalid_payload(error: Exception) -> str:

@@ -78,6 +78,27 @@ def test_a_deserializer_stands_before_its_handlers() -> None:
         app.deserializer("flight.landed")(bytes)
 
 
+class Message:
+    """A class that pydantic does not know, as Protobuf's are."""
+
+
+def test_a_class_that_pydantic_does_not_know_is_what_its_deserializer_returns() -> None:
+    async def landed(event: Message) -> None: ...
+
+    app = headrace.App()
+    with pytest.raises(headrace.HandlerError) as refusal:
+        app.on("flight.landed")(landed)
+    assert "landed: JSON cannot become" in str(refusal.value)
+    assert "register @app.deserializer('flight.landed') before this handler" in str(refusal.value)
+
+    message = Message()
+    app.deserializer("flight.landed")(lambda payload: message if payload else None)
+    app.on("flight.landed")(landed)
+    assert app.handlers[0].decode(b"any") is message
+    with pytest.raises(ValueError, match="Input should be an instance of Message"):
+        app.handlers[0].decode(b"")
+
+
 def test_async_is_seen_also_behind_a_call_method_and_a_partial() -> None:
     class Landed:
         async def __call__(self, event: Flight) -> None: ...
