@@ -78,6 +78,7 @@ async def test_an_entry_that_is_not_due_waits_and_its_time_is_told(
     assert taken.entries == []
     assert taken.next_due_ms is not None
     assert 3_000 < taken.next_due_ms <= 5_000
+    assert taken.parked == 1
 
 
 async def test_no_more_than_asked_are_taken_and_the_rest_is_due_now(

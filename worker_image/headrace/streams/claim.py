@@ -32,6 +32,8 @@ class Claimed:
     trimmed: list[tuple[Source, bytes]] = field(default_factory=list)
     next_due_ms: int | None = None
     """take_due only: ms until the earliest parked entry falls due (0: more are due now)."""
+    parked: int = 0
+    """take_due only: how many of the group's entries wait for their next try still."""
     cursor: bytes = b""
     """claim_idle only: hand it to the next call; empty when the scan came round."""
 
@@ -47,12 +49,13 @@ class Renewed:
 
 async def take_due(client: Redis, keys: GroupKeys, consumer: str, *, count: int) -> Claimed:
     """Take up to `count` parked entries of both streams whose time has come."""
-    entries, trimmed, wait = await _TAKE_DUE.run(
+    entries, trimmed, wait, parked = await _TAKE_DUE.run(
         client,
         [keys.stream, keys.replay, keys.retry, keys.failures],
         [keys.group, consumer, count],
     )
-    return Claimed(_entries(entries), _ids(trimmed), next_due_ms=None if wait < 0 else wait)
+    next_due_ms = None if wait < 0 else wait
+    return Claimed(_entries(entries), _ids(trimmed), next_due_ms, parked=parked)
 
 
 async def claim_idle(

@@ -1,6 +1,6 @@
 -- KEYS  1 stream  2 replay stream  3 retry  4 failures
 -- ARGV  1 group  2 consumer  3 most entries
--- returns {entries, trimmed, ms until the next falls due or -1}
+-- returns {entries, trimmed, ms until the next falls due or -1, how many are parked still}
 --         an entry: {source, id, fields, delivery count, record or ""}; trimmed: {source, id}
 local streams = {m = KEYS[1], r = KEYS[2]}
 local retry, failures = KEYS[3], KEYS[4]
@@ -41,4 +41,4 @@ for _, member in ipairs(due) do take(member) end
 local wait = -1
 local first = redis.call('ZRANGE', retry, 0, 0, 'WITHSCORES')
 if first[2] then wait = math.max(0, math.ceil(tonumber(first[2]) - now)) end
-return {entries, trimmed, wait}
+return {entries, trimmed, wait, redis.call('ZCARD', retry)}

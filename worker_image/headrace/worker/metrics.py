@@ -78,6 +78,8 @@ class Metrics(Collector):
         self.handling: dict[str, Distribution] = {}
         self.delivery = Distribution(DELIVERY_SECONDS)
         self.commit_entries = Distribution(COMMIT_ENTRIES)
+        self.parked = 0
+        """Entries of the group that wait for their next try, as the last look for due ones saw."""
         self.marks_evictable = False
         """Redis may evict deduplication marks, as asked at start."""
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}

@@ -299,6 +299,7 @@ class Runtime:
         gauge = self.metrics.gauge
         gauge("held", "Entries held", lambda: len(self.holding))
         gauge("in_flight", "Handlers running", lambda: self.lanes.running)
+        gauge("parked", "Entries of the group waiting for a try", lambda: self.metrics.parked)
         gauge("left_behind", "Handlers that ignored their time-out", lambda: self.lanes.left_behind)
         gauge(
             "marks_evictable",

@@ -107,6 +107,7 @@ class Upkeep:
                 self._control, self._keys, self._consumer, count=min(self._count, self._room())
             )
             self._metrics.counts["taken_due"] += self._take(claimed)
+            self._metrics.parked = claimed.parked
         return claimed.next_due_ms
 
     @property
