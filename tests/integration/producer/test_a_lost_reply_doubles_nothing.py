@@ -117,6 +117,28 @@ async def test_a_redis_that_stays_away_ends_with_what_is_known(
 
 
 @both
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_what_was_sent_before_a_refusal_is_told(
+    redis_server, plain, kind: str, idempotent: bool
+) -> None:
+    plain.xadd("flights", {"full": "1"}, id="1-0")
+    last = f"{2**64 - 1}-{2**64 - 1}"  # the stream takes nothing after it
+    sent: list[str] = []
+
+    def events():
+        for number, event in enumerate(EVENTS):
+            if number == 20:  # the first batch was sent when the second was complete
+                sent.extend(one.decode() for one, _ in plain.xrange("flights")[1:])
+                plain.xadd("flights", {"full": "1"}, id=last)
+            yield event
+
+    with pytest.raises(headrace.NotSent, match="exhausted") as error:
+        await send(kind, redis_server.port, events(), batch_size=10, idempotent=idempotent)
+    assert len(sent) == 10
+    assert error.value.sent == sent
+
+
+@both
 async def test_a_missing_right_says_what_to_grant(redis_server, plain, kind: str) -> None:
     everything = {"enabled": True, "nopass": True, "keys": ["*"], "categories": ["+@all"]}
     plain.acl_setuser("default", **everything, commands=["-eval", "-evalsha"])
@@ -141,13 +163,14 @@ async def test_a_restarted_redis_is_waited_for(kind: str) -> None:
 
 
 @both
+@pytest.mark.parametrize("idempotent", [True, False])
 async def test_the_stream_is_trimmed_only_when_asked_by_the_unsafe_name(
-    redis_server, plain, kind: str
+    redis_server, plain, kind: str, idempotent: bool
 ) -> None:
     many = EVENTS * 40
-    await send(kind, redis_server.port, many)
+    await send(kind, redis_server.port, many, idempotent=idempotent)
     assert plain.xlen("flights") == 1000
-    await send(kind, redis_server.port, many, unsafe_max_length=100)
+    await send(kind, redis_server.port, many, idempotent=idempotent, unsafe_max_length=100)
     assert plain.xlen("flights") < 300
 
 

@@ -42,10 +42,15 @@ async def test_the_only_slot_is_free_again_after_the_timeout(stage: Stage, slow)
     async def quick(event: int) -> None:
         seen.append(event)
 
+    @app.on("quick in a thread")
+    def quick_in_a_thread(event: int) -> None:
+        seen.append(event)
+
     stage.send(1, type="slow")
     stage.send(2, type="quick")
+    stage.send(3, type="quick in a thread")
     async with worker(stage, app, concurrency=1, delivery=TIMEOUT) as runtime:
-        await until(lambda: seen == [2])
+        await until(lambda: seen == [2, 3], 5.0)  # before the slow one would end by itself
         await until(lambda: stage.settled)
         assert runtime.metrics.counts["timeouts"] == 1
     (letter,) = stage.dead
