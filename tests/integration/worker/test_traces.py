@@ -116,3 +116,12 @@ def test_a_worker_that_cannot_trace_as_asked_ends_with_one_sentence(
         assert one.process.wait(20) == 2
         assert "by 'zipkin', which this image lacks" in one.text
         assert "Traceback" not in one.text
+
+
+def test_a_pass_for_a_custom_group_has_no_handlers_to_trace(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
+    with workers(stage, "") as group:
+        del group.written["handler"]
+        assert group.start("pod-a", "reclaim").process.wait(20) == 0

@@ -64,11 +64,11 @@ def _run(main: Main, *, needs_handler: bool) -> int:
         settings = Settings.of(config)
         if config.handler is not None:
             app = load_app(config.handler, config.code_dir)
+            export_spans(f"{config.pipeline}-{config.group}")
         elif needs_handler:
             raise ConfigError("the configuration names no handler; a Custom group runs its own")
         else:
             app = App()
-        export_spans(f"{config.pipeline}-{config.group}")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(main(settings, app))
     except (ConfigError, HandlerError, UnusableName, NotImplementedMode) as error:
