@@ -2,7 +2,7 @@
 
 import pytest
 from redis.asyncio import Redis
-from tests.integration.streams.redis_words import groups_of, read
+from tests.integration.streams.redis_words import fill, groups_of, pending, read
 
 from headrace.streams.groups import (
     NotAStream,
@@ -83,10 +83,84 @@ async def test_a_checkpoint_above_the_stream_means_start_at_zero(
     assert await read(client, keys, "w1", 10) == [b"5-0"]
 
 
-async def test_a_group_ahead_of_its_stream_is_reported(client: Redis, keys: GroupKeys) -> None:
-    await client.xadd(keys.stream, {"n": 5}, "5-0")
+async def test_a_group_ahead_of_its_stream_is_set_back_to_its_checkpoint(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await fill(client, keys, 5)
+    await ensure_groups(client, keys)
+    await client.hset(keys.state, "checkpoint", "2-0")
+    await read(client, keys, "w1", 3)
+    await client.xgroup_setid(keys.stream, keys.group, "1700000000000-0")
+    state = await ensure_groups(client, keys)
+    assert (state.stood_ahead_at, state.start_id) == ("1700000000000-0", "2-0")
+    assert not state.ahead_of_stream
+    assert await read(client, keys, "w2", 10) == [b"3-0", b"4-0", b"5-0"]
+
+
+async def test_a_group_whose_checkpoint_is_ahead_too_is_set_back_to_zero(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await fill(client, keys, 2)
     await client.xgroup_create(keys.stream, keys.group, "1700000000000-0")
-    assert (await ensure_groups(client, keys)).ahead_of_stream
+    await client.hset(keys.state, "checkpoint", "1700000000000-0")
+    state = await ensure_groups(client, keys, "$")
+    assert state.restarted_at_zero
+    assert await read(client, keys, "w1", 10) == [b"1-0", b"2-0"]
+
+
+@pytest.mark.parametrize("start", ["9", "9-0"])
+async def test_a_group_that_its_manifest_starts_ahead_of_the_stream_stays_there(
+    client: Redis, keys: GroupKeys, start: str
+) -> None:
+    await fill(client, keys, 5)
+    for _ in range(2):
+        state = await ensure_groups(client, keys, start)
+        assert state.ahead_of_stream
+        assert state.stood_ahead_at is None
+    await fill(client, keys, 1, first=10)
+    assert await read(client, keys, "w1", 10) == [b"10-0"]
+
+
+async def test_an_older_stream_restored_with_its_group_goes_on_where_that_group_stood(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await fill(client, keys, 4)
+    await ensure_groups(client, keys)
+    first = await read(client, keys, "w1", 2)
+    backup = await client.dump(keys.stream)
+    await client.xack(keys.stream, keys.group, *first)
+    await read(client, keys, "w1", 2)
+    await client.hset(keys.state, "checkpoint", "4-0")
+    await client.restore(keys.stream, 0, backup, replace=True)
+    await ensure_groups(client, keys, "$")
+    assert set(await pending(client, keys)) == {b"1-0", b"2-0"}
+    assert await read(client, keys, "w1", 10) == [b"3-0", b"4-0"]
+
+
+async def test_an_older_stream_restored_without_its_group_is_read_from_zero(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await fill(client, keys, 2)
+    backup = await client.dump(keys.stream)
+    await ensure_groups(client, keys)
+    await fill(client, keys, 2, first=3)
+    await client.hset(keys.state, "checkpoint", "4-0")
+    await client.restore(keys.stream, 0, backup, replace=True)
+    state = await ensure_groups(client, keys, "$")
+    assert state.restarted_at_zero
+    assert await read(client, keys, "w1", 10) == [b"1-0", b"2-0"]
+
+
+async def test_a_group_made_by_others_keeps_what_it_had_when_it_vanishes_before_a_commit(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await fill(client, keys, 5)
+    await client.xgroup_create(keys.stream, keys.group, "0")
+    await client.xack(keys.stream, keys.group, *(await read(client, keys, "old", 3))[:2])
+    await ensure_groups(client, keys, "$")
+    await client.xgroup_destroy(keys.stream, keys.group)
+    await ensure_groups(client, keys, "$")
+    assert await read(client, keys, "w1", 10) == [b"3-0", b"4-0", b"5-0"]
 
 
 async def test_ids_beyond_doubles_are_told_apart(client: Redis, keys: GroupKeys) -> None:

@@ -59,6 +59,16 @@ async def test_entries_a_group_was_set_back_to_stay(client: Redis, keys: GroupKe
     assert (result.removed, result.floor) == (0, "0-0")
 
 
+async def test_a_group_ahead_of_its_stream_counts_as_having_read_nothing(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await ensure_groups(client, keys)
+    await fill(client, keys, 10)
+    await client.xgroup_setid(keys.stream, keys.group, "1700000000000-0")
+    result = await trim(client, keys.stream, ["delays"], max_length=3)
+    assert (result.removed, result.why, result.held_back_by) == (0, Why.FLOOR, "delays")
+
+
 async def test_the_slowest_group_decides_unless_it_is_ignored(
     client: Redis, keys: GroupKeys, handled: list[bytes]
 ) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections import Counter
 
-import pytest
 from tests.support.redis_servers import RedisServer, running
 from tests.support.workers import (
     DEAD,
@@ -174,32 +173,6 @@ def test_a_frozen_worker_cannot_settle_what_another_has_taken(stage: Stage) -> N
         assert zombie.process.wait(20) == 0
     ((_, output),) = stage.redis.xrange("{flights}:out")
     assert output[b"payload"].startswith(b'"pod-b')
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        lambda redis: redis.xgroup_destroy(STREAM, GROUP),
-        lambda redis: redis.delete(STREAM),
-        lambda redis: redis.flushall(),
-    ],
-    ids=["XGROUP DESTROY", "DEL", "FLUSHALL"],
-)
-async def test_a_vanished_group_is_made_again_and_the_worker_goes_on(stage: Stage, harm) -> None:
-    app, seen = headrace.App(), []
-
-    @app.on("flight.landed")
-    async def landed(event: dict) -> None:
-        seen.append(event["n"])
-
-    async with worker(stage, app) as runtime:
-        stage.send({"n": 1})
-        await until(lambda: stage.settled)
-        await until(lambda: runtime.reader.reading)
-        harm(stage.redis)
-        stage.send({"n": 2})
-        await until(lambda: 2 in seen)
-        await until(lambda: stage.settled)
 
 
 async def test_entries_whose_delivery_never_reached_us_are_handed_back(stage: Stage) -> None:

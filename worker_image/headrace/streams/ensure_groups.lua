@@ -1,7 +1,8 @@
 -- KEYS  1 stream  2 replay stream  3 state
 -- ARGV  1 group  2 start ("0", "$" or an id)  3 owner ("": claims nothing)  4 mirrored checkpoint ("")
 -- returns {"owned", owner} | {"type", key, type}
---       | {"ok", created, recreated, start id, checkpoint, last delivered id, ahead, restarted at 0}
+--       | {"ok", created, recreated, start id, checkpoint, last delivered id, ahead, restarted at 0,
+--          where it stood if it was set back or ""}
 local stream, replay, state = KEYS[1], KEYS[2], KEYS[3]
 local group, start, owner, mirrored = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
@@ -15,23 +16,15 @@ if owner ~= '' then
   if not holder then redis.call('HSET', state, 'owner', owner) end
 end
 
-local function last_delivered(key)
-  if redis.call('EXISTS', key) == 0 then return nil end
-  for _, row in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-    local info = to_map(row)
-    if info['name'] == group then return info['last-delivered-id'] end
-  end
-end
-
 local generated, added = '0-0', 0
 if redis.call('EXISTS', stream) == 1 then
   local info = to_map(redis.call('XINFO', 'STREAM', stream))
   generated, added = info['last-generated-id'], info['entries-added']
 end
 
-local created, recreated, zeroed = 0, 0, 0
+local created, recreated, zeroed, stood = 0, 0, 0, ''
 local checkpoint = redis.call('HGET', state, 'checkpoint')
-local delivered = last_delivered(stream)
+local delivered, oldest = group_bounds(stream, group)
 if not delivered then
   created = 1
   -- The mirror is a floor: the entry at it may have been pending, so it is read again.
@@ -49,12 +42,24 @@ if not delivered then
   else
     redis.call('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
   end
-  delivered = last_delivered(stream)
+  delivered = group_bounds(stream, group)
   checkpoint = delivered
+  redis.call('HSET', state, 'checkpoint', checkpoint)
+elseif id_less(generated, delivered) and delivered ~= start and delivered ~= start .. '-0' then
+  -- The stream was replaced under its group, which would pass over every id up to where it stands.
+  -- A manifest that starts the group at a later id means just that.
+  stood, delivered = delivered, checkpoint or '0-0'
+  if id_less(generated, delivered) then delivered, zeroed = '0-0', 1 end
+  redis.call('XGROUP', 'SETID', stream, group, delivered)
+  checkpoint = delivered
+  redis.call('HSET', state, 'checkpoint', checkpoint)
+elseif not checkpoint then
+  -- Somebody else made this group: should it vanish before its first commit, nothing is skipped.
+  checkpoint = checkpoint_of(delivered, oldest)
   redis.call('HSET', state, 'checkpoint', checkpoint)
 end
 -- Settled replays are deleted, so whatever the replay stream holds is still to be done.
-if not last_delivered(replay) then redis.call('XGROUP', 'CREATE', replay, group, '0', 'MKSTREAM') end
+if not group_bounds(replay, group) then redis.call('XGROUP', 'CREATE', replay, group, '0', 'MKSTREAM') end
 
 local ahead = id_less(generated, delivered) and 1 or 0
-return {'ok', created, recreated, delivered, checkpoint or '', delivered, ahead, zeroed}
+return {'ok', created, recreated, delivered, checkpoint, delivered, ahead, zeroed, stood}

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Argument, Script, call
 
-_ENSURE = Script("ids", "ensure_groups")
+_ENSURE = Script("ids", "floor", "ensure_groups")
 _RELEASE = Script("release")
 _DESTROY = Script("destroy_group")
 
@@ -34,7 +34,9 @@ class GroupState:
     `recreated`: the group had existed and was lost; it restarted at its checkpoint, so entries may
     come twice but none is skipped. `restarted_at_zero`: its checkpoint lay above the stream, which
     must have been replaced, so it starts at 0. `ahead_of_stream`: the group's last delivered id is
-    above the stream's last generated one; it reads nothing until that id is passed.
+    above the stream's last generated one, where `start` wants it; it reads nothing until that id is
+    passed. `stood_ahead_at`: it was found ahead without anybody wanting it, and was set back to its
+    checkpoint, or to 0.
     """
 
     created: bool
@@ -44,6 +46,7 @@ class GroupState:
     last_delivered_id: str
     ahead_of_stream: bool
     restarted_at_zero: bool
+    stood_ahead_at: str | None
 
 
 async def ensure_groups(
@@ -57,8 +60,9 @@ async def ensure_groups(
     """Create what is missing of the group on the stream and on its replay stream, atomically.
 
     A missing group starts at the checkpoint kept in Redis, else just below `checkpoint` (the floor
-    id, "<ms>-<seq>", that a status remembers), else at `start`: "0", "$" or an id. With `owner`,
-    claims the group for it first. Raises OwnedByAnother, NotAStream, redis errors.
+    id, "<ms>-<seq>", that a status remembers), else at `start`: "0", "$" or an id. One that stands
+    ahead of its stream goes back to where it would have been created. With `owner`, claims the
+    group for it first. Raises OwnedByAnother, NotAStream, redis errors.
     """
     kind, *rest = await _ENSURE.run(
         client,
@@ -72,7 +76,7 @@ async def ensure_groups(
             f"key {rest[0].decode()!r} holds a {rest[1].decode()}, not a stream;"
             " rename it, or name another stream"
         )
-    created, recreated, start_id, kept, delivered, ahead, zeroed = rest
+    created, recreated, start_id, kept, delivered, ahead, zeroed, stood = rest
     return GroupState(
         created=bool(created),
         recreated=bool(recreated),
@@ -81,6 +85,7 @@ async def ensure_groups(
         last_delivered_id=delivered.decode(),
         ahead_of_stream=bool(ahead),
         restarted_at_zero=bool(zeroed),
+        stood_ahead_at=stood.decode() or None,
     )
 
 

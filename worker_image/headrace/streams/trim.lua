@@ -21,9 +21,12 @@ for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     local oldest = redis.call('XPENDING', stream, info['name'], '-', '+', 1)[1]
     local delivered = info['last-delivered-id']
     local needed = floor_of(delivered, oldest and oldest[1])
+    -- Ahead of its stream: what lies below it was never read, and it will be set back.
+    local ahead = id_less(generated, delivered)
+    if ahead then needed = '0-0' end
     if not floor or id_less(needed, floor) then
       floor, keeper = needed, info['name']
-      waiting = oldest ~= nil or id_less(delivered, generated)
+      waiting = ahead or oldest ~= nil or id_less(delivered, generated)
     end
   end
 end

@@ -32,6 +32,7 @@ from headrace.worker.upkeep import Upkeep
 
 logger = logging.getLogger("headrace.worker")
 
+BEGINNING = "0-0"
 TICK_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 """What shutdown gives to writing outcomes, after the handlers have had their time."""
@@ -118,6 +119,7 @@ class Runtime:
             count=config.reclaim_count,
             room=self.reader.room,
             deliver=self.deduplication.admit_later if self.deduplication else self.lanes.accept,
+            check_groups=lambda: self.ensure_groups(claim=False),
             rng=random,
         )
         self.suspects = Suspects(
@@ -144,20 +146,36 @@ class Runtime:
         self.hand_back_at_end = True
         """Give back at the end what is ours and not held; False for a Custom group, whose own
         consumers know nothing of parked entries."""
+        self._checkpoint: str | None = None
+        """The group's, as last seen: a FLUSHALL takes Redis's own along."""
         self.failed = asyncio.Event()
         """Set when a part of the worker died of a defect; the process should end."""
         self._gauges()
 
-    async def ensure_groups(self) -> None:
-        """Create what is missing of the group. Raises OwnedByAnother, NotAStream, redis errors."""
+    async def ensure_groups(self, *, claim: bool = True) -> None:
+        """Create what is missing of the group, and set it back if it stands ahead of its stream.
+
+        `claim` it for this pipeline, too. Raises OwnedByAnother, NotAStream, redis errors.
+        """
         settings = self.settings
+        start = settings.config.start.redis_id
         state = await ensure_groups(
             self.control,
             settings.keys,
-            settings.config.start.redis_id,
-            owner=settings.owner,
+            start,
+            owner=settings.owner if claim else None,
+            # What starts at the beginning finds all there is without our memory.
+            checkpoint=None if start == BEGINNING else self._checkpoint,
         )
-        if state.recreated or state.restarted_at_zero:
+        self._checkpoint = state.checkpoint
+        if state.stood_ahead_at is not None:
+            logger.warning(
+                "the group stood at %s, ahead of its stream, and was set back to %s:"
+                " entries may come twice",
+                state.stood_ahead_at,
+                state.start_id,
+            )
+        elif state.recreated:
             logger.warning(
                 "the group was lost and restarts at %s: entries may come twice", state.start_id
             )

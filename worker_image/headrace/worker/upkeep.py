@@ -2,14 +2,15 @@
 
 - each second: take parked entries that have fallen due
 - each reclaim interval, also while the stream is quiet: take entries that others stopped renewing,
-  give back what a lost reply left with us, and remove dead consumers
+  give back what a lost reply left with us, remove dead consumers, and see that the group stands
+  where its stream is
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from redis.asyncio import Redis
@@ -17,6 +18,7 @@ from redis.asyncio import Redis
 from headrace.entry import Entry
 from headrace.streams import claim
 from headrace.streams.entries import Source
+from headrace.streams.groups import NotAStream
 from headrace.streams.keys import GroupKeys
 from headrace.worker.backoff import Random
 from headrace.worker.holding import Holding
@@ -51,6 +53,7 @@ class Upkeep:
         count: int,
         room: Callable[[], int],
         deliver: Callable[[list[Entry]], None],
+        check_groups: Callable[[], Awaitable[None]],
         rng: Random,
     ) -> None:
         self._control = control
@@ -62,6 +65,7 @@ class Upkeep:
         self._count = count
         self._room = room
         self.deliver = deliver
+        self._check_groups = check_groups
         self._rng = rng
         self._next_reclaim = 0.0
         self._cursors = {Source.MAIN: b"", Source.REPLAY: b""}
@@ -77,7 +81,7 @@ class Upkeep:
             try:
                 wait = await self._round()
                 self.outage.end()
-            except REDIS_ERRORS as error:
+            except (*REDIS_ERRORS, NotAStream) as error:
                 self._metrics.counts["redis_errors"] += 1
                 # A missing group is the reader's to heal; it reads all the time.
                 wait = 1.0 if is_missing_group(error) else self.outage.begin(error)
@@ -96,6 +100,7 @@ class Upkeep:
             await claim.delete_dead_consumers(
                 self._control, self._keys, self._consumer, min_idle_ms=silent_ms
             )
+            await self._check_groups()
             pause = reclaim_interval(self._min_idle_ms / 1000, self._rng)
             self._next_reclaim = monotonic() + pause
         return wait

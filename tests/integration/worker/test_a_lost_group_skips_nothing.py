@@ -1,0 +1,121 @@
+"""Whatever becomes of a group or its stream, nothing is skipped [traps 3]."""
+
+import asyncio
+
+import pytest
+from tests.support.workers import GROUP, STREAM, Stage, until, worker
+
+import headrace
+
+
+class Seen:
+    """An app that notes what it handles; event 0 never ends by itself."""
+
+    def __init__(self) -> None:
+        self.app = headrace.App()
+        self.numbers: list[int] = []
+
+        @self.app.on("flight.landed")
+        async def landed(event: dict) -> None:
+            self.numbers.append(event["n"])
+            if event["n"] == 0:
+                await asyncio.sleep(60)
+
+
+def destroy(redis) -> None:
+    redis.xgroup_destroy(STREAM, GROUP)
+
+
+def delete(redis) -> None:
+    redis.delete(STREAM)
+
+
+def flush(redis) -> None:
+    redis.flushall()
+
+
+HARMS = pytest.mark.parametrize(
+    "harm", [destroy, delete, flush], ids=["XGROUP DESTROY", "DEL", "FLUSHALL"]
+)
+
+
+@HARMS
+async def test_a_vanished_group_is_made_again_and_the_worker_goes_on(stage: Stage, harm) -> None:
+    seen = Seen()
+    async with worker(stage, seen.app) as runtime:
+        stage.send({"n": 1})
+        await until(lambda: stage.settled)
+        await until(lambda: runtime.reader.reading)
+        harm(stage.redis)
+        stage.send({"n": 2})
+        await until(lambda: 2 in seen.numbers)
+        await until(lambda: stage.settled)
+
+
+@HARMS
+async def test_what_came_before_the_group_was_made_again_is_read_though_it_starts_at_the_end(
+    stage: Stage, harm
+) -> None:
+    seen = Seen()
+    async with worker(stage, seen.app, start={"from": "End"}) as runtime:
+        await until(lambda: runtime.reader.reading)
+        stage.send({"n": 1})
+        await until(lambda: stage.settled)
+        with stage.redis.pipeline(transaction=True) as both:
+            harm(both)
+            both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 2}'})
+            both.execute()
+        await until(lambda: 2 in seen.numbers)
+        await until(lambda: stage.settled)
+
+
+async def test_what_was_pending_when_the_group_was_destroyed_comes_again(stage: Stage) -> None:
+    seen = Seen()
+    async with worker(stage, seen.app, start={"from": "End"}) as runtime:
+        await until(lambda: runtime.reader.reading)
+        stage.send({"n": 0})
+        await until(lambda: seen.numbers == [0])
+        stage.redis.xgroup_destroy(STREAM, GROUP)
+        stage.send({"n": 2})
+        await until(lambda: 2 in seen.numbers)
+        await until(lambda: seen.numbers.count(0) == 2)
+
+
+async def test_a_group_set_ahead_of_its_stream_under_a_worker_is_set_back(
+    stage: Stage, caplog
+) -> None:
+    seen = Seen()
+    async with worker(stage, seen.app) as runtime:
+        stage.send({"n": 1})
+        await until(lambda: stage.settled)
+        await until(lambda: runtime.reader.reading)
+        with stage.redis.pipeline(transaction=True) as both:
+            both.xgroup_setid(STREAM, GROUP, "9999999999999-0")
+            both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 2}'})
+            both.execute()
+        await until(lambda: "ahead of its stream, and was set back to" in caplog.text)
+        stage.send({"n": 3})  # wakes the read that blocks
+        await until(lambda: {2, 3} <= set(seen.numbers))
+        await until(lambda: stage.settled)
+
+
+async def test_a_stream_restored_from_an_older_backup_is_handled_to_its_end(stage: Stage) -> None:
+    seen = Seen()
+    async with worker(stage, seen.app) as runtime:
+        stage.send({"n": 1})
+        await until(lambda: stage.settled)
+        stage.send({"n": 0})
+        await until(lambda: seen.numbers == [1, 0])
+        backup = stage.redis.dump(STREAM)
+        stage.send({"n": 2}, {"n": 3})
+        await until(lambda: {2, 3} <= set(seen.numbers))
+        await until(lambda: stage.pending == 1)
+        await until(lambda: runtime.reader.reading)
+        with stage.redis.pipeline(transaction=True) as both:
+            both.restore(STREAM, 0, backup, replace=True)
+            both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 4}'})
+            both.execute()
+        await until(lambda: 4 in seen.numbers)
+        await until(lambda: stage.pending == 1)  # what was pending in the backup runs and is kept
+        (left,) = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
+        assert left["consumer"].decode() == runtime.settings.consumer
