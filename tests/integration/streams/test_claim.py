@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 from tests.integration.streams.redis_words import fill, pending, read
 
 from headrace.streams import claim
-from headrace.streams.commit import Committer, Park, Settlement
+from headrace.streams.commit import Committer, Park, Settlement, VerdictKind
 from headrace.streams.entries import NO_RECORD, Entry, Record, Source
 from headrace.streams.groups import ensure_groups
 from headrace.streams.keys import PARKED, GroupKeys
@@ -356,6 +356,21 @@ async def test_deliveries_whose_reply_was_lost_are_handed_back(
     assert await claim.hand_back_unheld(client, keys, "w1", MAIN, held[:3]) == 2
     owners = {entry: owner for entry, (owner, _) in (await pending(client, keys)).items()}
     assert owners == dict.fromkeys(held[:3], "w1") | dict.fromkeys(held[3:], PARKED)
+
+
+async def test_a_delivery_whose_reply_may_still_come_counts(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    given = 0
+    while given < 2:
+        given += await claim.hand_back_unheld(client, keys, "w1", MAIN, held[:3], min_idle_ms=5)
+    taken = await claim.take_due(client, keys, "w1", count=10)
+    assert [(entry.id, entry.delivery_count) for entry in taken.entries] == [
+        (held[3], 2),
+        (held[4], 2),
+    ]
+    late = await Committer(keys, "w1", dead_letter_max_length=9).commit(client, held[3:])
+    assert {verdict.kind for verdict in late.values()} == {VerdictKind.OWNED_BY_ANOTHER}
 
 
 async def test_fresh_deliveries_are_no_lost_ones(

@@ -166,7 +166,8 @@ async def hand_back_unheld(
     """Hand back what we own but do not hold: deliveries whose reply was lost.
 
     With no read under way `min_idle_ms` may be 0; else entries in the reply to come would be taken
-    for lost ones.
+    for lost ones. Above 0 the delivery counts: its reply may still come and be handled, and the
+    fence must tell it from the next one.
     """
     given: int = await _HAND_BACK.run(
         client,
