@@ -116,7 +116,7 @@ MUTANTS = [
     ),
     mutant(
         "a flush sent again is carried out again",
-        Run(1, "force", events=600, rate=60, fault_pause=0.15, slow=0.5),
+        Run(1, "in_flight", events=400, rate=60, fault_pause=0.15, slow=0.5),
         "outputs",
         (
             COMMIT,
