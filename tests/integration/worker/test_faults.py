@@ -4,6 +4,8 @@ import asyncio
 import signal
 from collections import Counter
 
+import pytest
+from redis import Redis
 from tests.support.redis_servers import RedisServer, running
 from tests.support.workers import (
     DEAD,
@@ -40,9 +42,7 @@ def test_entries_of_a_killed_worker_are_reclaimed(stage: Stage) -> None:
         until_sync(lambda: len(group.effects) == 16)
         first.kill()
         assert stage.pending == 20
-        (group.directory / "handlers.py").write_text(
-            (group.directory / "handlers.py").read_text().replace('event.get("seconds", 0)', "0")
-        )
+        group.quicken()
         group.start("pod-b")
         until_sync(lambda: stage.settled)
     assert numbers(group.effects, "end") == dict.fromkeys(range(20), 1)
@@ -56,22 +56,23 @@ def test_a_restarted_pod_takes_over_what_its_earlier_process_held_at_once(stage:
         stage.send({"n": 1, "seconds": 60})
         until_sync(lambda: len(group.effects) == 1)
         first.kill()
-        (group.directory / "handlers.py").write_text(
-            (group.directory / "handlers.py").read_text().replace('event.get("seconds", 0)', "0")
-        )
+        group.quicken()
         second = group.start("pod-a")
         until_sync(lambda: stage.settled)
     assert "took over 1 entries" in second.text
 
 
-def test_sigterm_finishes_what_runs_and_hands_the_rest_back_uncounted(stage: Stage) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_finish_what_runs_and_hands_the_rest_back_uncounted(
+    stage: Stage, number: signal.Signals
+) -> None:
     with workers(stage, SLOW, concurrency=1) as group:
         first = group.start("pod-a")
         until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send({"n": 0, "seconds": 2}, *({"n": n} for n in range(1, 4)))
         until_sync(lambda: len(group.effects) == 1)
         until_sync(lambda: stage.pending > 1)
-        first.signal(signal.SIGTERM)
+        first.signal(number)
         assert first.process.wait(20) == 0
         assert numbers(group.effects, "end") == {0: 1}
         assert stage.consumers == set()
@@ -108,7 +109,10 @@ async def test_what_shutdown_cuts_short_is_handed_back_with_its_delivery_counted
     assert {one["times_delivered"] for one in counts[3:]} <= {0}
 
 
-def test_a_second_signal_stops_at_once_and_loses_nothing(stage: Stage) -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_stops_at_once_and_loses_nothing(
+    stage: Stage, second: signal.Signals
+) -> None:
     with workers(stage, SLOW) as group:
         first = group.start("pod-a")
         until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
@@ -116,9 +120,12 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(stage: Stage) -> None:
         until_sync(lambda: len(group.effects) == 1)
         first.signal(signal.SIGTERM)
         until_sync(lambda: "stopping" in first.text)
-        first.signal(signal.SIGTERM)
-        assert first.process.wait(3) != 0
-    assert stage.pending == 1
+        first.signal(second)
+        assert first.process.wait(3) == 128 + second
+        assert stage.pending == 1
+        group.quicken()
+        group.start("pod-b")
+        until_sync(lambda: stage.settled)
 
 
 def test_one_poison_event_among_99_good_ones_is_exactly_one_dead_letter(stage: Stage) -> None:
@@ -232,23 +239,49 @@ async def test_a_restarted_redis_is_carried_on_with(redis_server: RedisServer) -
         assert set(seen) == set(range(1000))
 
 
+def wrong_type(redis: Redis) -> None:
+    redis.set(DEAD, "no stream")
+
+
+def full(redis: Redis) -> None:
+    redis.config_set("maxmemory", "1")
+
+
+def no_right(redis: Redis) -> None:
+    keys = (f"~{STREAM}", "~headrace:{flights}:*:delays:flights")
+    redis.execute_command("ACL", "SETUSER", "default", "resetkeys", *keys)
+
+
+def heal(redis: Redis) -> None:
+    redis.execute_command("ACL", "SETUSER", "default", "allkeys")
+    redis.config_set("maxmemory", "0")
+    redis.delete(DEAD)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "word"), [(wrong_type, "WRONGTYPE"), (full, "OOM"), (no_right, "NOPERM")]
+)
 async def test_a_dead_letter_that_cannot_be_written_leaves_the_entry_pending(
-    stage: Stage, monkeypatch, caplog
+    stage: Stage, monkeypatch, caplog, refuse, word: str
 ) -> None:
     monkeypatch.setattr("headrace.worker.settler.REFUSED_PAUSE", 0.2)
-    app = headrace.App()
+    app, gate = headrace.App(), asyncio.Event()
 
     @app.on("flight.landed")
     async def landed(event: dict) -> None:
-        if event["n"] == 1:
-            raise headrace.Reject("bad")
+        await gate.wait()
+        raise headrace.Reject("bad")
 
-    async with worker(stage, app) as runtime:
-        stage.redis.set(DEAD, "no stream")
-        stage.send({"n": 1}, {"n": 2})
-        await until(lambda: runtime.metrics.counts["commit_failures"])
-        await until(lambda: stage.pending == 1)
-        assert "cannot be settled as dead_letter" in caplog.text
-        stage.redis.delete(DEAD)
-        await until(lambda: stage.settled)
-    assert [letter[b"error"] for letter in stage.dead] == [b"bad"]
+    try:
+        async with worker(stage, app) as runtime:
+            stage.send({"n": 1})
+            await until(lambda: runtime.lanes.running)
+            refuse(stage.redis)
+            gate.set()
+            await until(lambda: runtime.metrics.counts["commit_failures"] > 1)
+            assert stage.pending == 1
+            assert f"cannot be settled as dead_letter: {word}" in caplog.text
+            heal(stage.redis)
+            await until(lambda: stage.settled)
+    finally:
+        assert [letter[b"error"] for letter in stage.dead] == [b"bad"]

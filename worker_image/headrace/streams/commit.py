@@ -153,7 +153,7 @@ class Committer:
                     raise
                 if len(call.settlements) == 1 and not call.acks:
                     only = call.settlements[0]
-                    return {(only.source, only.id): Verdict(VerdictKind.FAILED, str(error))}
+                    return {(only.source, only.id): Verdict(VerdictKind.FAILED, f"NOPERM {error}")}
                 # One key that may not be touched must not stop the others from settling.
                 call.instead = [
                     *([self._pack_one(call.source, call.acks, ())] if call.acks else []),

@@ -43,6 +43,9 @@ def is_missing_group(error: BaseException) -> bool:
 def sentence(error: BaseException) -> str:
     """The error in one line, with what to do about it where that is known."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    code = getattr(error, "status_code", None)  # redis-py cuts it off the server's text
+    if code and not text.startswith(code):
+        text = f"{code} {text}"
     hint = next((hint for word, hint in HINTS if word in text), "")
     return f"{text} ({hint})" if hint else text
 
