@@ -7,6 +7,8 @@ from tests.support.workers import GROUP, STREAM, Stage, until, worker
 
 import headrace
 
+REPLAY = f"headrace:{{{STREAM}}}:replay:{GROUP}:{STREAM}"
+
 
 class Seen:
     """An app that notes what it handles; event 0 never ends by itself."""
@@ -34,8 +36,18 @@ def flush(redis) -> None:
     redis.flushall()
 
 
+def destroy_replay(redis) -> None:
+    redis.xgroup_destroy(REPLAY, GROUP)
+
+
+def delete_replay(redis) -> None:
+    redis.delete(REPLAY)
+
+
 HARMS = pytest.mark.parametrize(
-    "harm", [destroy, delete, flush], ids=["XGROUP DESTROY", "DEL", "FLUSHALL"]
+    "harm",
+    [destroy, delete, flush, destroy_replay, delete_replay],
+    ids=["XGROUP DESTROY", "DEL", "FLUSHALL", "XGROUP DESTROY replay", "DEL replay"],
 )
 
 

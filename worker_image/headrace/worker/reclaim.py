@@ -49,8 +49,9 @@ async def reclaim(runtime: Runtime) -> None:
 def summary(runtime: Runtime) -> str:
     """What the pass did, in one line."""
     ends = [f"{count} {outcome}" for (_, outcome), count in sorted(runtime.metrics.events.items())]
-    claimed = runtime.metrics.counts["claimed"]
-    return f"reclaimed {claimed} entries: {', '.join(ends) or 'nothing to settle'}"
+    counts = runtime.metrics.counts
+    lost = f"; {counts['trimmed']} lost to trimming" if counts["trimmed"] else ""
+    return f"reclaimed {counts['claimed']} entries: {', '.join(ends) or 'nothing to settle'}{lost}"
 
 
 def _judge(runtime: Runtime, entries: list[Entry]) -> None:
