@@ -1,6 +1,7 @@
 """Workers and Redis are killed, cut off, frozen; nothing is lost and nothing is settled twice."""
 
 import asyncio
+import contextlib
 import signal
 from collections import Counter
 
@@ -107,6 +108,37 @@ async def test_what_shutdown_cuts_short_is_handed_back_with_its_delivery_counted
     assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
     assert [one["times_delivered"] for one in counts][:3] == [1, 1, 1]
     assert {one["times_delivered"] for one in counts[3:]} <= {0}
+
+
+async def test_shutdown_claims_nothing_though_a_cancellation_is_swallowed(
+    stage: Stage, monkeypatch
+) -> None:
+    app, checking = headrace.App(), asyncio.Event()
+    claims: list[bool] = []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        await asyncio.sleep(60)
+
+    async def deaf_once() -> None:
+        checking.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    async with worker(stage, app, delivery={"handlerTimeout": "50s"}) as runtime:
+        take_due = runtime.upkeep.take_due
+
+        async def noted() -> int | None:
+            claims.append(runtime.around.shutting_down)
+            return await take_due()
+
+        monkeypatch.setattr(runtime.upkeep, "take_due", noted)
+        monkeypatch.setattr(runtime.upkeep, "_check_groups", deaf_once)
+        stage.send({"n": 1})  # shutdown waits for its handler, and for no other reason
+        await until(lambda: runtime.lanes.running)
+        await until(checking.is_set)
+    assert claims
+    assert not any(claims)
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])

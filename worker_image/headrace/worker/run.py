@@ -18,6 +18,7 @@ from headrace.app import App
 from headrace.handler import HandlerError
 from headrace.streams.connect import NotImplementedMode
 from headrace.streams.keys import UnusableName
+from headrace.worker.cancel import cancel
 from headrace.worker.config import ConfigError, Settings, config_path, load_config
 from headrace.worker.decision import describe
 from headrace.worker.health import HealthServer
@@ -155,13 +156,9 @@ async def _first(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> boo
     stop = asyncio.ensure_future(stopping.wait())
     await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
     done = task.done()
-    for one in (task, stop):
-        one.cancel()
-    await asyncio.gather(stop, return_exceptions=True)
+    await cancel((task, stop))
     if done:
         await task
-    else:
-        await asyncio.gather(task, return_exceptions=True)
     return done
 
 

@@ -16,6 +16,7 @@ from headrace.entry import Entry
 from headrace.streams import claim
 from headrace.streams.commit import Committer
 from headrace.streams.groups import ensure_groups
+from headrace.worker.cancel import cancel
 from headrace.worker.config import Settings
 from headrace.worker.deduplication import Deduplication
 from headrace.worker.holding import Holding
@@ -232,9 +233,7 @@ class Runtime:
                 )
         except REDIS_ERRORS as error:
             logger.warning("left %d entries to be reclaimed: %s", len(self.holding), error)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, self.lanes.close(), return_exceptions=True)
+        await asyncio.gather(cancel(self._tasks), self.lanes.close())
         self.lease.stop()
         for client in (self.control, self.read_client, self.handlers_client):
             with contextlib.suppress(*REDIS_ERRORS):
@@ -265,16 +264,12 @@ class Runtime:
         return None
 
     async def _stop_claiming(self) -> None:
+        claiming = [task for task in self._tasks if task.get_name() in ("upkeep", "suspects")]
         # A claim cut off on its way may be carried out after we looked for what is ours.
         with contextlib.suppress(asyncio.TimeoutError):
             async with asyncio.timeout(CLAIM_SECONDS), self.upkeep.lock:
-                self._cancel("upkeep", "suspects")
-        self._cancel("upkeep", "suspects")
-
-    def _cancel(self, *names: str) -> None:
-        for task in self._tasks:
-            if task.get_name() in names:
-                task.cancel()
+                await cancel(claiming)
+        await cancel(claiming)
 
     async def _stop_reading(self) -> None:
         reading = self._reading
