@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from tests.crash.mutants import MUTANTS, hunt
@@ -39,19 +39,25 @@ def plan(first: int, count: int, events: int, scenario: str | None, kind: str | 
 
 
 def play_all(runs: list[Run], jobs: int, seconds: float, *, keep: bool) -> Iterator[Result]:
-    """Results as they come; nothing new is begun after so many seconds."""
+    """Results as they come; nothing new is begun after so many seconds. Runs that mostly wait go
+    beside the `jobs`, one at a time."""
     began = time.monotonic()
-    left = iter(runs)
-    with ThreadPoolExecutor(jobs) as pool:
-        under_way = {
-            pool.submit(play, run, keep=keep) for _, run in zip(range(jobs), left, strict=False)
-        }
+    busy = (run for run in runs if not run.of.waits)
+    waiting = (run for run in runs if run.of.waits)
+    under_way: dict[Future[Result], Iterator[Run]] = {}
+    with ThreadPoolExecutor(jobs + 1) as pool:
+
+        def begin(lane: Iterator[Run]) -> None:
+            run = next(lane, None) if time.monotonic() - began < seconds else None
+            if run:
+                under_way[pool.submit(play, run, keep=keep)] = lane
+
+        for lane in (*[busy] * jobs, waiting):
+            begin(lane)
         while under_way:
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
             for one in done:
-                run = next(left, None) if time.monotonic() - began < seconds else None
-                if run:
-                    under_way.add(pool.submit(play, run, keep=keep))
+                begin(under_way.pop(one))
                 yield one.result()
 
 

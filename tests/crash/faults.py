@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.crash.fleet import Worker
     from tests.crash.world import World
 
-MIN_WORKERS = 2
 MAX_WORKERS = 4
 NO_LIMIT = ("CONFIG", "SET", "maxmemory", "0")
 BLOCK = """
@@ -55,9 +54,9 @@ class Faults:
             timer.join()
 
     def _victim(self) -> Worker | None:
-        """A worker at work, while another one is; None when that does not come about."""
+        """A worker at work, while others are; None when that does not come about."""
         fleet = self.world.fleet
-        if not fleet.wait_at_work(MIN_WORKERS):
+        if not fleet.wait_at_work(self.world.least_at_work):
             return None
         return self._random.choice(fleet.at_work)
 
@@ -90,7 +89,7 @@ class Faults:
 
     def scale_down(self) -> None:
         fleet = self.world.fleet
-        if len(fleet.running) > MIN_WORKERS and (victim := self._victim()):
+        if len(fleet.running) > self.world.least_at_work and (victim := self._victim()):
             fleet.terminate(victim)
 
     def pause_worker(self) -> None:

@@ -24,6 +24,8 @@ class Scenario:
     """Nobody dies and nobody falls silent: every event is handled exactly once."""
     timed: bool = False
     """Only deaths of workers delay anything: redelivery has its bound."""
+    waits: bool = False
+    """Its faults take seconds each, in which nothing much happens."""
     fsync: str = "always"
     slow: float = 0.003
     """Share of events that take longer than minIdle."""
@@ -52,7 +54,7 @@ SCENARIOS: dict[str, Scenario] = {
     "force": Scenario({**KILLS, "trim_force": 6, "withhold_replies": 2}, slow=0.05),
     "in_flight": Scenario({"trim_force": 3, "withhold_replies": 4}, slow=0.05),
     "everysec": Scenario({**SERVER, **KILLS, "kill_broker": 6}, fsync="everysec"),
-    "there_and_back": Scenario({"there_and_back": 1}, slow=0.01),
+    "there_and_back": Scenario({"there_and_back": 1}, slow=0.01, waits=True),
     "everything": Scenario({**WORKERS, **NETWORK, **SERVER, **REFUSALS, "trim_safe": 1}),
 }
 

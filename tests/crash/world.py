@@ -41,6 +41,8 @@ MIN_IDLE = 2.0
 RECLAIM_INTERVAL = MIN_IDLE / 4 * 1.25
 """The longest pause between two looks of a worker at idle entries (headrace.worker.upkeep)."""
 WORKERS = 3
+LEAST_AT_WORK = 2
+"""What a fault that ends a worker finds at work, that worker included."""
 TRIM_LENGTH = 10
 AHEAD_SECONDS = 0.3
 SLOW_SECONDS = (0.35 * MIN_IDLE, 0.35 * MIN_IDLE, 1.3 * MIN_IDLE)
@@ -77,6 +79,10 @@ class World:
     def __init__(self, run: Run, package: Path | None = None) -> None:
         """`package`: a directory with another `headrace` to run, for mutants."""
         self.run = run
+        # What dead workers held are suspects, which a worker runs one by one, at two synced writes
+        # each: left alone with three workers' worth, it has no room for the last of them in time.
+        self.workers = WORKERS + run.of.timed
+        self.least_at_work = LEAST_AT_WORK + run.of.timed
         self.directory = Path(tempfile.mkdtemp(prefix="headrace-crash-"))
         self.record = self.directory / "record"
         self.broker = Broker(self.directory, KINDS[run.kind](), fsync=run.of.fsync, seed=run.seed)
@@ -115,9 +121,9 @@ class World:
 
     def play(self) -> Report:
         """Send, strike, mend, wait until nothing is left to do, and check."""
-        for _ in range(WORKERS):
+        for _ in range(self.workers):
             self.fleet.start()
-        if not self.fleet.wait_at_work(WORKERS):
+        if not self.fleet.wait_at_work(self.workers):
             raise RuntimeError(f"the workers did not start; their logs are in {self.directory}")
         self.sender.start()
         self.witness.start()
