@@ -10,6 +10,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,17 @@ def effect(line):
     with open(os.environ["EFFECTS"], "a") as effects:
         effects.write(f"{line}\\n")
 """
+
+WAITING = """
+    @app.on("flight.landed")
+    async def landed(event: dict, ctx: headrace.Context) -> None:
+        effect(f"start {event['n']} {ctx.consumer}")
+        await asyncio.sleep(event.get("seconds", 0))
+        effect(f"end {event['n']} {ctx.consumer}")
+"""
+"""Handlers that wait as long as their event says."""
+
+
+def numbers(effects: list[str], word: str) -> Counter[int]:
+    """How often each event stands in the effects that begin with this word."""
+    return Counter(int(line.split()[1]) for line in effects if line.startswith(word))

@@ -4,8 +4,10 @@ import pytest
 from tests.crash.world import Run, play
 
 
-@pytest.mark.parametrize("scenario", ["kills", "everything", "force"])
-def test_every_event_has_its_effect_whatever_fails(scenario: str) -> None:
-    report = play(Run(seed=7, scenario=scenario, events=800, rate=400))
+@pytest.mark.parametrize(
+    ("scenario", "kind"), [("kills", "valkey"), ("everything", "redis"), ("force", "redis-8")]
+)
+def test_every_event_has_its_effect_whatever_fails(scenario: str, kind: str) -> None:
+    report = play(Run(seed=7, scenario=scenario, kind=kind, events=800, rate=400))
     assert not report.violations, report.violations
     assert report.effects >= report.sent - report.trimmed

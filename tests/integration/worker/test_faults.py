@@ -1,7 +1,6 @@
 """Workers and Redis are killed, cut off, frozen; nothing is lost and nothing is settled twice."""
 
 import asyncio
-import contextlib
 import signal
 from collections import Counter
 
@@ -11,9 +10,10 @@ from tests.support.redis_servers import RedisServer, running
 from tests.support.workers import (
     DEAD,
     GROUP,
-    PARKED,
     STREAM,
+    WAITING,
     Stage,
+    numbers,
     until,
     until_sync,
     worker,
@@ -22,21 +22,9 @@ from tests.support.workers import (
 
 import headrace
 
-SLOW = """
-    @app.on("flight.landed")
-    async def landed(event: dict, ctx: headrace.Context) -> None:
-        effect(f"start {event['n']} {ctx.consumer}")
-        await asyncio.sleep(event.get("seconds", 0))
-        effect(f"end {event['n']} {ctx.consumer}")
-"""
-
-
-def numbers(effects: list[str], word: str) -> Counter[int]:
-    return Counter(int(line.split()[1]) for line in effects if line.startswith(word))
-
 
 def test_entries_of_a_killed_worker_are_reclaimed(stage: Stage) -> None:
-    with workers(stage, SLOW) as group:
+    with workers(stage, WAITING) as group:
         first = group.start("pod-a")
         until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send(*({"n": n, "seconds": 60} for n in range(20)))
@@ -51,7 +39,7 @@ def test_entries_of_a_killed_worker_are_reclaimed(stage: Stage) -> None:
 
 
 def test_a_restarted_pod_takes_over_what_its_earlier_process_held_at_once(stage: Stage) -> None:
-    with workers(stage, SLOW, delivery={"minIdle": "1h"}) as group:
+    with workers(stage, WAITING, delivery={"minIdle": "1h"}) as group:
         first = group.start("pod-a")
         until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send({"n": 1, "seconds": 60})
@@ -61,103 +49,6 @@ def test_a_restarted_pod_takes_over_what_its_earlier_process_held_at_once(stage:
         second = group.start("pod-a")
         until_sync(lambda: stage.settled)
     assert "took over 1 entries" in second.text
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_finish_what_runs_and_hands_the_rest_back_uncounted(
-    stage: Stage, number: signal.Signals
-) -> None:
-    with workers(stage, SLOW, concurrency=1) as group:
-        first = group.start("pod-a")
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
-        stage.send({"n": 0, "seconds": 2}, *({"n": n} for n in range(1, 4)))
-        until_sync(lambda: len(group.effects) == 1)
-        until_sync(lambda: stage.pending > 1)
-        first.signal(number)
-        assert first.process.wait(20) == 0
-        assert numbers(group.effects, "end") == {0: 1}
-        assert stage.consumers == set()
-        counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
-        assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
-        assert {one["times_delivered"] for one in counts} <= {0}
-        group.start("pod-b")
-        until_sync(lambda: stage.settled)
-    assert numbers(group.effects, "start") == dict.fromkeys(range(4), 1)
-
-
-async def test_what_shutdown_cuts_short_is_handed_back_with_its_delivery_counted(
-    stage: Stage,
-) -> None:
-    app = headrace.App()
-    begun: list[int] = []
-
-    @app.on("flight.landed")
-    async def landed(event: dict) -> None:
-        begun.append(event["n"])
-        if event["n"] == 1:
-            raise headrace.Reject("bad")
-        await asyncio.sleep(60)
-
-    async with worker(stage, app, concurrency=2, delivery={"handlerTimeout": "50s"}) as runtime:
-        stage.redis.set(DEAD, "no stream")
-        stage.send({"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}, {"n": 5})
-        await until(lambda: runtime.metrics.counts["commit_failures"])
-        await until(lambda: begun == [1, 2, 3])
-    assert stage.consumers == set()
-    counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
-    assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
-    assert [one["times_delivered"] for one in counts][:3] == [1, 1, 1]
-    assert {one["times_delivered"] for one in counts[3:]} <= {0}
-
-
-async def test_shutdown_claims_nothing_though_a_cancellation_is_swallowed(
-    stage: Stage, monkeypatch
-) -> None:
-    app, checking = headrace.App(), asyncio.Event()
-    claims: list[bool] = []
-
-    @app.on("flight.landed")
-    async def landed(event: dict) -> None:
-        await asyncio.sleep(60)
-
-    async def deaf_once() -> None:
-        checking.set()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.sleep(60)
-
-    async with worker(stage, app, delivery={"handlerTimeout": "50s"}) as runtime:
-        take_due = runtime.upkeep.take_due
-
-        async def noted() -> int | None:
-            claims.append(runtime.around.shutting_down)
-            return await take_due()
-
-        monkeypatch.setattr(runtime.upkeep, "take_due", noted)
-        monkeypatch.setattr(runtime.upkeep, "_check_groups", deaf_once)
-        stage.send({"n": 1})  # shutdown waits for its handler, and for no other reason
-        await until(lambda: runtime.lanes.running)
-        await until(checking.is_set)
-    assert claims
-    assert not any(claims)
-
-
-@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_stops_at_once_and_loses_nothing(
-    stage: Stage, second: signal.Signals
-) -> None:
-    with workers(stage, SLOW) as group:
-        first = group.start("pod-a")
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
-        stage.send({"n": 1, "seconds": 60})
-        until_sync(lambda: len(group.effects) == 1)
-        first.signal(signal.SIGTERM)
-        until_sync(lambda: "stopping" in first.text)
-        first.signal(second)
-        assert first.process.wait(3) == 128 + second
-        assert stage.pending == 1
-        group.quicken()
-        group.start("pod-b")
-        until_sync(lambda: stage.settled)
 
 
 def test_one_poison_event_among_99_good_ones_is_exactly_one_dead_letter(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from tests.crash.proxy import Proxy
 from tests.support.workers import GROUP, STREAM, Stage, until, until_sync, worker
 
 import headrace
+from headrace.worker.holding import read_room
 
 OUT = "{flights}:out"
 OUTPUTS = [{"stream": OUT}]
@@ -25,6 +26,24 @@ def proxy_before(stage: Stage) -> Iterator[Proxy]:
         yield proxy
     finally:
         proxy.stop()
+
+
+async def test_a_worker_holds_a_bounded_number_of_events_while_its_handlers_wait(
+    stage: Stage,
+) -> None:
+    app, gate = headrace.App(), asyncio.Event()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        await gate.wait()
+
+    stage.send(*({"n": n} for n in range(300)))
+    async with worker(stage, app, concurrency=4, batchSize=10, delivery=PATIENT) as runtime:
+        bound = read_room(0, 4, 10, None)
+        await until(lambda: len(runtime.holding) > bound - 2 and not runtime.reader.reading)
+        assert stage.pending <= bound
+        gate.set()
+        await until(lambda: stage.settled)
 
 
 async def test_a_handler_whose_entry_another_consumer_took_is_told_and_its_result_discarded(

@@ -1,0 +1,116 @@
+"""Workers told to end finish what runs and give the rest back [traps 14]."""
+
+import asyncio
+import contextlib
+import signal
+
+import pytest
+from tests.support.workers import (
+    DEAD,
+    GROUP,
+    PARKED,
+    STREAM,
+    WAITING,
+    Stage,
+    numbers,
+    until,
+    until_sync,
+    worker,
+    workers,
+)
+
+import headrace
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_finish_what_runs_and_hands_the_rest_back_uncounted(
+    stage: Stage, number: signal.Signals
+) -> None:
+    with workers(stage, WAITING, concurrency=1) as group:
+        first = group.start("pod-a")
+        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send({"n": 0, "seconds": 1}, *({"n": n} for n in range(1, 4)))
+        until_sync(lambda: len(group.effects) == 1)
+        until_sync(lambda: stage.pending > 1)
+        first.signal(number)
+        assert first.process.wait(20) == 0
+        assert numbers(group.effects, "end") == {0: 1}
+        assert stage.consumers == set()
+        counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
+        assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
+        assert {one["times_delivered"] for one in counts} <= {0}
+        group.start("pod-b")
+        until_sync(lambda: stage.settled)
+    assert numbers(group.effects, "start") == dict.fromkeys(range(4), 1)
+
+
+async def test_what_shutdown_cuts_short_is_handed_back_with_its_delivery_counted(
+    stage: Stage,
+) -> None:
+    app = headrace.App()
+    begun: list[int] = []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        begun.append(event["n"])
+        if event["n"] == 1:
+            raise headrace.Reject("bad")
+        await asyncio.sleep(60)
+
+    async with worker(stage, app, concurrency=2, delivery={"handlerTimeout": "50s"}) as runtime:
+        stage.redis.set(DEAD, "no stream")
+        stage.send({"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}, {"n": 5})
+        await until(lambda: runtime.metrics.counts["commit_failures"])
+        await until(lambda: begun == [1, 2, 3])
+    assert stage.consumers == set()
+    counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
+    assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
+    assert [one["times_delivered"] for one in counts][:3] == [1, 1, 1]
+    assert {one["times_delivered"] for one in counts[3:]} <= {0}
+
+
+async def test_shutdown_claims_nothing_though_a_cancellation_is_swallowed(
+    stage: Stage, monkeypatch
+) -> None:
+    app, checking = headrace.App(), asyncio.Event()
+    claims: list[bool] = []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        await asyncio.sleep(60)
+
+    async def deaf_once() -> None:
+        checking.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    async with worker(stage, app, delivery={"handlerTimeout": "50s"}) as runtime:
+        take_due = runtime.upkeep.take_due
+
+        async def noted() -> int | None:
+            claims.append(runtime.around.shutting_down)
+            return await take_due()
+
+        monkeypatch.setattr(runtime.upkeep, "take_due", noted)
+        monkeypatch.setattr(runtime.upkeep, "_check_groups", deaf_once)
+        stage.send({"n": 1})  # shutdown waits for its handler, and for no other reason
+        await until(lambda: runtime.lanes.running)
+        await until(checking.is_set)
+    assert claims
+    assert not any(claims)
+
+
+def test_a_second_signal_stops_at_once_and_loses_nothing(stage: Stage) -> None:
+    with workers(stage, WAITING) as group:
+        first = group.start("pod-a")
+        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send({"n": 1, "seconds": 60})
+        until_sync(lambda: len(group.effects) == 1)
+        first.signal(signal.SIGTERM)
+        until_sync(lambda: "stopping" in first.text)
+        first.signal(signal.SIGINT)
+        assert first.process.wait(3) == 128 + signal.SIGINT
+        assert stage.pending == 1
+        group.quicken()
+        group.start("pod-b")
+        until_sync(lambda: stage.settled)
