@@ -169,6 +169,7 @@ def _build(options: argparse.Namespace) -> None:
     """All that takes minutes, so that no test waits for it."""
     packages.install_missing(packages.REDIS)
     debian.unpacked(debian.SERVERS)
+    debian.unpacked(debian.SERVERS, debian.NEWEST)
     if other.kubeconfig():
         return
     requirements.check()

@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from headrace.streams.connect import Target
-from tests.support.valkey import redis_8_command, valkey_command
+from tests.support.valkey import newest_valkey_command, redis_8_command, valkey_command
 
 
 def _redis_command() -> list[str]:
@@ -28,6 +28,8 @@ def _redis_command() -> list[str]:
 
 
 KINDS = {"redis": _redis_command, "redis-8": redis_8_command, "valkey": valkey_command}
+# For the few tests that try every server's own arithmetic.
+ALL_KINDS = {**KINDS, "valkey-9": newest_valkey_command}
 
 
 class RedisServer:
@@ -53,7 +55,7 @@ class RedisServer:
         self.process = subprocess.Popen(
             [
                 *("setpriv", "--pdeathsig", "KILL"),
-                *KINDS[self.kind](),
+                *ALL_KINDS[self.kind](),
                 *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
                 *("--save", "", "--appendonly", "no", "--enable-debug-command", "yes"),
                 *self.options,

@@ -1,4 +1,4 @@
-"""Packages of Debian trixie, unpacked or as a root file system, from the mirror apt is set to."""
+"""Packages of Debian, unpacked or as a root file system, from the mirror apt is set to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from tests.cluster.commands import run
 from tests.cluster.errors import ClusterError
 
 SUITE = "trixie"
+# For servers that are to be tried in their newest version. It changes daily, so that a mirror that
+# stands still is past its date; what it serves is signed all the same.
+NEWEST = "forky"
 SERVERS = ("valkey-server", "redis-server")
 PUBLIC_MIRROR = "http://deb.debian.org/debian"
 
@@ -35,13 +38,13 @@ def chosen_mirror(targets: str) -> str | None:
     return None
 
 
-def unpacked(names: Sequence[str]) -> Path:
+def unpacked(names: Sequence[str], suite: str = SUITE) -> Path:
     """A directory with these packages and what they depend on, unpacked and not configured."""
 
     def unpack(target: Path) -> None:
-        _mmdebstrap("extract", names, target)
+        _mmdebstrap("extract", names, target, suite)
 
-    return cached.directory(f"{names[0]}-{SUITE}", ["extract", SUITE, *names], unpack)
+    return cached.directory(f"{names[0]}-{suite}", ["extract", suite, *names], unpack)
 
 
 def root_file_system(names: Sequence[str], target: Path) -> None:
@@ -57,7 +60,7 @@ def own_loader(root: Path, program: str) -> list[str]:
     return [str(loader), "--library-path", str(loader.parent), str(root / "usr/bin" / program)]
 
 
-def _mmdebstrap(variant: str, names: Sequence[str], target: Path) -> None:
+def _mmdebstrap(variant: str, names: Sequence[str], target: Path, suite: str = SUITE) -> None:
     packages.install_missing(packages.IMAGES)
     run(
         [
@@ -67,7 +70,8 @@ def _mmdebstrap(variant: str, names: Sequence[str], target: Path) -> None:
             "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
-            SUITE,
+            *(['--aptopt=Acquire::Check-Valid-Until "false"'] if suite == NEWEST else []),
+            suite,
             target,
             mirror(),
         ],

@@ -1,9 +1,11 @@
 """Short words for what the tests of this room ask a server."""
 
+import random
 from typing import Any
 
 from redis.asyncio import Redis
 
+from headrace.streams.commit import Committer, Park, Settlement
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
 
@@ -44,3 +46,20 @@ async def fill(client: Redis, keys: GroupKeys, count: int, first: int = 1) -> li
         pipeline.xadd(keys.stream, {"type": "t", "n": n}, f"{n}-0")
     ids: list[bytes] = await pipeline.execute()
     return ids
+
+
+async def park(client: Redis, keys: GroupKeys, ids: list[bytes], delay_ms: int) -> None:
+    """Park entries for another try, as the commit of a failing worker does."""
+    worker = Committer(keys, f"w{random.random()}", dead_letter_max_length=10)
+    for entry in ids:
+        await client.xclaim(keys.stream, keys.group, worker.consumer, 0, [entry])
+    held = await pending(client, keys)
+    await worker.commit(
+        client,
+        [],
+        [
+            Settlement(Source.MAIN, entry, held[entry][1], Park(delay_ms, "x"))
+            for entry in ids
+            if entry in held
+        ],
+    )
