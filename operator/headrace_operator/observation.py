@@ -85,6 +85,7 @@ class Observation:
                   child, ours or not. A wanted child that is not in here is known to be absent.
     pods          the pods with this pipeline's label, terminating ones included.
     backlog       the poller's newest reading, or None while nothing is known.
+    redis_answers the newest round of the poller behind this pipeline's access was answered.
     redis_error   why the backlog is not known, in words, without credentials; redis_refused:
                   the server answered and refused (credentials, rights), so waiting does not help.
     claims        by group name in the spec; a group without an entry was not tried yet.
@@ -100,6 +101,7 @@ class Observation:
     clock: float
     pods: tuple[Manifest, ...] = ()
     backlog: StreamBacklog | None = None
+    redis_answers: bool = True
     redis_error: str | None = None
     redis_refused: bool = False
     references: References = field(default_factory=References)

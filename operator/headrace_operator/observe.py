@@ -61,6 +61,7 @@ class Observer:
             clock=self._clock(),
             pods=tuple(self._cache.pods(key)),
             backlog=reading.backlog if reading else None,
+            redis_answers=memory.access is not None and self._poller.answers(memory.access),
             redis_error=memory.access_error or (reading.error if reading else None),
             redis_refused=reading is not None and reading.refused,
             references=memory.references or References(),

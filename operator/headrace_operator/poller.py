@@ -54,6 +54,13 @@ class _Watched:
     reported: Reading | None = None
 
 
+def pace(interval: float, took: float, failures: int) -> float:
+    """Seconds until the next round, after one that took so long and so many that failed."""
+    if failures:
+        return min(interval * 2.0**failures, SLOWEST) * random.uniform(0.5, 1.0)
+    return min(max(interval, took * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
+
+
 class BacklogPoller:
     """Owns the polling tasks; needs a running loop for `watch`."""
 
@@ -94,6 +101,11 @@ class BacklogPoller:
         subject = self._keys.get(key)
         return self._endpoints[subject.access].watched[key].reading if subject else None
 
+    def answers(self, access: Access) -> bool:
+        """Whether the newest round behind this access was answered; False before the first."""
+        endpoint = self._endpoints.get(access)
+        return endpoint is not None and endpoint.answers
+
     async def aclose(self) -> None:
         """Ends every task."""
         endpoints = list(self._endpoints.values())
@@ -115,6 +127,7 @@ class _Endpoint:
         interval: float,
     ) -> None:
         self.watched: dict[str, _Watched] = {}
+        self.answers = False
         self._redis = redis
         self._access = access
         self._on_change = on_change
@@ -141,20 +154,17 @@ class _Endpoint:
             self._new.clear()
             keys = [k for k, w in self.watched.items() if not only_new or w.reading is None]
             await self._read(keys)
-            pause = self._pause(time.monotonic() - started)
+            pause = pace(self._interval, time.monotonic() - started, self._failures)
 
     async def _until_new_or(self, pause: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._new.wait()
 
-    def _pause(self, took: float) -> float:
-        if self._failures:
-            return min(self._interval * 2.0**self._failures, SLOWEST) * random.uniform(0.5, 1.0)
-        return min(max(self._interval, took * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
-
     async def _read(self, keys: list[str]) -> None:
         """One round, in bounded batches; a failure is told to every pipeline behind it."""
+        if not keys:
+            return  # nobody was asked: that says nothing about the server
         try:
             client = self._redis.client(self._access)
             for start in range(0, len(keys), BATCH):
@@ -165,6 +175,7 @@ class _Endpoint:
             if self._failures:
                 log.info("Redis at %s answers again", self._access.endpoint)
             self._failures = 0
+            self.answers = True
 
     async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
         known = [(key, self.watched[key]) for key in keys if key in self.watched]
@@ -188,6 +199,7 @@ class _Endpoint:
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
+        self.answers = False
         words = str(error) or type(error).__name__
         refused = isinstance(error, _REFUSALS)
         if self._failures == 1:

@@ -102,14 +102,15 @@ def _claims(
     """Every group that is not claimed by us, or that Redis has lost, is (re)made and claimed."""
     if any(problem.reason is Reason.NOT_IMPLEMENTED for problem in found):
         return
+    # A reconciler that waits for a stuck Redis is kept from other pipelines: the poller asks first.
+    if not observation.redis_answers or observation.redis_error is not None:
+        return
     for group in observation.pipeline.spec.groups:
         claim = observation.claims.get(group.name)
-        if claim is None or (
-            observation.redis_error is None
-            and (
-                claim.state is not ClaimState.OURS
-                or _is_lost(observation, group.consumer_group_name)
-            )
+        if (
+            claim is None
+            or claim.state is not ClaimState.OURS
+            or _is_lost(observation, group.consumer_group_name)
         ):
             yield EnsureGroup(group.name)
 

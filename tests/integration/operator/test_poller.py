@@ -5,15 +5,19 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from tests.support.redis_servers import RedisServer, redis_server, running
 
+from headrace.streams.backlog import StreamBacklog, read_backlogs
 from headrace.streams.connect import StaticCredentials, Target, connect
 from headrace.streams.keys import StreamKeys
+from headrace_operator import poller
 from headrace_operator.news import Reading, Step
-from headrace_operator.poller import BacklogPoller, Subject
+from headrace_operator.poller import BATCH, SHARE, BacklogPoller, Subject
 from headrace_operator.redis_access import CLIENT_NAME, Access, RedisAccess
 
 __all__ = ["redis_server"]
@@ -115,6 +119,64 @@ async def test_a_fleet_is_read_over_one_connection(
         await fleet.until(f"ns/p{n}", ready(n % 3))
     mine = [c for c in await client.client_list() if c["name"] == CLIENT_NAME]
     assert len(mine) == 1
+
+
+@dataclass
+class Rounds:
+    """The batches that were read, and how long each is made to take."""
+
+    batches: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> Rounds:
+    seen = Rounds()
+
+    async def read(client: Redis, queries: list[Any]) -> list[StreamBacklog]:
+        seen.batches.append(len(queries))
+        await asyncio.sleep(seen.seconds)
+        return await read_backlogs(client, queries)
+
+    monkeypatch.setattr(poller, "read_backlogs", read)
+    return seen
+
+
+async def test_a_fleet_is_read_in_bounded_batches(
+    fleet: Fleet, other_server: RedisServer, rounds: Rounds
+) -> None:
+    for n in range(2 * BATCH + 1):
+        fleet.watch(f"ns/p{n}", other_server, f"s{n}", "g")
+    for n in range(2 * BATCH + 1):
+        await fleet.until(f"ns/p{n}", lambda _: True)
+    assert rounds.batches[:3] == [BATCH, BATCH, 1]
+
+
+async def test_a_slow_server_is_read_less_often(
+    fleet: Fleet, other_server: RedisServer, rounds: Rounds
+) -> None:
+    fleet.watch("ns/p", other_server, "s", "g")
+    quick = [await fleet.until("ns/p", lambda _: True)]
+    quick.append(await fleet.until("ns/p", lambda r: r.clock > quick[0].clock))
+    assert quick[1].clock - quick[0].clock < 4 * INTERVAL
+    rounds.seconds = INTERVAL
+    slow = [await fleet.until("ns/p", lambda r: r.clock > quick[1].clock + INTERVAL)]
+    slow.append(await fleet.until("ns/p", lambda r: r.clock > slow[0].clock))
+    assert slow[1].clock - slow[0].clock > 0.9 * SHARE * INTERVAL
+
+
+async def test_a_server_answers_only_when_it_was_asked(fleet: Fleet, rounds: Rounds) -> None:
+    """Of a pipeline that came during a round that failed there is nothing new to ask."""
+    access = Access(Target(endpoints=("127.0.0.1:1",)))
+    rounds.seconds = INTERVAL / 2
+    fleet.poller.watch("ns/first", Subject(access, StreamKeys("s"), ("g",)))
+    while not rounds.batches:
+        await asyncio.sleep(0)
+    fleet.poller.watch("ns/second", Subject(access, StreamKeys("s"), ("g",)))
+    while len(rounds.batches) < 2:
+        assert not fleet.poller.answers(access)
+        await asyncio.sleep(0)
+    assert failed(await fleet.until("ns/second", lambda _: True))
 
 
 async def test_what_needs_another_worker_is_told_at_once_and_standstill_never(

@@ -1,0 +1,52 @@
+"""A Redis that accepts connections and answers nothing costs no other pipeline a second."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+import redis
+from tests.integration.operator.conftest import CALM_LEASE, StartOperator
+from tests.support.kube import Kube, condition, until
+from tests.support.redis_servers import running
+
+from headrace_operator.kinds import DEPLOYMENT, STREAM_PIPELINE
+
+RECONCILERS = 2
+STUCK = 6
+
+
+@pytest.mark.timeout(120)
+def test_an_operator_that_starts_beside_it_serves_the_others_at_once(
+    kube: Kube, start_operator: StartOperator, namespace: str, data: redis.Redis, make: Any
+) -> None:
+    with running("redis") as server:
+        assert server.process
+        os.kill(server.process.pid, signal.SIGSTOP)
+        for number in range(STUCK):
+            make(name=f"lame-{number}", endpoint=server.endpoint)
+        make(name="well")
+        operator = start_operator(*CALM_LEASE, f"--reconcilers={RECONCILERS}")
+        until("it leads", lambda: operator.leads)
+
+        def ready() -> bool:
+            found = condition(kube.get(STREAM_PIPELINE, namespace, "well"), "Ready")
+            return found is not None and found["status"] == "True"
+
+        until("the other is Ready", ready)
+        assert not given_up(kube, namespace), "it waited for the stuck Redis"
+        data.xadd("well", {"n": 1})
+        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=5)
+        until("the stuck ones say so", lambda: given_up(kube, namespace) == STUCK, within=60)
+
+
+def given_up(kube: Kube, namespace: str) -> int:
+    ready = [condition(one, "Ready") for one in kube.list(STREAM_PIPELINE, namespace)]
+    return sum(one is not None and one["reason"] == "RedisUnreachable" for one in ready)
+
+
+def replicas(kube: Kube, namespace: str, name: str) -> int:
+    live = kube.get(DEPLOYMENT, namespace, name)
+    return int(live["spec"]["replicas"]) if live else 0

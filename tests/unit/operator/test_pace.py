@@ -1,0 +1,35 @@
+"""How often a Redis is read: each second, unless that would keep it busy."""
+
+import pytest
+
+from headrace_operator.poller import SLOWEST, pace
+
+
+def between(low: float, high: float) -> object:
+    return pytest.approx((low + high) / 2, abs=(high - low) / 2)
+
+
+@pytest.mark.parametrize(
+    ("took", "low", "high"),
+    [
+        (0.0, 0.95, 1.05),
+        (0.1, 0.95, 1.05),  # a tenth of the interval is not too much
+        (0.2, 1.9, 2.1),
+        (1.5, 14.25, 15.75),
+        (60.0, SLOWEST * 0.95, SLOWEST * 1.05),
+    ],
+)
+def test_a_round_takes_at_most_a_tenth_of_its_interval(
+    took: float, low: float, high: float
+) -> None:
+    assert pace(1.0, took, failures=0) == between(low, high)
+
+
+@pytest.mark.parametrize(
+    ("failures", "low", "high"), [(1, 1.0, 2.0), (3, 4.0, 8.0), (30, SLOWEST / 2, SLOWEST)]
+)
+def test_a_redis_that_does_not_answer_is_asked_ever_less_often_and_never_in_step(
+    failures: int, low: float, high: float
+) -> None:
+    assert pace(1.0, 5.0, failures) == between(low, high)
+    assert len({pace(1.0, 5.0, failures) for _ in range(10)}) > 1
