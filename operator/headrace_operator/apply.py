@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headrace.streams.keys import StreamKeys
 from headrace_operator import metrics
@@ -18,7 +18,7 @@ from headrace_operator.containment import Difference, differences, readable
 from headrace_operator.groups import REDIS_TROUBLE, GroupOperations
 from headrace_operator.kinds import BY_KIND, POD
 from headrace_operator.memory import Memory, Rejection
-from headrace_operator.observation import Observation
+from headrace_operator.observation import ChildRef, Observation
 from headrace_operator.plan import Apply, Delete, Plan, Scale, ScaleIn, victims
 from headrace_operator.plan.pods import DELETION_COST
 from headrace_operator.redis_access import RedisAccess
@@ -31,10 +31,14 @@ RETRY_REJECTED = 60.0
 
 @dataclass(slots=True)
 class Outcome:
-    """``changed``: the world or what is known of it changed, so another look is due at once."""
+    """``changed``: the world or what is known of it changed, so another look is due at once.
+
+    ``applied``: the children that were written.
+    """
 
     changed: bool = False
     terminating: bool = False
+    applied: set[ChildRef] = field(default_factory=set)
 
 
 class Applier:
@@ -46,9 +50,13 @@ class Applier:
         self._groups = groups
         self._redis = redis
 
-    async def carry_out(self, plan: Plan, observation: Observation, memory: Memory) -> Outcome:
-        """Everything in the plan but status and events. Raises ApiError, ApiUnreachable."""
-        outcome = Outcome()
+    async def carry_out(
+        self, plan: Plan, observation: Observation, memory: Memory, outcome: Outcome
+    ) -> None:
+        """Everything in the plan but status and events; fills ``outcome``.
+
+        Raises ApiError, ApiUnreachable.
+        """
         memory.history = plan.history
         done: set[str] = set()
         for operation in plan.group_operations:
@@ -64,7 +72,7 @@ class Applier:
         for apply in plan.applies:
             await self._apply(apply, observation, memory, outcome)
             if outcome.terminating:
-                return outcome
+                return
         wanted = {apply.ref for apply in plan.applies}
         memory.contained = {ref: c for ref, c in memory.contained.items() if ref in wanted}
         memory.rejections = {ref: r for ref, r in memory.rejections.items() if ref in wanted}
@@ -72,7 +80,6 @@ class Applier:
             if delete.after_group is None or delete.after_group in done:
                 await self._delete(delete, observation)
                 outcome.changed = True
-        return outcome
 
     async def _apply(
         self,
@@ -130,6 +137,7 @@ class Applier:
         memory.rejections.pop(apply.ref, None)
         self._cache.put(BY_KIND[apply.ref.kind], seen)
         outcome.changed = True
+        outcome.applied.add(apply.ref)
         if remaining := frozenset(d.path for d in differences(apply.manifest, seen)):
             # Without this, such a field would be applied again and again, for ever.
             log.warning(
@@ -176,7 +184,7 @@ class Applier:
     ) -> dict[str, int]:
         """Consumer -> entries pending on it, replayed ones too; less than all where Redis fails."""
         found: dict[str, int] = {}
-        if memory.access is None:
+        if memory.access is None or observation.redis_error is not None:
             return found
         keys = StreamKeys(observation.pipeline.spec.stream.name).for_group(group)
         try:

@@ -19,6 +19,7 @@ from headrace_operator.apply import Applier
 from headrace_operator.cache import Cache, Key
 from headrace_operator.deletion import Deletion
 from headrace_operator.events import Events
+from headrace_operator.fleet import Fleet
 from headrace_operator.groups import GroupOperations
 from headrace_operator.lease import Lease, LeaseLost
 from headrace_operator.memory import Memories
@@ -82,6 +83,7 @@ class Operator:
         self.poller = BacklogPoller(self.redis, self.queue.put)
         self.reconcile = reconciler(chosen, self.api, self.cache, self.redis, self.poller)
         self.synced = False
+        self.fleet = Fleet(self.reconcile.memories, self.poller.reading)
         metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
         metrics.PIPELINES.set_function(lambda: len(self.cache.pipelines()))
         metrics.LEADER.set_function(lambda: float(self.lease.held))
@@ -141,6 +143,7 @@ async def run(chosen: OperatorSettings) -> None:
         chosen.http_port,
         live=lambda: None,  # answering at all is the proof: one loop does everything
         ready=lambda: None if operator.synced else "the caches are not filled yet",
+        more_metrics=operator.fleet.text,
     )
     await server.start()
     stop = asyncio.Event()

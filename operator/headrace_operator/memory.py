@@ -6,14 +6,17 @@ finds the same plan again. It spares repeated calls and carries what only time c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headrace.streams.keys import GroupKeys
 from headrace_operator.cache import Key
+from headrace_operator.causes import Cause
 from headrace_operator.conflicts import Conflicts
 from headrace_operator.containment import Path
 from headrace_operator.observation import ChildRef, GroupClaim, References
+from headrace_operator.plan import Workers
 from headrace_operator.redis_access import Access
 from headrace_operator.scaling import ScalingHistory
 
@@ -35,6 +38,9 @@ class Memory:
     claims: dict[str, GroupClaim] = field(default_factory=dict)
     rejections: dict[ChildRef, Rejection] = field(default_factory=dict)
     history: Mapping[str, ScalingHistory] = field(default_factory=dict)
+    workers: tuple[Workers, ...] = ()
+    rescales: Counter[tuple[str, Cause, str]] = field(default_factory=Counter)
+    """Carried out: (group, cause, direction) -> times."""
     status_written_at: float | None = None
     references: References | None = None
     access: Access | None = None
@@ -66,6 +72,9 @@ class Memories:
     def last(self, key: Key) -> Memory | None:
         """The memory of a pipeline that may be gone."""
         return self._memories.get(key)
+
+    def __iter__(self) -> Iterator[tuple[Key, Memory]]:
+        return iter(self._memories.items())
 
     def forget(self, key: Key) -> None:
         self._memories.pop(key, None)

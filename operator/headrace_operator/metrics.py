@@ -1,4 +1,4 @@
-"""The operator's own metrics. Labels are bounded: no namespace, no pipeline name."""
+"""The operator's own metrics. No namespace and no pipeline name among the labels: see fleet.py."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from headrace_api.v1alpha1 import Reason, StreamPipeline
 from headrace_operator import metrics, refusal
 from headrace_operator.api_server import ApiError, ApiUnreachable
-from headrace_operator.apply import Applier
+from headrace_operator.apply import Applier, Outcome
 from headrace_operator.cache import Cache, Key, key_of
 from headrace_operator.deletion import Deletion
 from headrace_operator.events import Events
@@ -91,7 +91,7 @@ class Reconciler:
             return None
         memory = self.memories.of(key, live["metadata"]["uid"])
         if "deletionTimestamp" in live["metadata"]:
-            self.poller.forget(key)
+            self._unwatch(key, memory)
             return await self.deletion.proceed(live, memory)
 
         try:
@@ -104,12 +104,19 @@ class Reconciler:
         observation = await self.observer.observe(live, pipeline, memory)
         todo = plan(observation, self.settings)
         live = await self._note_orphans(live, todo, memory)
-        outcome = await self.applier.carry_out(todo, observation, memory)
+        memory.workers = todo.workers
+        outcome = Outcome()
+        try:
+            await self.applier.carry_out(todo, observation, memory, outcome)
+        except ApiError:
+            await self._tell_rescales(live, todo, outcome, memory)  # a next look sees none of it
+            raise
+        await self._tell_rescales(live, todo, outcome, memory)
         if outcome.terminating:
             return TERMINATING
-        await self._say(live, todo, of_status=False)
-        if self._status_is_early(observation, memory, changed=outcome.changed):
-            return SOON
+        early = self._status_is_early(observation, memory, changed=outcome.changed)
+        if early is not None:
+            return self._next_look(early, todo.requeue_after)
         status_again = await self._write_status(live, todo, memory)
         return self._next_look(SOON if outcome.changed else None, status_again, todo.requeue_after)
 
@@ -127,22 +134,30 @@ class Reconciler:
             return todo.status_due
         again = await self.status.write(live, todo.status, memory)
         if again is None:
-            await self._say(live, todo, of_status=True)
+            for event in todo.events:
+                await self.events.say(live, event)
         return again
 
-    def _status_is_early(self, observation: Observation, memory: Memory, *, changed: bool) -> bool:
-        """What was just done is not in this plan's status, or the first reading is on its way."""
+    def _status_is_early(
+        self, observation: Observation, memory: Memory, *, changed: bool
+    ) -> float | None:
+        """Seconds to wait, as what was just done is not in this plan's status, or as the first
+        reading is on its way (which wakes this pipeline by itself); None: it is not early."""
         if changed:
             memory.looks_after_change += 1
-            return memory.looks_after_change <= LOOKS_AFTER_CHANGE
+            return SOON if memory.looks_after_change <= LOOKS_AFTER_CHANGE else None
         memory.looks_after_change = 0
         unread = observation.backlog is None and observation.redis_error is None
-        return unread and observation.clock < memory.born + FIRST_READING
+        left = memory.born + FIRST_READING - observation.clock
+        return left if unread and left > 0 else None
 
-    async def _say(self, live: Manifest, todo: Plan, *, of_status: bool) -> None:
-        for event in todo.events:
-            if event.of_status == of_status:
-                await self.events.say(live, event)
+    async def _tell_rescales(
+        self, live: Manifest, todo: Plan, outcome: Outcome, memory: Memory
+    ) -> None:
+        for rescale in todo.rescales:
+            if rescale.child in outcome.applied:
+                memory.rescales[rescale.group, rescale.cause, rescale.direction] += 1
+                await self.events.say(live, rescale.event)
 
     def _next_look(self, *delays: float | None) -> float:
         full = self.full_look * random.uniform(0.8, 1.0)
@@ -156,14 +171,20 @@ class Reconciler:
             self.memories.forget(key)
         self.redis.forget(key)
 
+    def _unwatch(self, key: Key, memory: Memory) -> None:
+        """Nothing is decided for this pipeline any more, so nothing is shown of it either."""
+        self.poller.forget(key)
+        memory.workers = ()
+
     async def _refuse(self, key: Key, reason: Reason, message: str) -> None:
         """Say in the status why nothing is done; what exists is left as it is."""
         live = self.cache.pipeline(key)
         if live is None:
             return
-        self.poller.forget(key)
+        memory = self.memories.of(key, live["metadata"]["uid"])
+        self._unwatch(key, memory)
         wanted: dict[str, Any] = refusal.status(live, reason, message)
         try:
-            await self.status.write(live, wanted, self.memories.of(key, live["metadata"]["uid"]))
+            await self.status.write(live, wanted, memory)
         except (ApiError, ApiUnreachable) as error:
             log.warning("the status could not be written: %s", error, extra={"pipeline": key})

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 
 from headrace_api.v1alpha1 import Scaling, ScalingMode
+from headrace_operator.causes import Cause
 from headrace_operator.rates import Rates, Sample
 
 RATE_LOOK = 5.0  # seconds between two looks at a rate that alone keeps workers
 DEFAULT_STARTUP = 10.0  # seconds, until a start of this group's pods was measured
+# Whatever number comes of it, this is what somebody has to hear of.
+_TROUBLE = frozenset({Cause.BACKLOG_UNKNOWN, Cause.FALLBACK, Cause.WORKERS_CRASHING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Decision:
     """`replicas` wanted now, `reason` in words, `next_look` seconds from now or None."""
 
     replicas: int
+    cause: Cause
     reason: str
     next_look: float | None = None
     history: ScalingHistory = field(default_factory=ScalingHistory)
@@ -78,6 +82,7 @@ class _Wish:
     """`waited`: it has waited for a window of its own, and need not be calmed."""
 
     replicas: int
+    cause: Cause
     reason: str
     next_look: float | None = None
     waited: bool = False
@@ -86,7 +91,7 @@ class _Wish:
 def decide(spec: Scaling, look: Look, history: ScalingHistory) -> Decision:
     """Replicas for a group in mode Fixed or Automatic; External is never asked."""
     if spec.mode is ScalingMode.FIXED:
-        return Decision(spec.replicas or 0, f"fixed at {spec.replicas}")
+        return Decision(spec.replicas or 0, Cause.FIXED, f"fixed at {spec.replicas}")
     history = _remember(history, look)
     wish = _limited(spec, _wish(spec, look, history), look)
     return _calmed(spec, look, history, wish)
@@ -111,16 +116,17 @@ def _wish(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
     if look.ready == 0:
         return _idle(spec, look, history)
     words = f"{'' if look.exact else 'at most '}{look.ready:,} ready"
-    need, why = _need(spec, look.ready, history.rates)
+    need = _need(spec, look.ready, history.rates)
     keep_up = _keep_up(look, history.rates)
-    if keep_up > need:
-        return _Wish(keep_up, f"{words}; {keep_up} keep up with {_rate(history.rates)}")
-    return _Wish(need, f"{words}, {why}")
+    if keep_up > need.replicas:
+        why = f"{words}; {keep_up} keep up with {_rate(history.rates)}"
+        return _Wish(keep_up, Cause.ARRIVALS, why)
+    return replace(need, reason=f"{words}, {need.reason}")
 
 
 def _unknown(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
     """Holds; after a while goes to fallbackReplicas, but never to 0 from above."""
-    held = _Wish(look.current, f"backlog unknown: holding {look.current}")
+    held = _Wish(look.current, Cause.BACKLOG_UNKNOWN, f"backlog unknown: holding {look.current}")
     if spec.fallback_replicas is None:
         return held
     since = look.clock if history.unknown_since is None else history.unknown_since
@@ -128,7 +134,8 @@ def _unknown(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
     if left > 0:
         return replace(held, next_look=left)
     fallback = max(spec.fallback_replicas, min(look.current, 1))
-    return _Wish(fallback, f"backlog unknown for long: fallbackReplicas {fallback}", waited=True)
+    words = f"backlog unknown for long: fallbackReplicas {fallback}"
+    return _Wish(fallback, Cause.FALLBACK, words, waited=True)
 
 
 def _idle(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
@@ -137,31 +144,33 @@ def _idle(spec: Scaling, look: Look, history: ScalingHistory) -> _Wish:
     if keep_up > 0:
         words = f"nothing waits; {keep_up} keep up with {_rate(history.rates)}"
         # When the arrivals end no backlog changes any more: only looking again lets go.
-        return _Wish(keep_up, words, RATE_LOOK)
+        return _Wish(keep_up, Cause.ARRIVALS, words, RATE_LOOK)
     if look.next_due is None:
-        return _Wish(0, "nothing is ready and nothing falls due")
+        return _Wish(0, Cause.IDLE, "nothing is ready and nothing falls due")
     # A pod that runs stays for what falls due soon; a pod that does not starts just in time.
     patience = look.startup + (spec.scale_down_after.total_seconds() if look.current else 0.0)
     if look.next_due <= patience:
-        return _Wish(1, "nothing is ready, but a retry falls due soon")
+        return _Wish(1, Cause.RETRY_DUE, "nothing is ready, but a retry falls due soon")
     return _Wish(
         0,
+        Cause.IDLE,
         "nothing is ready; retries fall due later",
         look.next_due - look.startup,
     )
 
 
-def _need(spec: Scaling, ready: int, rates: Rates) -> tuple[int, str]:
+def _need(spec: Scaling, ready: int, rates: Rates) -> _Wish:
     """Workers that the targets need, and how that was reckoned."""
     by_backlog = ceil(ready / spec.target_backlog)
-    backlog_words = f"{spec.target_backlog:,} for each worker"
+    backlog = _Wish(by_backlog, Cause.BACKLOG, f"{spec.target_backlog:,} for each worker")
     delay = spec.target_delay
     if delay is None or rates.per_worker is None or rates.arrival is None:
-        return by_backlog, backlog_words
+        return backlog
     by_delay = ceil((rates.arrival + ready / delay.total_seconds()) / rates.per_worker)
     if by_backlog >= by_delay:
-        return by_backlog, backlog_words
-    return by_delay, f"to be worked off in {delay.total_seconds():g} s at {_rate(rates)}"
+        return backlog
+    words = f"to be worked off in {delay.total_seconds():g} s at {_rate(rates)}"
+    return _Wish(by_delay, Cause.DELAY, words)
 
 
 def _keep_up(look: Look, rates: Rates) -> int:
@@ -178,15 +187,15 @@ def _rate(rates: Rates) -> str:
 
 def _limited(spec: Scaling, wish: _Wish, look: Look) -> _Wish:
     """Bounds, and no more workers of an image that cannot run."""
-    if look.crash_looping and not look.workers and wish.replicas > 1:
+    if look.crash_looping and not look.workers and wish.replicas > 0:
         words = f"{look.crash_looping} workers keep crashing and none is ready: no more of them"
-        wish = replace(wish, replicas=1, reason=words)
+        wish = replace(wish, replicas=1, cause=Cause.WORKERS_CRASHING, reason=words)
     if wish.replicas > spec.max_replicas:
         words = f"{wish.reason}: {wish.replicas}, held at maxReplicas {spec.max_replicas}"
-        return replace(wish, replicas=spec.max_replicas, reason=words)
+        return replace(wish, replicas=spec.max_replicas, cause=Cause.AT_MAXIMUM, reason=words)
     if wish.replicas < spec.min_replicas:
         words = f"{wish.reason}: minReplicas {spec.min_replicas}"
-        return replace(wish, replicas=spec.min_replicas, reason=words)
+        return replace(wish, replicas=spec.min_replicas, cause=_at_minimum(wish), reason=words)
     return wish
 
 
@@ -202,8 +211,13 @@ def _calmed(spec: Scaling, look: Look, history: ScalingHistory, wish: _Wish) -> 
     held_at, replicas = kept[0]
     replicas = min(replicas, spec.max_replicas)
     if replicas == wish.replicas:
-        return Decision(replicas, wish.reason, wish.next_look, history)
+        return Decision(replicas, wish.cause, wish.reason, wish.next_look, history)
     left = max(held_at + window - look.clock, 0.0)
     looks = [left] if wish.next_look is None else [left, wish.next_look]
     reason = f"{wish.reason}: {wish.replicas}, but {replicas} were needed in the last {window:g} s"
-    return Decision(replicas, reason, min(looks), history)
+    cause = wish.cause if wish.cause in _TROUBLE else Cause.STABILIZING
+    return Decision(replicas, cause, reason, min(looks), history)
+
+
+def _at_minimum(wish: _Wish) -> Cause:
+    return wish.cause if wish.cause in _TROUBLE else Cause.AT_MINIMUM

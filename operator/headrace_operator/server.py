@@ -14,11 +14,19 @@ Check = Callable[[], str | None]
 class Server:
     """A standby is ready too: its caches are warm, and a rollout must not wait for a Lease."""
 
-    def __init__(self, host: str, port: int, *, live: Check, ready: Check) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        live: Check,
+        ready: Check,
+        more_metrics: Callable[[], str] = str,
+    ) -> None:
         self._host = host
         self._port = port
         application = web.Application()
-        application.router.add_get("/metrics", _metrics)
+        application.router.add_get("/metrics", _metrics(more_metrics))
         application.router.add_get("/livez", _probe(live))
         application.router.add_get("/readyz", _probe(ready))
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
@@ -31,8 +39,12 @@ class Server:
         await self._runner.cleanup()
 
 
-async def _metrics(_request: web.Request) -> web.Response:
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+def _metrics(more: Callable[[], str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        body = generate_latest() + more().encode()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return answer
 
 
 def _probe(check: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -9,9 +9,11 @@ from headrace_operator.plan.actions import (
     GroupOperation,
     Plan,
     ReleaseGroup,
+    Rescale,
     Scale,
     ScaleIn,
     Settings,
+    Workers,
 )
 from headrace_operator.plan.pipeline import Wanted, plan, wanted
 from headrace_operator.plan.pods import victims
@@ -25,10 +27,12 @@ __all__ = [
     "GroupOperation",
     "Plan",
     "ReleaseGroup",
+    "Rescale",
     "Scale",
     "ScaleIn",
     "Settings",
     "Wanted",
+    "Workers",
     "plan",
     "victims",
     "wanted",

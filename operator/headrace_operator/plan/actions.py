@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from headrace_operator.causes import Cause
 from headrace_operator.observation import ChildRef
 from headrace_operator.scaling import Decision, ScalingHistory
 
@@ -103,15 +104,48 @@ GroupOperation = EnsureGroup | ReleaseGroup | DestroyGroup
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A Kubernetes Event on the pipeline. `type` is Normal or Warning.
-
-    With `of_status`, it tells of a change of the status, and is said only when that is written.
-    """
+    """A Kubernetes Event on the pipeline. `type` is Normal or Warning."""
 
     type: str
     reason: str
     message: str
-    of_status: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """A group's number of workers changes. It is told and counted once `child` was applied."""
+
+    group: str
+    child: ChildRef
+    before: int
+    after: int
+    cause: Cause
+    reason: str
+
+    @property
+    def direction(self) -> str:
+        return "up" if self.after > self.before else "down"
+
+    @property
+    def event(self) -> Event:
+        words = f"{self.group}: {self.before} to {self.after} workers: {self.reason}"
+        return Event("Normal", "Scaled", words)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """One group's workers as this plan saw them, for metrics. `cause`: None in External.
+
+    wanted: what the Deployment asks for. running: pods that run or start. ready: of these.
+    """
+
+    group: str
+    consumer_group: str
+    wanted: int
+    running: int
+    ready: int
+    most: int | None
+    cause: Cause | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +160,10 @@ class Plan:
     status            the whole wanted status
     status_due        None: not worth a write; else seconds until it is (0.0: now)
     requeue_after     seconds until this key must be looked at again, None: only on a change
+    events            said when the status is written, of which they tell
+    rescales          the changes of replicas among the applies
     history           goes into the next observation
-    decisions         by group name, for metrics and logs
+    decisions, workers  by group name and in the order of the spec, for metrics
     """
 
     group_operations: tuple[GroupOperation, ...] = ()
@@ -139,5 +175,7 @@ class Plan:
     status_due: float | None = None
     requeue_after: float | None = None
     events: tuple[Event, ...] = ()
+    rescales: tuple[Rescale, ...] = ()
     history: Mapping[str, ScalingHistory] = field(default_factory=dict)
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    workers: tuple[Workers, ...] = ()

@@ -7,12 +7,22 @@ from collections.abc import Iterator, Sequence
 from headrace.streams.backlog import Quality
 from headrace.streams.ids import parse_id
 from headrace_api.v1alpha1 import ConditionType, Reason, ScalingMode, TrimPolicy
+from headrace_operator.causes import Cause
 from headrace_operator.observation import Observation
-from headrace_operator.plan import pods
 from headrace_operator.plan.conditions import Condition
 from headrace_operator.plan.group import GroupView
 from headrace_operator.plan.problems import Problem
 from headrace_operator.scaling import Decision
+
+# Why a group's workers do not follow its backlog; of several groups the gravest counts.
+_INACTIVE = {
+    Cause.NOT_IMPLEMENTED: Reason.NOT_IMPLEMENTED,
+    Cause.GROUP_CONFLICT: Reason.GROUP_CONFLICT,
+    Cause.WORKERS_CRASHING: Reason.WORKERS_CRASHING,
+    Cause.FALLBACK: Reason.FALLBACK,
+    Cause.BACKLOG_UNKNOWN: Reason.BACKLOG_UNKNOWN,
+    Cause.NOT_CLAIMED: Reason.PROGRESSING,
+}
 
 
 def conditions(
@@ -77,31 +87,33 @@ def _scaling_active(
         f"{seen.group.name}: " + (decision.reason if decision else _external(seen))
         for seen, decision in groups
     )
-    active, reason = _scaling_state(observation, [seen for seen, _ in groups])
-    if active and any(
-        decision is not None
-        and seen.group.scaling.mode is ScalingMode.AUTOMATIC
-        and decision.replicas >= seen.group.scaling.max_replicas
-        for seen, decision in groups
-    ):
-        reason = Reason.AT_MAXIMUM
+    active, reason = _scaling_state(observation, groups)
     return Condition(ConditionType.SCALING_ACTIVE, active, reason, message)
 
 
-def _scaling_state(observation: Observation, views: Sequence[GroupView]) -> tuple[bool, Reason]:
-    automatic = [v for v in views if v.group.scaling.mode is ScalingMode.AUTOMATIC]
+def _scaling_state(
+    observation: Observation, groups: Sequence[tuple[GroupView, Decision | None]]
+) -> tuple[bool, Reason]:
     if observation.pipeline.spec.suspend:
         return False, Reason.SUSPENDED
+    automatic = [
+        (seen.group.scaling, decision)
+        for seen, decision in groups
+        if decision is not None and seen.group.scaling.mode is ScalingMode.AUTOMATIC
+    ]
     if not automatic:
-        external = any(v.is_external for v in views)
+        external = any(seen.is_external for seen, _ in groups)
         return False, Reason.EXTERNAL if external else Reason.FIXED
-    if any(any(pods.crash_loops(pod, observation.now) for pod in v.pods) for v in automatic):
-        return False, Reason.WORKERS_CRASHING
-    unknown = [v for v in automatic if v.backlog is None or v.backlog.ready is None]
-    if not unknown:
-        return True, Reason.FOLLOWING_BACKLOG
-    fallback = any(v.group.scaling.fallback_replicas is not None for v in unknown)
-    return False, Reason.FALLBACK if fallback else Reason.BACKLOG_UNKNOWN
+    causes = {decision.cause for _, decision in automatic}
+    for cause, reason in _INACTIVE.items():
+        if cause in causes:
+            return False, reason
+    if any(
+        decision.replicas >= scaling.max_replicas and decision.cause is not Cause.AT_MINIMUM
+        for scaling, decision in automatic
+    ):
+        return True, Reason.AT_MAXIMUM
+    return True, Reason.FOLLOWING_BACKLOG
 
 
 def _external(seen: GroupView) -> str:

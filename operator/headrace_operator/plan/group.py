@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.streams.backlog import GroupBacklog, Quality
 from headrace_api import names
 from headrace_api.v1alpha1 import Group, Runtime, ScalingMode
+from headrace_operator.causes import Cause
 from headrace_operator.observation import (
     ChildRef,
     ClaimState,
@@ -82,14 +83,15 @@ def decision_for(observation: Observation, seen: GroupView) -> Decision | None:
         return None
     history = observation.history.get(seen.group.name, ScalingHistory())
     if observation.pipeline.spec.suspend:
-        return Decision(0, "suspended")
+        return Decision(0, Cause.SUSPENDED, "suspended")
     if seen.claim is not None and seen.claim.state is ClaimState.ANOTHER:
-        return Decision(0, "the consumer group is claimed by another pipeline")
+        words = "the consumer group is claimed by another pipeline"
+        return Decision(0, Cause.GROUP_CONFLICT, words)
     decided = decide(seen.group.scaling, _look(observation, seen), history)
     if not seen.claimed and decided.replicas > seen.replicas:
         # Workers start only after the claim is in Redis; those that run already go on.
         reason = "no further workers before the consumer group is claimed in Redis"
-        return Decision(seen.replicas, reason, decided.next_look, decided.history)
+        return replace(decided, replicas=seen.replicas, cause=Cause.NOT_CLAIMED, reason=reason)
     return decided
 
 

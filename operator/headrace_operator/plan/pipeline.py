@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headrace_api.v1alpha1 import Reason, StreamPipeline
+from headrace_api.v1alpha1 import Reason, ScalingMode, StreamPipeline
+from headrace_operator.causes import Cause
 from headrace_operator.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan import assessment, problems, references
 from headrace_operator.plan import status as reports
@@ -15,7 +16,9 @@ from headrace_operator.plan.actions import (
     Event,
     GroupOperation,
     Plan,
+    Rescale,
     Settings,
+    Workers,
 )
 from headrace_operator.plan.children import Children, plan_children, wanted_children
 from headrace_operator.plan.departed import Departure, departures
@@ -56,7 +59,8 @@ def plan(observation: Observation, settings: Settings) -> Plan:
     views = [view(observation, group) for group in pipeline.spec.groups]
     unsupported = problems.unsupported(pipeline)
     if unsupported is not None:
-        held = [(seen, Decision(seen.replicas, "nothing is run")) for seen in views]
+        nothing = [Decision(v.replicas, Cause.NOT_IMPLEMENTED, "nothing is run") for v in views]
+        held = list(zip(views, nothing, strict=True))
         return _report(observation, held, [unsupported], Children(), ())
 
     groups = [(seen, decision_for(observation, seen)) for seen in views]
@@ -90,9 +94,11 @@ def _report(
         status=status,
         status_due=status_due,
         requeue_after=_next_look(decisions, status_due, found),
-        events=tuple(_events(observation, status, groups)),
+        events=tuple(_events(observation, status)),
+        rescales=tuple(_rescales(groups)),
         history={name: decision.history for name, decision in decisions.items()},
         decisions=decisions,
+        workers=tuple(_workers(seen, decision) for seen, decision in groups),
     )
 
 
@@ -148,22 +154,40 @@ def _next_look(
     return min(looks, default=None)
 
 
-def _events(
-    observation: Observation,
-    status: Mapping[str, Any],
-    groups: Sequence[tuple[GroupView, Decision | None]],
-) -> Iterator[Event]:
-    """Events for people: each change of the number of workers, each change of Ready's reason."""
+def _rescales(groups: Sequence[tuple[GroupView, Decision | None]]) -> Iterator[Rescale]:
     for seen, decision in groups:
-        if decision is not None and seen.live is not None and decision.replicas != seen.replicas:
-            words = f"{seen.group.name}: {seen.replicas} to {decision.replicas} workers"
-            yield Event("Normal", "Scaled", f"{words}: {decision.reason}")
+        if decision is not None and decision.replicas != seen.replicas:
+            yield Rescale(
+                seen.group.name,
+                ChildRef("Deployment", seen.deployment),
+                seen.replicas,
+                decision.replicas,
+                decision.cause,
+                decision.reason,
+            )
+
+
+def _workers(seen: GroupView, decision: Decision | None) -> Workers:
+    automatic = seen.group.scaling.mode is ScalingMode.AUTOMATIC
+    return Workers(
+        group=seen.group.name,
+        consumer_group=seen.group.consumer_group_name,
+        wanted=seen.replicas if decision is None else decision.replicas,
+        running=len(seen.pods),
+        ready=len(seen.ready_pods),
+        most=seen.group.scaling.max_replicas if automatic else None,
+        cause=None if decision is None else decision.cause,
+    )
+
+
+def _events(observation: Observation, status: Mapping[str, Any]) -> Iterator[Event]:
+    """Events for people: each change of Ready's reason."""
     ready = _ready(status)
     before = _ready(observation.live_status)
     if before is None or ready["reason"] != before.get("reason"):
         healthy = ready["status"] == "True" or ready["reason"] == Reason.PROGRESSING
         kind = "Normal" if healthy else "Warning"
-        yield Event(kind, ready["reason"], ready["message"], of_status=True)
+        yield Event(kind, ready["reason"], ready["message"])
 
 
 def _ready(status: Mapping[str, Any]) -> Any:

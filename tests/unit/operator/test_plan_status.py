@@ -276,20 +276,45 @@ def test_a_group_ahead_of_its_stream_is_a_condition_and_no_empty_backlog() -> No
     assert (known["status"], known["reason"]) == ("False", "GroupAheadOfStream")
 
 
+QUIET = backlog(delays=group_backlog(0))
+DARK = backlog(delays=group_backlog(None))
+
+
 @pytest.mark.parametrize(
-    ("scaling", "status", "reason"),
+    ("scaling", "facts", "status", "reason"),
     [
-        ({}, "True", "FollowingBacklog"),
-        ({"maxReplicas": 1}, "True", "AtMaximum"),
-        ({"mode": "Fixed", "replicas": 2}, "False", "Fixed"),
-        ({"mode": "External"}, "False", "External"),
+        ({}, {"backlog": WORK}, "True", "FollowingBacklog"),
+        ({"maxReplicas": 1}, {"backlog": WORK}, "True", "AtMaximum"),
+        ({"minReplicas": 1, "maxReplicas": 1}, {"backlog": QUIET}, "True", "FollowingBacklog"),
+        ({"mode": "Fixed", "replicas": 2}, {"backlog": WORK}, "False", "Fixed"),
+        ({"mode": "External"}, {"backlog": WORK}, "False", "External"),
+        ({}, {"backlog": DARK}, "False", "BacklogUnknown"),
+        ({"fallbackReplicas": 2}, {"backlog": DARK}, "False", "BacklogUnknown"),
+        ({}, {"pods": (pod("a", ready=False, **CRASHED),), "backlog": WORK}, "False",
+         "WorkersCrashing"),
+        ({}, {"pods": (pod("a", ready=False, **CRASHED), pod("b")), "backlog": WORK}, "True",
+         "FollowingBacklog"),
+        ({}, {"claims": {"delays": GroupClaim(ClaimState.ANOTHER)}, "backlog": WORK}, "False",
+         "GroupConflict"),
+        ({}, {"claims": {}, "backlog": WORK}, "False", "Progressing"),
     ],
-)
-def test_scaling_active_says_who_decides(scaling: dict[str, Any], status: str, reason: str) -> None:
-    made = plan(settled(pipeline({f"{G}.scaling": scaling}), backlog=WORK), SETTINGS)
+)  # fmt: skip
+def test_scaling_active_says_who_decides(
+    scaling: dict[str, Any], facts: dict[str, Any], status: str, reason: str
+) -> None:
+    made = plan(settled(pipeline({f"{G}.scaling": scaling}), **facts), SETTINGS)
     found = condition(made, "ScalingActive")
     assert found is not None
     assert (found["status"], found["reason"]) == (status, reason)
+
+
+def test_scaling_active_says_fallback_once_it_is_there_and_suspended_while_it_is() -> None:
+    given = {f"{G}.scaling": {"fallbackReplicas": 2}}
+    dark = settled(pipeline(given), backlog=DARK)
+    later = plan(replace(dark, clock=dark.clock + 31), SETTINGS)
+    assert condition(later, "ScalingActive")["reason"] == "Fallback"  # type: ignore[index]
+    stopped = plan(settled(pipeline({"spec.suspend": True})), SETTINGS)
+    assert condition(stopped, "ScalingActive")["reason"] == "Suspended"  # type: ignore[index]
 
 
 def test_external_at_0_says_that_an_hpa_sleeps_there() -> None:
@@ -394,5 +419,7 @@ def test_a_change_of_ready_is_an_event_and_the_same_again_is_none() -> None:
 
 def test_scaling_is_an_event_with_its_reason() -> None:
     seen = written(settled(pipeline()))
-    events = plan(replace(seen, backlog=WORK), SETTINGS).events
-    assert "delays: 0 to 2 workers: 180 ready, 100 for each worker" in [e.message for e in events]
+    (rescale,) = plan(replace(seen, backlog=WORK), SETTINGS).rescales
+    assert rescale.event.message == "delays: 0 to 2 workers: 180 ready, 100 for each worker"
+    assert (rescale.child, rescale.cause, rescale.direction) == (DEPLOYMENT, "Backlog", "up")
+    assert plan(seen, SETTINGS).rescales == ()

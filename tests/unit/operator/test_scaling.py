@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace_api.v1alpha1 import Scaling, ScalingMode
+from headrace_operator.causes import Cause
 from headrace_operator.rates import Rates
 from headrace_operator.scaling import RATE_LOOK, Look, ScalingHistory, decide
 
@@ -195,6 +196,42 @@ def test_workers_kept_by_the_arrival_rate_alone_are_looked_at_until_the_arrivals
 def test_where_nothing_waits_arrivals_add_no_worker() -> None:
     history = busy(per_worker=50, arrival=240)
     assert decide(AUTO, look(0, 1), history).replicas == 1
+
+
+HELD_UP = Scaling(min_replicas=2)
+FALLING_BACK = Scaling(fallback_replicas=2)
+DARK_FOR_LONG = ScalingHistory(unknown_since=0.0)
+BY_DELAY = Scaling(target_backlog=1_000_000, target_delay=timedelta(seconds=10))
+
+
+@pytest.mark.parametrize(
+    ("cause", "spec", "seen", "history"),
+    [
+        (Cause.FIXED, Scaling(mode=ScalingMode.FIXED, replicas=3), look(5, 0), NONE),
+        (Cause.BACKLOG, AUTO, look(250, 0), NONE),
+        (Cause.DELAY, BY_DELAY, look(2_000, 2), busy(per_worker=50, arrival=100)),
+        (Cause.ARRIVALS, AUTO, look(20, 2), busy(per_worker=50, arrival=240)),
+        (Cause.ARRIVALS, AUTO, look(0, 2), busy(per_worker=50, arrival=100)),
+        (Cause.RETRY_DUE, AUTO, look(0, 0, next_due=5.0), NONE),
+        (Cause.IDLE, AUTO, look(0, 0), NONE),
+        (Cause.IDLE, AUTO, look(0, 0, next_due=86_400.0), NONE),
+        (Cause.STABILIZING, AUTO, look(150, 8), quiet_for(10, 8)),
+        (Cause.AT_MAXIMUM, AUTO, look(5_000, 0), NONE),
+        (Cause.AT_MINIMUM, HELD_UP, look(0, 2), quiet_for(600, 2)),
+        (Cause.BACKLOG_UNKNOWN, AUTO, look(None, 4), NONE),
+        (Cause.BACKLOG_UNKNOWN, AUTO, look(None, 4), quiet_for(10, 8)),
+        (Cause.BACKLOG_UNKNOWN, HELD_UP, look(None, 1), NONE),
+        (Cause.FALLBACK, FALLING_BACK, look(None, 6), DARK_FOR_LONG),
+        (Cause.WORKERS_CRASHING, AUTO, look(5_000, 1, crash_looping=1), NONE),
+        (Cause.WORKERS_CRASHING, AUTO, look(5, 1, crash_looping=1), NONE),
+        (Cause.WORKERS_CRASHING, HELD_UP, look(5, 2, crash_looping=2), NONE),
+    ],
+    ids=lambda value: value.value if isinstance(value, Cause) else "",
+)
+def test_each_number_has_one_cause(
+    cause: Cause, spec: Scaling, seen: Look, history: ScalingHistory
+) -> None:
+    assert decide(spec, seen, history).cause is cause
 
 
 specs = st.builds(
