@@ -98,6 +98,14 @@ async def test_handing_replicas_to_somebody_else_keeps_the_number(
     assert await crashes(kube, broker, IDLE, EXTERNAL) == [[0]]
 
 
+async def test_suspending_and_resuming_somebody_elses_replicas_are_one_step_each(
+    kube: Kube, broker: RedisServer, data: redis.Redis
+) -> None:
+    suspended = {**EXTERNAL, "suspend": True}
+    assert await crashes(kube, broker, EXTERNAL, suspended) == [[1, 0]]
+    assert await crashes(kube, broker, EXTERNAL, suspended, EXTERNAL) == [[1, 0, 1]]
+
+
 async def test_taking_replicas_back_is_one_step(
     kube: Kube, broker: RedisServer, data: redis.Redis
 ) -> None:

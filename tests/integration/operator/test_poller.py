@@ -127,6 +127,7 @@ class Rounds:
 
     batches: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @pytest.fixture
@@ -135,6 +136,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> Rounds:
 
     async def read(client: Redis, queries: list[Any]) -> list[StreamBacklog]:
         seen.batches.append(len(queries))
+        seen.begun.set()
         await asyncio.sleep(seen.seconds)
         return await read_backlogs(client, queries)
 
@@ -170,8 +172,7 @@ async def test_a_server_answers_only_when_it_was_asked(fleet: Fleet, rounds: Rou
     access = Access(Target(endpoints=("127.0.0.1:1",)))
     rounds.seconds = INTERVAL / 2
     fleet.poller.watch("ns/first", Subject(access, StreamKeys("s"), ("g",)))
-    while not rounds.batches:
-        await asyncio.sleep(0)
+    await rounds.begun.wait()
     fleet.poller.watch("ns/second", Subject(access, StreamKeys("s"), ("g",)))
     while len(rounds.batches) < 2:
         assert not fleet.poller.answers(access)

@@ -13,7 +13,9 @@ from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
 from tests.support.replica_history import ReplicaHistory
 
-from headrace_operator.kinds import DEPLOYMENT, STREAM_PIPELINE
+from headrace.streams.keys import PARKED, StreamKeys
+from headrace_operator.kinds import DEPLOYMENT, EVENT, STREAM_PIPELINE
+from headrace_operator.scaling import DEFAULT_STARTUP
 
 NAME = "flights-audit"
 
@@ -34,13 +36,20 @@ class Workers:
     """The one Deployment of a pipeline, and the pipeline around it."""
 
     def __init__(
-        self, kube: Kube, namespace: str, make: Any, history: ReplicaHistory, kubectl: Any
+        self,
+        kube: Kube,
+        namespace: str,
+        make: Any,
+        history: ReplicaHistory,
+        kubectl: Any,
+        operator: OperatorProcess,
     ) -> None:
         self.kube = kube
         self.namespace = namespace
         self.history = history
         self._make = make
         self._kubectl = kubectl
+        self._operator = operator
 
     def spec(self, **fields: Any) -> None:
         """Applies a spec and waits for its status, which comes after its children."""
@@ -58,6 +67,19 @@ class Workers:
         self._kubectl(
             "scale", f"--namespace={self.namespace}", f"deployment/{NAME}", f"--replicas={replicas}"
         )
+
+    def autoscale(self, low: int, high: int) -> None:
+        """With a HorizontalPodAutoscaler."""
+        where = (f"--namespace={self.namespace}", f"deployment/{NAME}")
+        self._kubectl("autoscale", *where, f"--min={low}", f"--max={high}", "--cpu-percent=50")
+
+    def metric(self, name: str) -> float:
+        return self._operator.metric(name, namespace=self.namespace, group="audit")
+
+    def told(self, reason: str) -> list[str]:
+        """The notes of all Events of this reason, in the order of their time."""
+        found = [e for e in self.kube.list(EVENT, self.namespace) if e["reason"] == reason]
+        return [event["note"] for event in sorted(found, key=lambda event: event["eventTime"])]
 
     def replicas(self) -> int:
         live = self.kube.get(DEPLOYMENT, self.namespace, NAME)
@@ -89,7 +111,7 @@ def workers(
     data: redis.Redis,
 ) -> Iterator[Workers]:
     with ReplicaHistory(kube, namespace) as history:
-        yield Workers(kube, namespace, make, history, control_plane.kubectl)
+        yield Workers(kube, namespace, make, history, control_plane.kubectl, operator)
 
 
 def test_a_burst_scales_from_0_to_the_number_needed_in_one_step_and_back_in_another(
@@ -101,9 +123,32 @@ def test_a_burst_scales_from_0_to_the_number_needed_in_one_step_and_back_in_anot
             pipe.xadd("flights", {"n": n})
         pipe.execute()
     until("5 workers", lambda: workers.replicas() == 5)
+    until("the metrics say so", lambda: workers.metric("headrace_scaling_wanted_replicas") == 5)
+    assert workers.metric("headrace_stream_group_ready") == 450
     data.xgroup_setid("flights", "audit", "$")
     until("0 workers", lambda: workers.replicas() == 0)
     workers.went_through(0, 5, 0)
+    until("both are counted", lambda: workers.metric("headrace_scaling_decisions_total") == 2)
+    up, down = workers.told("Scaled")
+    assert up == "audit: 0 to 5 workers: 450 ready, 100 for each worker"
+    assert down == "audit: 5 to 0 workers: nothing is ready and nothing falls due"
+
+
+def test_a_retry_tomorrow_holds_no_worker_and_one_that_falls_due_soon_finds_one(
+    workers: Workers, data: redis.Redis
+) -> None:
+    workers.spec(groups=AUTOMATIC)
+    data.xadd("flights", {"n": 1})
+    until("a worker", lambda: workers.replicas() == 1)
+    ((_, ((entry, _),)),) = data.xreadgroup("audit", PARKED, {"flights": ">"})
+    retry = StreamKeys("flights").for_group("audit").retry
+    now = data.time()[0] * 1000
+    data.zadd(retry, {f"m:{entry}": now + 86_400_000})
+    until("no worker, though an entry is pending", lambda: workers.replicas() == 0)
+    data.zadd(retry, {f"m:{entry}": now + int((DEFAULT_STARTUP + 8) * 1000)})
+    until("a worker again", lambda: workers.replicas() == 1)
+    assert data.time()[0] * 1000 < now + (DEFAULT_STARTUP + 8) * 1000, "not before it was due"
+    workers.went_through(0, 1, 0, 1)
 
 
 def test_a_person_keeps_his_number_in_external(workers: Workers) -> None:
@@ -127,6 +172,18 @@ def test_from_fixed_to_external_the_number_stays_and_changes_owner(
     workers.scale(6)
     workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": "third:app"}}])
     workers.went_through(*dict.fromkeys((0, number)), 6)
+
+
+@pytest.mark.timeout(120)
+def test_an_hpa_keeps_its_number_in_external(workers: Workers) -> None:
+    """Kubernetes's own controller, below whose minReplicas a Deployment needs no metrics."""
+    workers.spec(groups=EXTERNAL)
+    workers.autoscale(3, 5)
+    until("the HPA has acted", lambda: workers.replicas() == 3, within=60)
+    for handler in ("other:app", "third:app"):
+        workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": handler}}])
+    workers.went_through(1, 3)
+    assert workers.owners() == {"kube-controller-manager"}
 
 
 def test_from_external_to_fixed_the_number_is_taken_back(workers: Workers) -> None:
