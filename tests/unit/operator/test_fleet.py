@@ -143,3 +143,10 @@ def test_the_reference_page_tells_every_metric_and_every_cause() -> None:
     for name, family in FAMILIES.items():
         assert f"| `{name}` | {family.kind} |" in page
         assert family.words in page
+
+
+def test_the_scaling_page_says_of_every_cause_what_to_do() -> None:
+    page = Path("docs/scaling.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row.partition("(")[0])}
+    assert {cause.value for cause in Cause} <= told
