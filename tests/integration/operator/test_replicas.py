@@ -183,7 +183,7 @@ def test_an_hpa_keeps_its_number_in_external(workers: Workers) -> None:
     for handler in ("other:app", "third:app"):
         workers.spec(groups=[{**EXTERNAL[0], "worker": {"handler": handler}}])
     workers.went_through(1, 3)
-    assert workers.owners() == {"kube-controller-manager"}
+    assert "headrace" not in workers.owners()
 
 
 def test_from_external_to_fixed_the_number_is_taken_back(workers: Workers) -> None:

@@ -129,7 +129,7 @@ class Replicas(RuleBasedStateMachine):
     def write(self, write: Scale | Apply) -> None:
         field = self.replicas or ReplicasField()
         if isinstance(write, Scale):
-            self.replicas = field.applied(write.manager, write.replicas)
+            self.replicas = field.scale_applied(write.manager, write.replicas)
             self.children[REF] = self.stored(self.children[REF])
         else:
             self.replicas = field.applied(OWN, write.manifest["spec"].get("replicas"))
