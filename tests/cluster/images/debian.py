@@ -17,16 +17,17 @@ SUITE = "trixie"
 # stands still is past its date; what it serves is signed all the same.
 NEWEST = "forky"
 SERVERS = ("valkey-server", "redis-server")
-PUBLIC_MIRROR = "http://deb.debian.org/debian"
 
 
-def mirror() -> str:
-    """The Debian mirror of this machine's apt; the public one where apt serves another system."""
+def mirror() -> list[str]:
+    """The Debian mirror of this machine's apt; none, and so mmdebstrap's own choice, where apt
+    serves another system."""
     with contextlib.suppress(ClusterError):
         wanted = "$(REPO_URI) $(ORIGIN) $(RELEASE) $(COMPONENT)"
         targets = run(["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"])
-        return chosen_mirror(targets) or PUBLIC_MIRROR
-    return PUBLIC_MIRROR
+        if chosen := chosen_mirror(targets):
+            return [chosen]
+    return []
 
 
 def chosen_mirror(targets: str) -> str | None:
@@ -73,7 +74,7 @@ def _mmdebstrap(variant: str, names: Sequence[str], target: Path, suite: str = S
             *(['--aptopt=Acquire::Check-Valid-Until "false"'] if suite == NEWEST else []),
             suite,
             target,
-            mirror(),
+            *mirror(),
         ],
         # Reproducible: the same packages make the same bytes.
         env={**os.environ, "SOURCE_DATE_EPOCH": "1735689600", "LC_ALL": "C.UTF-8"},
