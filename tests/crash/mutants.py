@@ -171,7 +171,7 @@ MUTANTS = [
     ),
     mutant(
         "a hand-over counts as a failure",
-        short("rolling"),
+        short("rolling", slow=0.3),  # so that there is something to hand over
         "calm",
         (
             "streams/hand_back.lua",
@@ -182,7 +182,7 @@ MUTANTS = [
     ),
     mutant(
         "a hand-over counts as a delivery",
-        short("rolling"),
+        short("rolling", slow=0.3),  # so that there is something to hand over
         "calm",
         ("streams/hand_back.lua", "math.max(0, count - uncounted)", "count"),
     ),
