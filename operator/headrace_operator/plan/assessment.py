@@ -135,8 +135,8 @@ def _backlog_known(observation: Observation, views: Sequence[GroupView]) -> Cond
     if ahead:
         message = (
             f"{', '.join(ahead)}: the group's position lies above the newest entry, so the stream"
-            " was replaced or rewound; new entries are passed over until their ids reach it."
-            " Set the group back with XGROUP SETID"
+            " was replaced or rewound. The group is set back to its checkpoint, unless its start"
+            " names that id: then new entries are passed over until their ids reach it"
         )
         return Condition(kind, False, Reason.GROUP_AHEAD_OF_STREAM, message)
     unknown = [f"{v.group.name}: {_why_unknown(v)}" for v in views if not _is_known(v)]

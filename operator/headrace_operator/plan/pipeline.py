@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headrace_api.v1alpha1 import Reason, ScalingMode, StreamPipeline
+from headrace_api.v1alpha1 import Group, Reason, ScalingMode, StartFrom, StreamPipeline
 from headrace_operator.causes import Cause
 from headrace_operator.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan import assessment, problems, references
@@ -113,19 +113,19 @@ def _claims(
         return
     for group in observation.pipeline.spec.groups:
         claim = observation.claims.get(group.name)
-        if (
-            claim is None
-            or claim.state is not ClaimState.OURS
-            or _is_lost(observation, group.consumer_group_name)
-        ):
+        if claim is None or claim.state is not ClaimState.OURS or _is_lost(observation, group):
             yield EnsureGroup(group.name)
 
 
-def _is_lost(observation: Observation, consumer_group: str) -> bool:
+def _is_lost(observation: Observation, group: Group) -> bool:
+    """Missing on the server, or ahead of its stream without the spec saying so: at 0 workers
+    nobody else would set it back."""
     if observation.backlog is None or observation.backlog.error is not None:
         return False
-    backlog = observation.backlog.groups.get(consumer_group)
-    return backlog is not None and not backlog.exists
+    backlog = observation.backlog.groups.get(group.consumer_group_name)
+    if backlog is None:
+        return False
+    return not backlog.exists or (backlog.ahead_of_stream and group.start.from_ is not StartFrom.ID)
 
 
 def _operations(leaving: Sequence[Departure]) -> Iterator[GroupOperation]:

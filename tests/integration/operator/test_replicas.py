@@ -151,6 +151,17 @@ def test_a_retry_tomorrow_holds_no_worker_and_one_that_falls_due_soon_finds_one(
     workers.went_through(0, 1, 0, 1)
 
 
+def test_a_group_ahead_of_its_stream_is_set_back_and_gets_workers(
+    workers: Workers, data: redis.Redis
+) -> None:
+    workers.spec(groups=AUTOMATIC)
+    data.xgroup_setid("flights", "audit", "9999999999999-0")
+    data.xadd("flights", {"n": 1})
+    until("a worker", lambda: workers.replicas() == 1)
+    (group,) = data.xinfo_groups("flights")
+    assert group["last-delivered-id"] < "9999999999999-0"
+
+
 def test_a_person_keeps_his_number_in_external(workers: Workers) -> None:
     workers.spec(groups=EXTERNAL)
     workers.scale(4)

@@ -380,6 +380,15 @@ def test_a_new_group_is_claimed_and_a_lost_one_made_again() -> None:
     assert plan(observe(pipeline()), SETTINGS).group_operations == ()
 
 
+def test_a_group_ahead_of_its_stream_is_set_back_unless_it_is_to_start_there() -> None:
+    ahead = backlog(delays=group_backlog(0, ahead_of_stream=True))
+    assert plan(observe(pipeline(), backlog=ahead), SETTINGS).group_operations == (
+        EnsureGroup("delays"),
+    )
+    told = pipeline({f"{G}.start": {"from": "Id", "id": "9999999999999-0"}})
+    assert plan(observe(told, backlog=ahead), SETTINGS).group_operations == ()
+
+
 def left_behind(policy: str = "Retain", **facts: Any) -> Observation:
     """`audit` has left the spec; its Deployment is still there at 2 replicas."""
     both = TWO | {"spec.groups.1.scaling": {"mode": "Fixed", "replicas": 2}}
