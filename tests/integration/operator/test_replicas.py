@@ -129,6 +129,7 @@ def test_a_burst_scales_from_0_to_the_number_needed_in_one_step_and_back_in_anot
     until("0 workers", lambda: workers.replicas() == 0)
     workers.went_through(0, 5, 0)
     until("both are counted", lambda: workers.metric("headrace_scaling_decisions_total") == 2)
+    until("both are told", lambda: len(workers.told("Scaled")) == 2)
     up, down = workers.told("Scaled")
     assert up == "audit: 0 to 5 workers: 450 ready, 100 for each worker"
     assert down == "audit: 5 to 0 workers: nothing is ready and nothing falls due"
