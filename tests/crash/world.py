@@ -63,7 +63,8 @@ class Run:
     """Share of slow events, in place of the scenario's."""
     slow_seconds: tuple[float, ...] | None = None
     """How long slow events take, each as likely; in place of the scenario's."""
-    drain_seconds: float = 60.0
+    drain_seconds: float = 180.0
+    """What is left may be hundreds of suspects, each alone in its worker, and some of them slow."""
 
     @property
     def of(self) -> Scenario:
