@@ -11,8 +11,10 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 from bench.operator.stage import MOST, Stage
+from tests.support.followed import Followed
 from tests.support.kube import Kube
 
 from headrace_operator.kinds import DEPLOYMENT
@@ -34,14 +36,13 @@ class Bursts:
         return sum(steps == [MOST] for steps in self.steps)
 
 
-class Watched:
+class Watched(Followed):
     """Each number of workers that a Deployment asked for, and when it was seen."""
 
     def __init__(self, kube: Kube, namespace: str) -> None:
+        super().__init__(kube, DEPLOYMENT, namespace)
         self.seen: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
         self._changed = threading.Condition()
-        self._kube, self._namespace = kube, namespace
-        threading.Thread(target=self._follow, daemon=True).start()
 
     def wait(self, name: str, replicas: int, since: int = 0) -> float:
         """When the Deployment first asked for so many, from its `since`-th number on."""
@@ -54,16 +55,12 @@ class Watched:
                 raise TimeoutError(f"{name} never asked for {replicas}: {self.seen[name][since:]}")
         return found() or 0.0
 
-    def _follow(self) -> None:
-        since = "0"
-        while True:
-            for _, live in self._kube.watch(DEPLOYMENT, self._namespace, since, quiet=5):
-                since, now = live["metadata"]["resourceVersion"], time.monotonic()
-                numbers = self.seen[live["metadata"]["name"]]
-                if not numbers or numbers[-1][1] != live["spec"]["replicas"]:
-                    with self._changed:
-                        numbers.append((now, live["spec"]["replicas"]))
-                        self._changed.notify_all()
+    def note(self, change: str, seen: dict[str, Any]) -> None:
+        now, numbers = time.monotonic(), self.seen[seen["metadata"]["name"]]
+        if not numbers or numbers[-1][1] != seen["spec"]["replicas"]:
+            with self._changed:
+                numbers.append((now, seen["spec"]["replicas"]))
+                self._changed.notify_all()
 
 
 def measure(stage: Stage, count: int) -> Bursts:
@@ -72,23 +69,23 @@ def measure(stage: Stage, count: int) -> Bursts:
     names = [f"burst-{n}" for n in range(PIPELINES)]
     stage.create(namespace, names)
     stage.wait_ready(namespace, PIPELINES, within=120)
-    watched = Watched(stage.kube, namespace)
     seconds, steps = [], []
-    for turn in range(count):
-        name = names[turn % PIPELINES]
-        deployment = f"{name}-audit"
-        before = len(watched.seen[deployment])
-        if before > 1:  # at 0 again since its last turn
-            watched.wait(deployment, 0, before - 1)
-        else:
-            watched.wait(deployment, 0)
-        time.sleep(random.uniform(0.0, 1.5))
-        before = len(watched.seen[deployment])
-        began = burst(stage, name)
-        seconds.append(watched.wait(deployment, MOST, before) - began)
-        stage.redis.xgroup_setid(name, "audit", "$")
-        time.sleep(0.2)
-        steps.append([n for _, n in watched.seen[deployment][before:] if n])
+    with Watched(stage.kube, namespace) as watched:
+        for turn in range(count):
+            name = names[turn % PIPELINES]
+            deployment = f"{name}-audit"
+            before = len(watched.seen[deployment])
+            if before > 1:  # at 0 again since its last turn
+                watched.wait(deployment, 0, before - 1)
+            else:
+                watched.wait(deployment, 0)
+            time.sleep(random.uniform(0.0, 1.5))
+            before = len(watched.seen[deployment])
+            began = burst(stage, name)
+            seconds.append(watched.wait(deployment, MOST, before) - began)
+            stage.redis.xgroup_setid(name, "audit", "$")
+            time.sleep(0.2)
+            steps.append([n for _, n in watched.seen[deployment][before:] if n])
     return Bursts(seconds, steps)
 
 
