@@ -43,7 +43,7 @@ test-unit: venv ## pure logic (< 30 s)
 
 .PHONY: test-integration
 test-integration: venv ## real etcd, kube-apiserver, Redis and Valkey (< 4 min)
-	$(BIN)/pytest -q -n 3 --dist loadfile tests/integration
+	$(BIN)/pytest -q -n 4 --dist loadfile tests/integration
 
 .PHONY: test-e2e
 test-e2e: venv ## a real node, real pods (< 8 min once built)
