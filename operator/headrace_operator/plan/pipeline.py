@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headrace_api.v1alpha1 import Group, Reason, ScalingMode, StartFrom, StreamPipeline
+from headrace_api.v1alpha1 import Group, Reason, ScalingMode, StreamPipeline
 from headrace_operator.causes import Cause
 from headrace_operator.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan import assessment, problems, references
@@ -118,14 +118,15 @@ def _claims(
 
 
 def _is_lost(observation: Observation, group: Group) -> bool:
-    """Missing on the server, or ahead of its stream without the spec saying so: at 0 workers
-    nobody else would set it back."""
+    """Missing on the server, or ahead of its stream where its start does not want it (as
+    ensure_groups.lua has it): at 0 workers nobody else would set it back."""
     if observation.backlog is None or observation.backlog.error is not None:
         return False
     backlog = observation.backlog.groups.get(group.consumer_group_name)
     if backlog is None:
         return False
-    return not backlog.exists or (backlog.ahead_of_stream and group.start.from_ is not StartFrom.ID)
+    misplaced = backlog.ahead_of_stream and backlog.last_delivered_id != group.start.redis_id
+    return misplaced or not backlog.exists
 
 
 def _operations(leaving: Sequence[Departure]) -> Iterator[GroupOperation]:

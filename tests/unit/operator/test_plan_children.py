@@ -381,12 +381,17 @@ def test_a_new_group_is_claimed_and_a_lost_one_made_again() -> None:
 
 
 def test_a_group_ahead_of_its_stream_is_set_back_unless_it_is_to_start_there() -> None:
-    ahead = backlog(delays=group_backlog(0, ahead_of_stream=True))
+    start = "9999999999999-0"
+    ahead = backlog(delays=group_backlog(0, ahead_of_stream=True, last_delivered_id=start))
     assert plan(observe(pipeline(), backlog=ahead), SETTINGS).group_operations == (
         EnsureGroup("delays"),
     )
-    told = pipeline({f"{G}.start": {"from": "Id", "id": "9999999999999-0"}})
+    told = pipeline({f"{G}.start": {"from": "Id", "id": start}})
     assert plan(observe(told, backlog=ahead), SETTINGS).group_operations == ()
+    elsewhere = pipeline({f"{G}.start": {"from": "Id", "id": "9999999999998-0"}})
+    assert plan(observe(elsewhere, backlog=ahead), SETTINGS).group_operations == (
+        EnsureGroup("delays"),
+    )
 
 
 def left_behind(policy: str = "Retain", **facts: Any) -> Observation:
