@@ -17,7 +17,7 @@ from bench.operator.stage import MOST, Stage
 from tests.support.followed import Followed
 from tests.support.kube import Kube
 
-from headrace_operator.kinds import DEPLOYMENT
+from headrace_operator.kube.kinds import DEPLOYMENT
 
 ENTRIES = 1_000
 PIPELINES = 20  # in turns, so that each is idle again when its turn comes

@@ -16,7 +16,7 @@ from tests.support.kube import Kube, condition, until
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 
-from headrace_operator.kinds import STREAM_PIPELINE
+from headrace_operator.kube.kinds import STREAM_PIPELINE
 
 CRD = Path("crds/streampipelines.headrace.dev.yaml")
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"

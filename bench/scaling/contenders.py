@@ -16,8 +16,8 @@ from bench.scaling.numaflow import Numaflow
 from bench.scaling.world import Scaler, Sight
 
 from headrace_api.v1alpha1 import Scaling
-from headrace_operator.news import PACE, Step
-from headrace_operator.scaling import Look, ScalingHistory, decide
+from headrace_operator.backlog.wakeups import PACE, Step
+from headrace_operator.scaling.decide import Look, ScalingHistory, decide
 
 TARGET = 100
 MOST = 10

@@ -13,27 +13,28 @@ from typing import Any
 import kopf
 import uvloop
 
-from headrace_operator import logs, metrics, settings, watch
-from headrace_operator.api_server import ApiServer, connect
-from headrace_operator.apply import Applier
-from headrace_operator.cache import Cache, Key
-from headrace_operator.deletion import Deletion
-from headrace_operator.events import Events
-from headrace_operator.fleet import Fleet
-from headrace_operator.groups import GroupOperations
-from headrace_operator.lease import Lease, LeaseLost
-from headrace_operator.memory import Memories
-from headrace_operator.observe import Observer
+from headrace_operator import logs, metrics, settings
+from headrace_operator.backlog.poller import BacklogPoller
+from headrace_operator.backlog.redis_clients import RedisAccess
+from headrace_operator.kube import watch
+from headrace_operator.kube.api_server import ApiServer, connect
+from headrace_operator.kube.cache import Cache, Key
+from headrace_operator.kube.leader_election import Lease, LeaseLost
+from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.plan import Settings
-from headrace_operator.poller import BacklogPoller
-from headrace_operator.queue import WorkQueue
-from headrace_operator.rate import TokenBucket
-from headrace_operator.reconcile import Reconciler
-from headrace_operator.redis_access import RedisAccess
-from headrace_operator.server import Server
+from headrace_operator.reconcile.apply import Applier
+from headrace_operator.reconcile.consumer_groups import GroupOperations
+from headrace_operator.reconcile.deletion import Deletion
+from headrace_operator.reconcile.event_recorder import Events
+from headrace_operator.reconcile.memory import Memories
+from headrace_operator.reconcile.observe import Observer
+from headrace_operator.reconcile.reconciler import Reconciler
+from headrace_operator.reconcile.status_writer import StatusWriter
+from headrace_operator.reconcile.work_queue import WorkQueue
 from headrace_operator.settings import OperatorSettings
-from headrace_operator.status import StatusWriter
 from headrace_operator.tasks import first_to_end
+from headrace_operator.telemetry.http import Server
+from headrace_operator.telemetry.pipeline_metrics import Fleet
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from headrace_operator.lease import LeaseTimes
+from headrace_operator.kube.leader_election import LeaseTimes
 
 DEFAULT_WORKER_IMAGE = "ghcr.io/headrace/worker:0.1.0"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")

@@ -74,14 +74,18 @@ def short(scenario: str, *, events: int = 1_000, pause: float = 0.4, slow: float
     return Run(1, scenario, events=events, rate=250, fault_pause=pause, slow=slow, drain_seconds=25)
 
 
-COMMIT, CLAIM = "streams/commit.lua", "streams/claim_idle.lua"
+COMMIT, CLAIM = "streams/lua/commit.lua", "streams/lua/claim_idle.lua"
 FENCE = "if row[2] ~= consumer or row[4] ~= count then return refuse(id, 1) end"
 MUTANTS = [
     mutant(
         "acknowledged at delivery, before it is handled",
         short("rolling"),
         "order lost",
-        ("worker/reader.py", 'b"BLOCK", self._block_ms,', 'b"BLOCK", self._block_ms, b"NOACK",'),
+        (
+            "worker/intake/reader.py",
+            'b"BLOCK", self._block_ms,',
+            'b"BLOCK", self._block_ms, b"NOACK",',
+        ),
     ),
     mutant(
         "no fence",
@@ -109,7 +113,7 @@ MUTANTS = [
         (COMMIT, " or row[4] ~= count then", " then"),
         # The fence stands behind another safeguard, which has to be out of its way to be seen.
         (
-            "worker/suspects.py",
+            "worker/handling/suspects.py",
             "await lanes.until_idle()\n                await self._settler.drain()",
             "pass",
         ),
@@ -129,14 +133,14 @@ MUTANTS = [
         "no lease",
         short("rolling"),
         "calm",
-        ("worker/lease.py", "held = self._holding.snapshot()", "held = []"),
+        ("worker/intake/renewals.py", "held = self._holding.snapshot()", "held = []"),
     ),
     mutant(
         "reclaim skips a quiet stream",
         short("kills"),
         "pending redelivery",
         (
-            "worker/upkeep.py",
+            "worker/intake/claims.py",
             "if monotonic() >= self._next_reclaim:",
             'seen, self._seen = getattr(self, "_seen", 0), self._metrics.delivered_total\n'
             "        if monotonic() >= self._next_reclaim and seen != self._seen:",
@@ -156,8 +160,12 @@ MUTANTS = [
         "a dead consumer is deleted with its pending entries",
         short("kills"),
         "lost",
-        ("streams/delete_dead_consumers.lua", "info['pending'] > 0 or ", ""),
-        ("worker/upkeep.py", "max(3_600_000, DEAD_CONSUMER_FACTOR * self._min_idle_ms)", "300"),
+        ("streams/lua/delete_dead_consumers.lua", "info['pending'] > 0 or ", ""),
+        (
+            "worker/intake/claims.py",
+            "max(3_600_000, DEAD_CONSUMER_FACTOR * self._min_idle_ms)",
+            "300",
+        ),
     ),
     mutant(
         "acknowledged although the dead letter failed",
@@ -174,7 +182,7 @@ MUTANTS = [
         short("rolling", slow=0.3),  # so that there is something to hand over
         "calm",
         (
-            "streams/hand_back.lua",
+            "streams/lua/hand_back.lua",
             "redis.call('ZADD', retry, now, member)",
             "redis.call('ZADD', retry, now, member)\n"
             "  redis.call('HSET', failures, member, '1 0 0 0 0 ')",
@@ -184,7 +192,7 @@ MUTANTS = [
         "a hand-over counts as a delivery",
         short("rolling", slow=0.3),  # so that there is something to hand over
         "calm",
-        ("streams/hand_back.lua", "math.max(0, count - uncounted)", "count"),
+        ("streams/lua/hand_back.lua", "math.max(0, count - uncounted)", "count"),
     ),
     mutant(
         "reclaim takes from workers that renew",
@@ -209,7 +217,7 @@ MUTANTS = [
         short("safe"),
         "lost",
         (
-            "streams/trim.lua",
+            "streams/lua/trim.lua",
             "if not floor or id_less(slice[#slice][1], floor) then",
             "if true then",
         ),
@@ -228,6 +236,6 @@ MUTANTS = [
         "a consumer leaves its flush number behind",
         short("rolling", events=400),
         "leaks",
-        ("streams/delete_consumer.lua", "redis.call('HDEL', KEYS[3], 'flush:' .. ARGV[2])", ""),
+        ("streams/lua/delete_consumer.lua", "redis.call('HDEL', KEYS[3], 'flush:' .. ARGV[2])", ""),
     ),
 ]

@@ -39,7 +39,7 @@ OUTPUT = "{crash}:out"
 GROUP = "group"
 MIN_IDLE = 2.0
 RECLAIM_INTERVAL = MIN_IDLE / 4 * 1.25
-"""The longest pause between two looks of a worker at idle entries (headrace.worker.upkeep)."""
+"""The longest pause between two claims of idle entries (headrace.worker.intake.claims)."""
 WORKERS = 3
 LEAST_AT_WORK = 2
 """What a fault that ends a worker finds at work, that worker included."""

@@ -16,7 +16,7 @@ from tests.support.kube import Kube
 from tests.support.pod_history import PodHistory
 
 from headrace.streams.keys import StreamKeys
-from headrace_operator.plan.pods import VICTIM_COST, WORKER_CONTAINER
+from headrace_operator.plan.pod_health import VICTIM_COST, WORKER_CONTAINER
 
 HANDLERS = """
 import asyncio

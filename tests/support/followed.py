@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from headrace_operator.kinds import Kind
+from headrace_operator.kube.kinds import Kind
 from tests.support.kube import Kube
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import urllib3
 from kubernetes import client, config
 
-from headrace_operator.kinds import BY_KIND, CRON_JOB, NAMESPACE, STREAM_PIPELINE, Kind
+from headrace_operator.kube.kinds import BY_KIND, CRON_JOB, NAMESPACE, STREAM_PIPELINE, Kind
 
 T = TypeVar("T")
 Manifest = dict[str, Any]

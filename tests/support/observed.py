@@ -7,13 +7,13 @@ from typing import Any
 
 from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
 from headrace_api.v1alpha1 import StreamPipeline
-from headrace_operator.observation import (
+from headrace_operator.plan import Plan, Settings, plan
+from headrace_operator.plan.observation import (
     ChildRef,
     ClaimState,
     GroupClaim,
     Observation,
 )
-from headrace_operator.plan import Plan, Settings, plan
 from tests.support.manifests import manifest
 
 NOW = 1_800_000_000.0

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from headrace_operator import watch
-from headrace_operator.api_server import ApiError, ApiServer, connect
-from headrace_operator.cache import Cache
-from headrace_operator.kinds import Manifest
+from headrace_operator.backlog.poller import BacklogPoller
+from headrace_operator.backlog.redis_clients import RedisAccess
+from headrace_operator.kube import watch
+from headrace_operator.kube.api_server import ApiError, ApiServer, connect
+from headrace_operator.kube.cache import Cache
+from headrace_operator.kube.kinds import Manifest
 from headrace_operator.main import reconciler
-from headrace_operator.poller import BacklogPoller
-from headrace_operator.redis_access import RedisAccess
 from headrace_operator.settings import OperatorSettings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace_operator.kinds import STREAM_PIPELINE
+from headrace_operator.kube.kinds import STREAM_PIPELINE
 
 
 def pipeline_manifest(

@@ -6,8 +6,8 @@ import time
 from datetime import datetime
 from typing import Any
 
-from headrace_operator.kinds import POD
-from headrace_operator.plan.pods import DELETION_COST
+from headrace_operator.kube.kinds import POD
+from headrace_operator.plan.pod_health import DELETION_COST
 from tests.support.followed import Followed
 from tests.support.kube import Kube
 

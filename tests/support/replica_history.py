@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from headrace_operator.kinds import DEPLOYMENT
+from headrace_operator.kube.kinds import DEPLOYMENT
 from tests.support.followed import Followed
 from tests.support.kube import Kube
 

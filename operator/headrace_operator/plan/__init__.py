@@ -16,7 +16,7 @@ from headrace_operator.plan.actions import (
     Workers,
 )
 from headrace_operator.plan.pipeline import Wanted, plan, wanted
-from headrace_operator.plan.pods import victims
+from headrace_operator.plan.pod_health import victims
 
 __all__ = [
     "Apply",

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace_operator.causes import Cause
-from headrace_operator.observation import ChildRef
-from headrace_operator.scaling import Decision, ScalingHistory
+from headrace_operator.plan.observation import ChildRef
+from headrace_operator.scaling.causes import Cause
+from headrace_operator.scaling.decide import Decision, ScalingHistory
 
 
 @dataclass(frozen=True, slots=True)

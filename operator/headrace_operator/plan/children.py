@@ -9,11 +9,11 @@ from typing import Any
 from headrace_api import names
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_api.worker_config import WorkerConfig
-from headrace_operator.observation import ChildRef, Manifest, Observation
-from headrace_operator.plan import config_map, cron_jobs, ownership, pods, references
+from headrace_operator.plan import config_map, cron_jobs, ownership, pod_health, references
 from headrace_operator.plan.actions import Apply, Delete, Scale, ScaleIn, Settings
 from headrace_operator.plan.deployment import deployment, is_rolled_out
 from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.observation import ChildRef, Manifest, Observation
 from headrace_operator.plan.replicas import (
     BEFORE_SUSPEND,
     HAND_OVER_MANAGER,
@@ -21,7 +21,7 @@ from headrace_operator.plan.replicas import (
     plan_replicas,
 )
 from headrace_operator.plan.service_account import service_account
-from headrace_operator.scaling import Decision
+from headrace_operator.scaling.decide import Decision
 
 
 @dataclass(slots=True)
@@ -136,15 +136,17 @@ def _scale_in(result: Children, seen: GroupView, replicas: int | None) -> None:
     """Some workers go and some stay: those that hold nothing shall go."""
     if replicas and seen.replicas > replicas and len(seen.pods) > replicas:
         # Kubernetes takes those that are not ready before it looks at any cost.
-        first = sorted(seen.pods, key=lambda pod: (pods.is_ready(pod), pods.name(pod)))
+        first = sorted(seen.pods, key=lambda pod: (pod_health.is_ready(pod), pod_health.name(pod)))
         result.scale_ins.append(
             ScaleIn(
                 group=seen.group.name,
                 consumer_group=seen.group.consumer_group_name,
                 deployment=seen.deployment,
-                pods=tuple(pods.name(pod) for pod in first),
+                pods=tuple(pod_health.name(pod) for pod in first),
                 surplus=len(seen.pods) - replicas,
-                marked=frozenset(pods.name(pod) for pod in seen.pods if pods.is_marked(pod)),
+                marked=frozenset(
+                    pod_health.name(pod) for pod in seen.pods if pod_health.is_marked(pod)
+                ),
             )
         )
 

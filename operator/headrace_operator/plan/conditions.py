@@ -1,49 +1,194 @@
-"""Conditions by kstatus, and how wanted ones are merged with those that were written."""
+"""The conditions of one pipeline, from its problems and its groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from headrace_api.v1alpha1 import ConditionType, Reason
+from headrace.streams.backlog import Quality
+from headrace.streams.ids import parse_id
+from headrace_api.v1alpha1 import ConditionType, Reason, ScalingMode, TrimPolicy
+from headrace_operator.plan.condition_list import Condition
+from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.observation import Observation
+from headrace_operator.plan.problems import Problem
+from headrace_operator.scaling.causes import Cause
+from headrace_operator.scaling.decide import Decision
 
-MESSAGE_LENGTH = 2000  # a condition is read by people; the API server allows 32,768
+# Why a group's workers do not follow its backlog; of several groups the gravest counts.
+_INACTIVE = {
+    Cause.NOT_IMPLEMENTED: Reason.NOT_IMPLEMENTED,
+    Cause.GROUP_CONFLICT: Reason.GROUP_CONFLICT,
+    Cause.WORKERS_CRASHING: Reason.WORKERS_CRASHING,
+    Cause.FALLBACK: Reason.FALLBACK,
+    Cause.BACKLOG_UNKNOWN: Reason.BACKLOG_UNKNOWN,
+    Cause.NOT_CLAIMED: Reason.PROGRESSING,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    type: ConditionType
-    status: bool
-    reason: Reason
-    message: str
-
-
-def merged(
-    wanted: Iterable[Condition], live: Sequence[Mapping[str, Any]], generation: int, now: float
-) -> list[dict[str, Any]]:
-    """As the API server stores them; lastTransitionTime stays while `status` does."""
-    before = {c.get("type"): c for c in live}
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    result = []
-    for condition in wanted:
-        status = "True" if condition.status else "False"
-        old = before.get(condition.type.value)
-        unchanged = old is not None and old.get("status") == status
-        since = old.get("lastTransitionTime", stamp) if old and unchanged else stamp
-        result.append(
-            {
-                "type": condition.type.value,
-                "status": status,
-                "reason": condition.reason.value,
-                "message": _bounded(condition.message),
-                "observedGeneration": generation,
-                "lastTransitionTime": since,
-            }
+def conditions(
+    observation: Observation,
+    groups: Sequence[tuple[GroupView, Decision | None]],
+    problems: Sequence[Problem],
+    waiting_for: Sequence[str],
+) -> Iterator[Condition]:
+    """`waiting_for`: what is under way without being a problem, in words."""
+    views = [seen for seen, _ in groups]
+    yield from _readiness(observation, groups, problems, waiting_for)
+    yield _scaling_active(observation, groups)
+    yield _backlog_known(observation, views)
+    held = _trim_held_back(observation)
+    if held is not None:
+        yield held
+    conflicts = [p.message for p in problems if p.reason is Reason.CONFLICT]
+    if conflicts:
+        yield Condition(ConditionType.CONFLICT, True, Reason.CONFLICT, "; ".join(conflicts))
+    missing = [p.message for p in problems if p.reason is Reason.NOT_IMPLEMENTED]
+    if missing:
+        yield Condition(
+            ConditionType.NOT_IMPLEMENTED, True, Reason.NOT_IMPLEMENTED, "; ".join(missing)
         )
-    return result
 
 
-def _bounded(message: str) -> str:
-    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"
+def _readiness(
+    observation: Observation,
+    groups: Sequence[tuple[GroupView, Decision | None]],
+    problems: Sequence[Problem],
+    waiting_for: Sequence[str],
+) -> Iterator[Condition]:
+    """Ready, and Stalled or Reconciling while it is not."""
+    if problems:
+        worst = sorted(problems, key=lambda p: not p.stalled)
+        message = "; ".join(dict.fromkeys(p.message for p in worst))
+        yield Condition(ConditionType.READY, False, worst[0].reason, message)
+        kind = ConditionType.STALLED if worst[0].stalled else ConditionType.RECONCILING
+        yield Condition(kind, True, worst[0].reason, message)
+    elif waiting_for:
+        message = "; ".join(waiting_for)
+        yield Condition(ConditionType.READY, False, Reason.PROGRESSING, message)
+        yield Condition(ConditionType.RECONCILING, True, Reason.PROGRESSING, message)
+    elif observation.pipeline.spec.suspend:
+        message = "suspended: no workers and no jobs run; set spec.suspend to false to go on"
+        yield Condition(ConditionType.READY, True, Reason.SUSPENDED, message)
+    elif all(_desired(seen, decision) == 0 for seen, decision in groups):
+        message = "no workers are needed; the next entry starts them"
+        yield Condition(ConditionType.READY, True, Reason.SCALED_TO_ZERO, message)
+    else:
+        yield Condition(ConditionType.READY, True, Reason.AVAILABLE, "workers follow the spec")
+
+
+def _desired(seen: GroupView, decision: Decision | None) -> int:
+    return seen.replicas if decision is None else decision.replicas
+
+
+def _scaling_active(
+    observation: Observation, groups: Sequence[tuple[GroupView, Decision | None]]
+) -> Condition:
+    message = "; ".join(
+        f"{seen.group.name}: " + (decision.reason if decision else _external(seen))
+        for seen, decision in groups
+    )
+    active, reason = _scaling_state(observation, groups)
+    return Condition(ConditionType.SCALING_ACTIVE, active, reason, message)
+
+
+def _scaling_state(
+    observation: Observation, groups: Sequence[tuple[GroupView, Decision | None]]
+) -> tuple[bool, Reason]:
+    if observation.pipeline.spec.suspend:
+        return False, Reason.SUSPENDED
+    automatic = [
+        (seen.group.scaling, decision)
+        for seen, decision in groups
+        if decision is not None and seen.group.scaling.mode is ScalingMode.AUTOMATIC
+    ]
+    if not automatic:
+        external = any(seen.is_external for seen, _ in groups)
+        return False, Reason.EXTERNAL if external else Reason.FIXED
+    causes = {decision.cause for _, decision in automatic}
+    for cause, reason in _INACTIVE.items():
+        if cause in causes:
+            return False, reason
+    if any(
+        decision.replicas >= scaling.max_replicas and decision.cause is not Cause.AT_MINIMUM
+        for scaling, decision in automatic
+    ):
+        return True, Reason.AT_MAXIMUM
+    return True, Reason.FOLLOWING_BACKLOG
+
+
+def _external(seen: GroupView) -> str:
+    if seen.replicas == 0:
+        return (
+            f"External at 0, where an HPA does nothing: kubectl scale deployment {seen.deployment}"
+            " --replicas=1"
+        )
+    return f"External: replicas of Deployment {seen.deployment} are somebody else's"
+
+
+def _backlog_known(observation: Observation, views: Sequence[GroupView]) -> Condition:
+    kind = ConditionType.BACKLOG_KNOWN
+    if observation.redis_error is not None:
+        refused = observation.redis_refused
+        reason = Reason.REDIS_REFUSED if refused else Reason.REDIS_UNREACHABLE
+        return Condition(kind, False, reason, observation.redis_error)
+    ahead = [v.group.name for v in views if v.backlog is not None and v.backlog.ahead_of_stream]
+    if ahead:
+        message = (
+            f"{', '.join(ahead)}: the group's position lies above the newest entry, so the stream"
+            " was replaced or rewound. The group is set back to its checkpoint, unless its start"
+            " names that id: then new entries are passed over until their ids reach it"
+        )
+        return Condition(kind, False, Reason.GROUP_AHEAD_OF_STREAM, message)
+    unknown = [f"{v.group.name}: {_why_unknown(v)}" for v in views if not _is_known(v)]
+    if unknown:
+        return Condition(kind, False, Reason.BACKLOG_UNKNOWN, "; ".join(unknown))
+    upper = [
+        f"{v.group.name}: at most, by {v.backlog.source}"
+        for v in views
+        if v.backlog is not None and v.backlog.quality is Quality.UPPER
+    ]
+    if upper:
+        return Condition(kind, True, Reason.UPPER_BOUND, "; ".join(upper))
+    return Condition(kind, True, Reason.EXACT, "every group's backlog is known exactly")
+
+
+def _is_known(seen: GroupView) -> bool:
+    return seen.backlog is not None and seen.backlog.exists and seen.backlog.ready is not None
+
+
+def _why_unknown(seen: GroupView) -> str:
+    if seen.backlog is None:
+        return "not read yet"
+    if not seen.backlog.exists:
+        return "the consumer group does not exist yet"
+    return seen.backlog.source
+
+
+def _trim_held_back(observation: Observation) -> Condition | None:
+    """The stream is over its bound by a tenth, and the oldest entry is still some group's."""
+    trim = observation.pipeline.spec.stream.trim
+    stream = observation.backlog
+    if trim is None or trim.policy is TrimPolicy.FORCE or stream is None or not stream.first_id:
+        return None
+    over_length = trim.max_length is not None and stream.length > trim.max_length * 1.1
+    oldest_ms = parse_id(stream.first_id)[0]
+    age = (stream.server_ms - oldest_ms) / 1000
+    over_age = trim.max_age is not None and age > trim.max_age.total_seconds() * 1.1
+    if not over_length and not over_age:
+        return None
+    holding = [
+        name
+        for name, group in stream.groups.items()
+        if group.floor_id is not None
+        and parse_id(group.floor_id) <= parse_id(stream.first_id)
+        and name not in trim.ignore_groups
+    ]
+    orphans = [o.consumer_group for o in observation.pipeline.status.orphaned_groups]
+    if not holding and not orphans:
+        return None
+    message = (
+        f"the stream holds {stream.length:,} entries: trimming waits for"
+        f" {', '.join(sorted({*holding, *orphans}))}. Let these groups catch up, name them in"
+        " trim.ignoreGroups, or drop them with XGROUP DESTROY"
+    )
+    return Condition(ConditionType.TRIM_HELD_BACK, True, Reason.HELD_BACK_BY_GROUP, message)

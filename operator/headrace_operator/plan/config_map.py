@@ -8,8 +8,8 @@ from typing import Any
 from headrace_api import mounts, names
 from headrace_api.v1alpha1 import Group, StreamPipeline
 from headrace_api.worker_config import WorkerConfig
-from headrace_operator.observation import ChildRef, Manifest
 from headrace_operator.plan import ownership
+from headrace_operator.plan.observation import ChildRef, Manifest
 
 
 def config_map(pipeline: StreamPipeline, group: Group) -> dict[str, Any]:

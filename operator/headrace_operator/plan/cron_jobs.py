@@ -16,11 +16,11 @@ from headrace_api.v1alpha1 import (
     StreamPipeline,
 )
 from headrace_api.worker_config import TrimConfig
-from headrace_operator.observation import Manifest
-from headrace_operator.plan import ownership, pod
+from headrace_operator.plan import ownership, pod_template
 from headrace_operator.plan.actions import Settings
 from headrace_operator.plan.deployment import image_of
 from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.observation import Manifest
 
 _DEADLINE = 3600  # seconds; a pass over a large backlog takes minutes, never an hour
 
@@ -32,10 +32,12 @@ def reclaim(
     name = names.reclaim_name(meta.namespace, meta.name, group.name)
     if group.worker.runtime is Runtime.CUSTOM:
         # A custom image need not hold Headrace: the operator's dead-letters by maxRetries.
-        spec = pod.worker_pod(pipeline, group, settings.worker_image, config_map, {})
+        spec = pod_template.worker_pod(pipeline, group, settings.worker_image, config_map, {})
     else:
-        fields = pod.container_fields(group)
-        spec = pod.worker_pod(pipeline, group, image_of(group, settings), config_map, fields)
+        fields = pod_template.container_fields(group)
+        spec = pod_template.worker_pod(
+            pipeline, group, image_of(group, settings), config_map, fields
+        )
     container = spec["containers"][0]
     container["command"], container["args"] = ["headrace"], ["reclaim"]
     schedule = group.reclaim.schedule or names.offset_schedule(
@@ -70,8 +72,8 @@ def trim(pipeline: StreamPipeline, settings: Settings) -> dict[str, Any] | None:
         return None
     meta = pipeline.metadata
     name = names.trim_name(meta.namespace, meta.name)
-    spec = pod.base_pod(pipeline)
-    container = pod.base_container(pipeline, settings.worker_image, ["headrace"], ["trim"])
+    spec = pod_template.base_pod(pipeline)
+    container = pod_template.base_container(pipeline, settings.worker_image, ["headrace"], ["trim"])
     container["env"].append({"name": mounts.ENV_TRIM, "value": config.canonical_json()})
     spec["containers"] = [container]
     schedule = policy.schedule or names.offset_schedule(DEFAULT_TRIM_SCHEDULE, meta.namespace, name)

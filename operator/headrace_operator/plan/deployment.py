@@ -8,9 +8,9 @@ from typing import Any
 
 from headrace_api import mounts, names
 from headrace_api.v1alpha1 import Group, Runtime, StreamPipeline
-from headrace_operator.observation import Manifest
-from headrace_operator.plan import connection, ownership, pod, references
+from headrace_operator.plan import connection, ownership, pod_template, references
 from headrace_operator.plan.actions import Settings
+from headrace_operator.plan.observation import Manifest
 
 CONSUMER_GROUP_ANNOTATION = "headrace.dev/consumer-group"
 SPEC_HASH_ANNOTATION = "headrace.dev/spec-hash"
@@ -89,8 +89,8 @@ def _template_metadata(
 def _pod_spec(
     pipeline: StreamPipeline, group: Group, settings: Settings, config_map: str
 ) -> dict[str, Any]:
-    fields = pod.container_fields(group)
-    spec = pod.worker_pod(pipeline, group, image_of(group, settings), config_map, fields)
+    fields = pod_template.container_fields(group)
+    spec = pod_template.worker_pod(pipeline, group, image_of(group, settings), config_map, fields)
     container = spec["containers"][0]
     if group.worker.runtime is Runtime.CUSTOM:
         # Our variables stand before the user's, so that he may refer to them with $(NAME).

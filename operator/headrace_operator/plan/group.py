@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from headrace.streams.backlog import GroupBacklog, Quality
 from headrace_api import names
 from headrace_api.v1alpha1 import Group, Runtime, ScalingMode
-from headrace_operator.causes import Cause
-from headrace_operator.observation import (
+from headrace_operator.plan import ownership, pod_health
+from headrace_operator.plan.observation import (
     ChildRef,
     ClaimState,
     GroupClaim,
     Manifest,
     Observation,
 )
-from headrace_operator.plan import ownership, pods
 from headrace_operator.plan.replicas import before_suspend, live_replicas
-from headrace_operator.scaling import Decision, Look, ScalingHistory, decide
+from headrace_operator.scaling.causes import Cause
+from headrace_operator.scaling.decide import Decision, Look, ScalingHistory, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class GroupView:
 
     @property
     def ready_pods(self) -> tuple[Manifest, ...]:
-        return tuple(pod for pod in self.pods if pods.is_ready(pod))
+        return tuple(pod for pod in self.pods if pod_health.is_ready(pod))
 
     @property
     def claimed(self) -> bool:
@@ -68,7 +68,8 @@ def view(observation: Observation, group: Group) -> GroupView:
     running = tuple(
         pod
         for pod in observation.pods
-        if selector <= (pod["metadata"].get("labels") or {}).items() and not pods.is_leaving(pod)
+        if selector <= (pod["metadata"].get("labels") or {}).items()
+        and not pod_health.is_leaving(pod)
     )
     backlog = None
     if observation.backlog is not None and observation.redis_error is None:
@@ -111,7 +112,7 @@ def _look(observation: Observation, seen: GroupView) -> Look:
         added=stream.entries_added if stream is not None and known else None,
         next_due=due / 1000 if due is not None else None,
         workers=len(seen.ready_pods),
-        crash_looping=sum(pods.crash_loops(pod, observation.now) for pod in seen.pods),
-        startup=pods.startup_seconds(seen.pods),
+        crash_looping=sum(pod_health.crash_loops(pod, observation.now) for pod in seen.pods),
+        startup=pod_health.startup_seconds(seen.pods),
         read_at=stream.server_ms / 1000 if stream is not None and stream.server_ms else None,
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 from headrace_api import API_VERSION, KIND
 from headrace_api.v1alpha1 import StreamPipeline
-from headrace_operator.observation import ChildRef, Manifest
 from headrace_operator.plan.actions import Apply, Delete
+from headrace_operator.plan.observation import ChildRef, Manifest
 
 
 def metadata(pipeline: StreamPipeline, name: str, labels: Mapping[str, str]) -> dict[str, Any]:

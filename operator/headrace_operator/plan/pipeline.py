@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace_api.v1alpha1 import Group, Reason, ScalingMode, StreamPipeline
-from headrace_operator.causes import Cause
-from headrace_operator.observation import ChildRef, ClaimState, Observation
-from headrace_operator.plan import assessment, problems, references
+from headrace_operator.plan import conditions, problems, references
 from headrace_operator.plan import status as reports
 from headrace_operator.plan.actions import (
     EnsureGroup,
@@ -21,9 +19,11 @@ from headrace_operator.plan.actions import (
     Workers,
 )
 from headrace_operator.plan.children import Children, plan_children, wanted_children
-from headrace_operator.plan.departed import Departure, departures
 from headrace_operator.plan.group import GroupView, decision_for, view
-from headrace_operator.scaling import Decision
+from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
+from headrace_operator.plan.removed_groups import Departure, departures
+from headrace_operator.scaling.causes import Cause
+from headrace_operator.scaling.decide import Decision
 
 RETRY = 10.0  # seconds until what failed outside Kubernetes is tried again
 
@@ -79,8 +79,8 @@ def _report(
     leaving: Sequence[Departure],
 ) -> Plan:
     """Puts the status and the next look beside what was decided."""
-    conditions = list(assessment.conditions(observation, groups, found, children.waiting_for))
-    status = reports.status(observation, groups, conditions, _orphaned(observation, leaving))
+    found_conditions = list(conditions.conditions(observation, groups, found, children.waiting_for))
+    status = reports.status(observation, groups, found_conditions, _orphaned(observation, leaving))
     written = observation.status_written_at
     since = None if written is None else observation.clock - written
     status_due = reports.due(status, observation.live_status, since)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from headrace_api.v1alpha1 import Reason, RedisMode, StreamPipeline
-from headrace_operator.observation import ChildRef, ClaimState, Observation
-from headrace_operator.plan import pods, references
+from headrace_operator.plan import pod_health, references
 from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
 
 _UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
 
@@ -106,16 +106,16 @@ def _redis(observation: Observation) -> Iterator[Problem]:
 def _workers(seen: GroupView, now: float) -> Iterator[Problem]:
     name = seen.group.name
     for pod in seen.pods:
-        if (blocked := pods.blocked(pod)) is not None:
+        if (blocked := pod_health.blocked(pod)) is not None:
             reason, words = blocked
             yield Problem(reason, f"workers of {name}: {words}")
             return
-    crashing = [pod for pod in seen.pods if pods.crash_loops(pod, now)]
+    crashing = [pod for pod in seen.pods if pod_health.crash_loops(pod, now)]
     if crashing:
-        end = pods.last_words(crashing[0]) or "no exit code"
+        end = pod_health.last_words(crashing[0]) or "no exit code"
         message = (
             f"{len(crashing)} of {len(seen.pods)} workers of {name} keep crashing, {end}:"
-            f" see kubectl logs --previous {pods.name(crashing[0])}"
+            f" see kubectl logs --previous {pod_health.name(crashing[0])}"
         )
         yield Problem(Reason.WORKERS_CRASHING, message)
         return

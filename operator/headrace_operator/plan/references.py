@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from headrace_api.v1alpha1 import Group, Reason, StreamPipeline
-from headrace_operator.observation import References, SeenReference
+from headrace_operator.plan.observation import References, SeenReference
 
 ANNOTATION = "headrace.dev/references"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from headrace_api import FIELD_MANAGER
 from headrace_api.v1alpha1 import ScalingMode
-from headrace_operator.observation import Manifest
+from headrace_operator.plan.observation import Manifest
 
 BEFORE_SUSPEND = "headrace.dev/replicas-before-suspend"
 HAND_OVER_MANAGER = "headrace-handover"

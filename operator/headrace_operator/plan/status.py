@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace.streams.backlog import StreamBacklog
-from headrace_operator.observation import Observation
-from headrace_operator.plan.conditions import Condition, merged
+from headrace_operator.plan.condition_list import Condition, merged
 from headrace_operator.plan.group import GroupView
-from headrace_operator.scaling import Decision
+from headrace_operator.plan.observation import Observation
+from headrace_operator.scaling.decide import Decision
 
 PACE = 10.0  # seconds between two writes that bring only new figures
 

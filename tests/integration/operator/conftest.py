@@ -16,7 +16,7 @@ from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import pipeline_manifest
 from tests.support.redis_servers import RedisServer, running
 
-from headrace_operator.kinds import NAMESPACE, STREAM_PIPELINE
+from headrace_operator.kube.kinds import NAMESPACE, STREAM_PIPELINE
 
 CRD = Path("crds/streampipelines.headrace.dev.yaml")
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"

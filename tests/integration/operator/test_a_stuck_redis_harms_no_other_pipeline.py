@@ -12,7 +12,7 @@ from tests.integration.operator.conftest import CALM_LEASE, StartOperator
 from tests.support.kube import Kube, condition, until
 from tests.support.redis_servers import running
 
-from headrace_operator.kinds import DEPLOYMENT, STREAM_PIPELINE
+from headrace_operator.kube.kinds import DEPLOYMENT, STREAM_PIPELINE
 
 RECONCILERS = 2
 STUCK = 6

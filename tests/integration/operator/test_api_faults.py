@@ -27,7 +27,7 @@ from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
 from tests.support.replica_history import ReplicaHistory
 
-from headrace_operator.kinds import (
+from headrace_operator.kube.kinds import (
     CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,

@@ -14,7 +14,7 @@ from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import RedisServer
 from tests.support.replica_history import ReplicaHistory
 
-from headrace_operator.kinds import CONFIG_MAP, CRON_JOB, DEPLOYMENT, SERVICE_ACCOUNT
+from headrace_operator.kube.kinds import CONFIG_MAP, CRON_JOB, DEPLOYMENT, SERVICE_ACCOUNT
 
 KINDS = (DEPLOYMENT, CRON_JOB, CONFIG_MAP, SERVICE_ACCOUNT)
 EXTERNAL = {"groups": [group("audit", scaling={"mode": "External"})]}

@@ -10,7 +10,7 @@ from tests.support.kube import Kube, condition, until
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
 
-from headrace_operator.kinds import (
+from headrace_operator.kube.kinds import (
     CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,

@@ -12,7 +12,7 @@ from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import running
 
-from headrace_operator.kinds import (
+from headrace_operator.kube.kinds import (
     CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,

@@ -10,7 +10,7 @@ import redis
 from tests.support.kube import Kube, condition, until, versions
 from tests.support.operator_process import OperatorProcess
 
-from headrace_operator.kinds import (
+from headrace_operator.kube.kinds import (
     CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,

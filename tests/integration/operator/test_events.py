@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from tests.support.kube import Kube
 
-from headrace_operator.api_server import ApiServer, connect
-from headrace_operator.events import AT_ONCE, COUNT_AGAIN, REFILL, Events
-from headrace_operator.kinds import EVENT
+from headrace_operator.kube.api_server import ApiServer, connect
+from headrace_operator.kube.kinds import EVENT
 from headrace_operator.plan import Event
+from headrace_operator.reconcile.event_recorder import AT_ONCE, COUNT_AGAIN, REFILL, Events
 
 
 class Speaker:

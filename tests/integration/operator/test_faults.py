@@ -13,7 +13,7 @@ from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import running
 
-from headrace_operator.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SECRET, STREAM_PIPELINE
+from headrace_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SECRET, STREAM_PIPELINE
 
 CANARY = "c4nary-s3cret"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"

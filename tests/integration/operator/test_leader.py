@@ -10,7 +10,7 @@ from tests.integration.operator.conftest import StartOperator
 from tests.support.kube import Kube, until
 from tests.support.operator_process import OperatorProcess
 
-from headrace_operator.kinds import DEPLOYMENT, LEASE, STREAM_PIPELINE
+from headrace_operator.kube.kinds import DEPLOYMENT, LEASE, STREAM_PIPELINE
 
 
 def writes(operator: OperatorProcess) -> float:

@@ -14,7 +14,7 @@ from tests.support.redis_servers import RedisServer
 from headrace_api import names
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_api.worker_config import WorkerConfig
-from headrace_operator.kinds import (
+from headrace_operator.kube.kinds import (
     CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,

@@ -15,10 +15,10 @@ from tests.support.redis_servers import RedisServer, redis_server, running
 from headrace.streams.backlog import StreamBacklog, read_backlogs
 from headrace.streams.connect import StaticCredentials, Target, connect
 from headrace.streams.keys import StreamKeys
-from headrace_operator import poller
-from headrace_operator.news import Reading, Step
-from headrace_operator.poller import BATCH, SHARE, BacklogPoller, Subject
-from headrace_operator.redis_access import CLIENT_NAME, Access, RedisAccess
+from headrace_operator.backlog import poller
+from headrace_operator.backlog.poller import BATCH, SHARE, BacklogPoller, Subject
+from headrace_operator.backlog.redis_clients import CLIENT_NAME, Access, RedisAccess
+from headrace_operator.backlog.wakeups import Reading, Step
 
 __all__ = ["redis_server"]
 

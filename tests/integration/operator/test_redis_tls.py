@@ -8,7 +8,7 @@ from tests.support.redis_servers import running
 from tests.support.redis_tls import NAME, certificates, listen_with_tls
 
 from headrace.streams.connect import Target, Tls
-from headrace_operator.redis_access import Access, ClientCertificate, RedisAccess
+from headrace_operator.backlog.redis_clients import Access, ClientCertificate, RedisAccess
 
 __all__ = ["certificates"]
 

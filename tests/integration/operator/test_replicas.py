@@ -14,8 +14,8 @@ from tests.support.pipelines import group
 from tests.support.replica_history import ReplicaHistory
 
 from headrace.streams.keys import PARKED, StreamKeys
-from headrace_operator.kinds import DEPLOYMENT, EVENT, STREAM_PIPELINE
-from headrace_operator.scaling import DEFAULT_STARTUP
+from headrace_operator.kube.kinds import DEPLOYMENT, EVENT, STREAM_PIPELINE
+from headrace_operator.scaling.decide import DEFAULT_STARTUP
 
 NAME = "flights-audit"
 

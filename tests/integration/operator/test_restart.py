@@ -12,7 +12,7 @@ from tests.integration.operator.test_leader import writes
 from tests.support.kube import Kube, condition, until, versions
 from tests.support.operator_process import OperatorProcess
 
-from headrace_operator.kinds import STREAM_PIPELINE
+from headrace_operator.kube.kinds import STREAM_PIPELINE
 
 FLEET = 50
 

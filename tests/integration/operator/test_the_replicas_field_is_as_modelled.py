@@ -12,7 +12,7 @@ import pytest
 from tests.support.kube import Kube
 from tests.support.replicas_field import ReplicasField
 
-from headrace_operator.kinds import DEPLOYMENT
+from headrace_operator.kube.kinds import DEPLOYMENT
 
 OWN, HAND_OVER = "headrace", "headrace-handover"
 OTHERS = ("kubectl", "kube-controller-manager")

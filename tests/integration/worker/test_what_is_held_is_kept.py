@@ -11,7 +11,7 @@ from tests.crash.proxy import Proxy
 from tests.support.workers import GROUP, STREAM, Stage, until, until_sync, worker
 
 import headrace
-from headrace.worker.holding import read_room
+from headrace.worker.held import read_room
 
 OUT = "{flights}:out"
 OUTPUTS = [{"stream": OUT}]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace_operator.cache import Cache
-from headrace_operator.kinds import DEPLOYMENT, POD, STREAM_PIPELINE
+from headrace_operator.kube.cache import Cache
+from headrace_operator.kube.kinds import DEPLOYMENT, POD, STREAM_PIPELINE
 
 
 def child(name: str, version: int, owner: str | None = "p", uid: str = "u1") -> dict[str, Any]:

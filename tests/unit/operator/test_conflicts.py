@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headrace_operator.conflicts import Conflicts
-from headrace_operator.containment import Difference
-from headrace_operator.observation import ChildRef
+from headrace_operator.kube.apply_diff import Difference
+from headrace_operator.plan.observation import ChildRef
+from headrace_operator.reconcile.conflicts import Conflicts
 
 CHILD = ChildRef("Deployment", "d")
 LOST = [Difference(("f:spec", "f:replicas"), taken_by="kubectl")]

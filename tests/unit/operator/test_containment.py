@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace_operator.containment import differences
+from headrace_operator.kube.apply_diff import differences
 
 
 def deployment(**changes: Any) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from tests.support.observed import (
 
 from headrace_api.v1alpha1 import StreamPipeline, StreamPipelineSpec
 from headrace_operator.plan import plan, wanted
-from headrace_operator.rates import Rates, Sample
-from headrace_operator.scaling import ScalingHistory
+from headrace_operator.scaling.decide import ScalingHistory
+from headrace_operator.scaling.throughput import Rates, Sample
 
 G = "spec.groups.0"
 W, D, S = f"{G}.worker", f"{G}.delivery", f"{G}.scaling"

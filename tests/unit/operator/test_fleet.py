@@ -12,15 +12,15 @@ from tests.support.observed import SETTINGS, backlog, group_backlog, pipeline, p
 
 from headrace.streams.backlog import Quality, StreamBacklog
 from headrace_operator import metrics
-from headrace_operator.cache import Key
-from headrace_operator.causes import Cause
-from headrace_operator.conflicts import Conflicts
-from headrace_operator.fleet import FAMILIES, Fleet
-from headrace_operator.memory import Memory
-from headrace_operator.news import Reading
+from headrace_operator.backlog.wakeups import Reading
+from headrace_operator.kube.cache import Key
 from headrace_operator.plan import plan
-from headrace_operator.rates import Rates, Sample
-from headrace_operator.scaling import ScalingHistory
+from headrace_operator.reconcile.conflicts import Conflicts
+from headrace_operator.reconcile.memory import Memory
+from headrace_operator.scaling.causes import Cause
+from headrace_operator.scaling.decide import ScalingHistory
+from headrace_operator.scaling.throughput import Rates, Sample
+from headrace_operator.telemetry.pipeline_metrics import FAMILIES, Fleet
 
 KEY = "default/flights"
 LABELS = {"namespace": "default", "pipeline": "flights", "group": "delays"}

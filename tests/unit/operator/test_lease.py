@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.support.fake_clock import run
 
-from headrace_operator.api_server import ApiError, ApiUnreachable
-from headrace_operator.kinds import Kind
-from headrace_operator.lease import Lease, LeaseLost, LeaseTimes
+from headrace_operator.kube.api_server import ApiError, ApiUnreachable
+from headrace_operator.kube.kinds import Kind
+from headrace_operator.kube.leader_election import Lease, LeaseLost, LeaseTimes
 
 TIMES = LeaseTimes(lease_duration=15, renew_deadline=10, retry_period=2)
 

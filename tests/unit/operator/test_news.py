@@ -7,7 +7,7 @@ import pytest
 from tests.support.observed import backlog, group_backlog
 
 from headrace.streams.backlog import GroupBacklog, Quality
-from headrace_operator.news import Reading, Step, Urgency, urgency
+from headrace_operator.backlog.wakeups import Reading, Step, Urgency, urgency
 
 STEPS = {"delays": Step(target=100, most=10)}
 

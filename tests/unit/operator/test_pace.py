@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_operator.poller import SLOWEST, pace
+from headrace_operator.backlog.poller import SLOWEST, pace
 
 
 def between(low: float, high: float) -> object:

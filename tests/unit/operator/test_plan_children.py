@@ -20,12 +20,6 @@ from tests.support.observed import (
     settled,
 )
 
-from headrace_operator.observation import (
-    ChildRef,
-    Observation,
-    References,
-    SeenReference,
-)
 from headrace_operator.plan import (
     Delete,
     DestroyGroup,
@@ -34,6 +28,12 @@ from headrace_operator.plan import (
     ReleaseGroup,
     Scale,
     plan,
+)
+from headrace_operator.plan.observation import (
+    ChildRef,
+    Observation,
+    References,
+    SeenReference,
 )
 
 G = "spec.groups.0"

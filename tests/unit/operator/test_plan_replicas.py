@@ -16,8 +16,8 @@ from tests.support.observed import (
     settled,
 )
 
-from headrace_operator.observation import ChildRef, ClaimState, GroupClaim, Observation
 from headrace_operator.plan import Plan, Scale, plan
+from headrace_operator.plan.observation import ChildRef, ClaimState, GroupClaim, Observation
 from headrace_operator.plan.replicas import BEFORE_SUSPEND, HAND_OVER_MANAGER
 
 G = "spec.groups.0"

@@ -18,14 +18,14 @@ from tests.support.observed import (
 
 from headrace.streams.backlog import Quality
 from headrace_api.v1alpha1 import Reason, Status
-from headrace_operator.observation import (
+from headrace_operator.plan import Plan, plan
+from headrace_operator.plan.observation import (
     ChildRef,
     ClaimState,
     FieldConflict,
     GroupClaim,
     Observation,
 )
-from headrace_operator.plan import Plan, plan
 from headrace_operator.plan.status import due
 
 G = "spec.groups.0"

@@ -16,8 +16,8 @@ from tests.support.observed import (
 )
 
 from headrace_operator.plan import ScaleIn, plan, victims
-from headrace_operator.plan.pods import DELETION_COST, startup_seconds
-from headrace_operator.scaling import DEFAULT_STARTUP
+from headrace_operator.plan.pod_health import DELETION_COST, startup_seconds
+from headrace_operator.scaling.decide import DEFAULT_STARTUP
 
 SCALE_IN = ScaleIn("delays", "delays", "flights-delays", ("a", "b", "c-1"), surplus=1)
 

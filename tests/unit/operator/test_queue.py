@@ -1,4 +1,4 @@
-"""The sentences of headrace_operator.queue's docstring, each as a test."""
+"""The sentences of headrace_operator.reconcile.work_queue's docstring, each as a test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.fake_clock import run
 
-from headrace_operator.queue import WorkQueue
+from headrace_operator.reconcile.work_queue import WorkQueue
 
 
 def now() -> float:

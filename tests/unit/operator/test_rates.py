@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_operator.rates import BELIEVED, Rates, Sample
+from headrace_operator.scaling.throughput import BELIEVED, Rates, Sample
 
 
 def course(*samples: tuple[float, int, int, int, int]) -> Rates:

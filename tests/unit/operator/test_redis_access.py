@@ -1,7 +1,7 @@
 """Clients are shared by target and credentials, and credentials are never shown."""
 
 from headrace.streams.connect import StaticCredentials, Target
-from headrace_operator.redis_access import Access, RedisAccess
+from headrace_operator.backlog.redis_clients import Access, RedisAccess
 
 TARGET = Target(endpoints=("redis.airport.svc:6379",))
 

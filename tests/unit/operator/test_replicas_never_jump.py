@@ -25,10 +25,10 @@ from tests.support.observed import (
 )
 from tests.support.replicas_field import DEFAULT, ReplicasField
 
-from headrace_operator.containment import differences
-from headrace_operator.observation import ChildRef, Manifest, Observation
+from headrace_operator.kube.apply_diff import differences
 from headrace_operator.plan import Apply, EnsureGroup, Scale, plan
-from headrace_operator.scaling import ScalingHistory
+from headrace_operator.plan.observation import ChildRef, Manifest, Observation
+from headrace_operator.scaling.decide import ScalingHistory
 
 REF = ChildRef("Deployment", "flights-delays")
 OWN = "headrace"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace_api.v1alpha1 import Scaling, ScalingMode
-from headrace_operator.causes import Cause
-from headrace_operator.rates import Rates
-from headrace_operator.scaling import RATE_LOOK, Look, ScalingHistory, decide
+from headrace_operator.scaling.causes import Cause
+from headrace_operator.scaling.decide import RATE_LOOK, Look, ScalingHistory, decide
+from headrace_operator.scaling.throughput import Rates
 
 NONE = ScalingHistory()
 AUTO = Scaling(scale_down_after=timedelta(seconds=60))  # 0..10, 100 for each worker
@@ -141,7 +141,7 @@ def test_an_image_that_crashes_is_not_multiplied() -> None:
 
 def busy(per_worker: float, arrival: float) -> ScalingHistory:
     """History with measured rates, in entries per second."""
-    from headrace_operator.rates import Sample
+    from headrace_operator.scaling.throughput import Sample
 
     samples = (
         Sample(980.0, 0, 500, 500, 2),

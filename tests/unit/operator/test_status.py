@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace_operator.status import merge_patch
+from headrace_operator.reconcile.status_writer import merge_patch
 
 values = st.recursive(
     st.one_of(st.integers(), st.text(max_size=2)),

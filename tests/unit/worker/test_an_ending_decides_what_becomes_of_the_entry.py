@@ -8,7 +8,8 @@ import headrace
 from headrace.entry import Entry
 from headrace.streams.entries import Record
 from headrace.worker.backoff import delay
-from headrace.worker.decision import (
+from headrace.worker.handling.slot import batch_endings
+from headrace.worker.settling.decision import (
     MAX_ERROR_LENGTH,
     HandlerTimeout,
     Kind,
@@ -17,7 +18,6 @@ from headrace.worker.decision import (
     decide,
     unknown_type,
 )
-from headrace.worker.slot import batch_endings
 
 POLICY = Policy(max_retries=2, max_crashes=3, backoff_initial=1.0, backoff_max=60.0)
 FIELDS = [b"type", b"flight.landed", b"version", b"1", b"payload", b"{}"]

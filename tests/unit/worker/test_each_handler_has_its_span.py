@@ -15,9 +15,9 @@ from tests.support.workers import until
 import headrace
 from headrace.context import Surroundings
 from headrace.testing import Crash, Harness
+from headrace.worker.handling.tracing import trace_handlers
 from headrace.worker.metrics import Metrics
-from headrace.worker.route import Routes
-from headrace.worker.tracing import trace_handlers
+from headrace.worker.routes import Routes
 
 __all__ = ["spans"]
 
@@ -260,8 +260,8 @@ async def test_a_disabled_sdk_traces_nothing(
 
 def test_a_worker_that_is_not_asked_to_trace_loads_no_exporter() -> None:
     asked = (
-        "import sys, headrace.worker.run as run; run.export_spans('flights-delays');"
-        "parts = ('headrace.worker.spans', 'opentelemetry.sdk.trace.export');"
+        "import sys, headrace.worker.process as run; run.export_spans('flights-delays');"
+        "parts = ('headrace.worker.handling.spans', 'opentelemetry.sdk.trace.export');"
         "print([name for name in sys.modules if name.startswith(parts)])"
     )
     run = subprocess.run(

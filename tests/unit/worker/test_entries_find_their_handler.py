@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import headrace
 from headrace.worker.metrics import Metrics
-from headrace.worker.route import Routes
+from headrace.worker.routes import Routes
 
 TYPES = ("flight.landed", "flight.left")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.worker.holding import BUFFERED_SECONDS, read_count, read_room
+from headrace.worker.held import BUFFERED_SECONDS, read_count, read_room
 
 SIZES = st.integers(1, 1000)
 SECONDS = st.none() | st.floats(0, 3600)

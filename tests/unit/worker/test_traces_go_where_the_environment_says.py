@@ -8,7 +8,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from headrace.worker.config import ConfigError
-from headrace.worker.tracing import export_spans
+from headrace.worker.handling.tracing import export_spans
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +114,7 @@ def test_an_exporter_that_cannot_start_is_named(monkeypatch: pytest.MonkeyPatch)
         raise ValueError("no such certificate")
 
     found = [SimpleNamespace(load=lambda: broken)]
-    monkeypatch.setattr("headrace.worker.tracing.entry_points", lambda **_: found)
+    monkeypatch.setattr("headrace.worker.handling.tracing.entry_points", lambda **_: found)
     with pytest.raises(ConfigError, match="'mine' cannot start: ValueError: no such certificate"):
         provider_with(monkeypatch, TRACES_EXPORTER="mine")
 

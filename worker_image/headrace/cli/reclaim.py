@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from headrace.worker.run import run_reclaim
+from headrace.worker.process import run_reclaim
 
 
 def reclaim() -> None:

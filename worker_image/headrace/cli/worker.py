@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from headrace.worker.run import run_worker
+from headrace.worker.process import run_worker
 from headrace_api.mounts import HTTP_PORT
 
 

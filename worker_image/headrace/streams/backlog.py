@@ -27,7 +27,7 @@ from headrace.streams.server import Server, detect
 
 __all__ = ["GroupBacklog", "Quality", "StreamBacklog", "read_backlogs"]
 
-_SCRIPT = Script("ids", "backlog", read_only=True)
+_SCRIPT = Script("backlog", read_only=True)
 _STREAMS_A_WRITE = 100
 _MOST_COUNTED_BELOW_LAG = 100
 

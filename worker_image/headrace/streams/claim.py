@@ -13,14 +13,14 @@ from headrace.streams.entries import Entry, Record, Source
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Script
 
-_TAKE_DUE = Script("ids", "record", "take_due")
-_CLAIM_IDLE = Script("ids", "record", "crashed", "claim_idle")
-_TAKE_OVER = Script("ids", "record", "crashed", "take_over")
-_MARK_SOLO = Script("record", "mark_solo")
+_TAKE_DUE = Script("take_due")
+_CLAIM_IDLE = Script("claim_idle")
+_TAKE_OVER = Script("take_over")
+_MARK_SOLO = Script("mark_solo")
 _RENEW = Script("renew")
-_HAND_BACK = Script("ids", "hand_back")
+_HAND_BACK = Script("hand_back")
 _DELETE_CONSUMER = Script("delete_consumer")
-_DELETE_DEAD_CONSUMERS = Script("ids", "delete_dead_consumers")
+_DELETE_DEAD_CONSUMERS = Script("delete_dead_consumers")
 
 
 @dataclass(frozen=True, slots=True)

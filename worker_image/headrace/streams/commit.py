@@ -54,7 +54,7 @@ __all__ = [
 MAX_ENTRIES = 1_000
 MAX_BYTES = 1 << 20
 
-_SCRIPT = Script("ids", "floor", "record", "commit")
+_SCRIPT = Script("commit")
 _NOTHING: Refused = {}
 
 

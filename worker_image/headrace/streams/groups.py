@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Argument, Script, call
 
-_ENSURE = Script("ids", "floor", "ensure_groups")
+_ENSURE = Script("ensure_groups")
 _RELEASE = Script("release")
 _DESTROY = Script("destroy_group")
 

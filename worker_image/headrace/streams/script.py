@@ -3,6 +3,7 @@
 Servers forget scripts on restart, failover and SCRIPT FLUSH; a script is never assumed to be there.
 """
 
+import re
 from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
@@ -26,15 +27,32 @@ async def call(client: Redis, command: Command) -> Any:
     return await client.execute_command(name.encode(), *command[1:])
 
 
-_HERE = Path(__file__).parent
+_LUA = Path(__file__).parent / "lua"
+_USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+
+
+def _source(name: str) -> str:
+    """The script's text behind its library: every file that a `-- uses:` line names, once."""
+    parts: dict[str, str] = {}
+
+    def add(path: Path) -> None:
+        text = path.read_text("utf-8")
+        for line in _USES.findall(text):
+            for used in line.split(", "):
+                if used not in parts:
+                    add(_LUA / "lib" / f"{used}.lua")
+        parts[path.stem] = text
+
+    add(_LUA / f"{name}.lua")
+    return "\n".join(parts.values())
 
 
 class Script:
-    """One script, loaded from the .lua files beside this module (earlier ones are its library)."""
+    """One script of lua/, with the parts of lua/lib/ that its `-- uses:` line names."""
 
-    def __init__(self, *names: str, read_only: bool = False) -> None:
-        self.name = names[-1]
-        self.text = "\n".join((_HERE / f"{name}.lua").read_text("utf-8") for name in names)
+    def __init__(self, name: str, *, read_only: bool = False) -> None:
+        self.name = name
+        self.text = _source(name)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         suffix = "_RO" if read_only else ""
         self._evalsha, self._eval = f"EVALSHA{suffix}", f"EVAL{suffix}"

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from headrace.streams.script import Script
 
-_SCRIPT = Script("ids", "floor", "trim")
+_SCRIPT = Script("trim")
 
 
 class Policy(StrEnum):

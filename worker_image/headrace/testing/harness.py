@@ -19,8 +19,8 @@ from headrace.event import Event, encode, field_map
 from headrace.testing.memory import Group
 from headrace.testing.process import Crash, Process
 from headrace.testing.result import Attempt, DeadLetter, Result, emitted
-from headrace.worker.decision import ACK, Decision, Kind, Policy
-from headrace.worker.settler import OUTCOMES
+from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
+from headrace.worker.settling.settler import OUTCOMES
 from headrace_api.v1alpha1 import Delivery, StreamPipeline
 
 __all__ = ["Crash", "Harness"]

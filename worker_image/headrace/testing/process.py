@@ -15,14 +15,14 @@ from headrace.entry import Entry
 from headrace.handler import Handler
 from headrace.streams.settlement import Refused, Settlement
 from headrace.testing.memory import Group
-from headrace.worker.decision import Decision, Policy
-from headrace.worker.holding import Holding
-from headrace.worker.lanes import Lanes
+from headrace.worker.handling.dispatcher import Lanes
+from headrace.worker.handling.suspects import Suspects
+from headrace.worker.handling.tracing import trace_handlers
+from headrace.worker.held import Holding
 from headrace.worker.metrics import Metrics
-from headrace.worker.route import Route, Routes
-from headrace.worker.settler import Flush, Settler
-from headrace.worker.suspects import Suspects
-from headrace.worker.tracing import trace_handlers
+from headrace.worker.routes import Route, Routes
+from headrace.worker.settling.decision import Decision, Policy
+from headrace.worker.settling.settler import Flush, Settler
 
 TICK_SECONDS = 0.01
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from headrace.streams.connect import Role, connect, connect_blocking, credentials_of, target_of
 from headrace.streams.keys import GroupKeys, StreamKeys
-from headrace.worker.decision import Policy
+from headrace.worker.settling.decision import Policy
 from headrace_api.mounts import CONFIG_FILE, ENV_CONFIG, ENV_POD
 from headrace_api.worker_config import WorkerConfig
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 
 from headrace.entry import Entry
-from headrace.worker.decision import dead_letter
 from headrace.worker.runtime import Runtime
+from headrace.worker.settling.decision import dead_letter
 from headrace.worker.startup import prepare
 
 REACH_SECONDS = 60.0

@@ -18,18 +18,18 @@ from headrace.streams.commit import Committer
 from headrace.streams.groups import ensure_groups
 from headrace.worker.cancel import cancel
 from headrace.worker.config import Settings
-from headrace.worker.deduplication import Deduplication
-from headrace.worker.holding import Holding
-from headrace.worker.lanes import Lanes
-from headrace.worker.lease import Lease
+from headrace.worker.handling.dispatcher import Lanes
+from headrace.worker.handling.suspects import Suspects
+from headrace.worker.handling.tracing import trace_handlers
+from headrace.worker.held import Holding
+from headrace.worker.intake.claims import Upkeep
+from headrace.worker.intake.deduplication import Deduplication
+from headrace.worker.intake.reader import Reader, Repair
+from headrace.worker.intake.renewals import Lease
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import REDIS_ERRORS, sentence
-from headrace.worker.reader import Reader, Repair
-from headrace.worker.route import Routes
-from headrace.worker.settler import Settler
-from headrace.worker.suspects import Suspects
-from headrace.worker.tracing import trace_handlers
-from headrace.worker.upkeep import Upkeep
+from headrace.worker.routes import Routes
+from headrace.worker.settling.settler import Settler
 
 logger = logging.getLogger("headrace.worker")
 

@@ -1,0 +1,219 @@
+"""Reads the backlog of the whole fleet: one loop per Redis access, every second.
+
+In: `watch(key, ...)` / `forget(key)`. Out: `reading(key)`, and `on_change(key)` whenever a new
+reading could change a decision (news.py says when). A stuck endpoint delays only its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import redis.asyncio
+import redis.exceptions
+
+from headrace.streams.backlog import read_backlogs
+from headrace.streams.connect import NotImplementedMode
+from headrace.streams.keys import StreamKeys
+from headrace_operator.backlog.redis_clients import Access, RedisAccess
+from headrace_operator.backlog.wakeups import PACE, Reading, Step, Urgency, urgency
+from headrace_operator.tasks import end
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # streams per round trip: bounds what the server does in one go
+SHARE = 10  # a round may take this part of its interval, or the interval grows
+SLOWEST = 30.0
+OUTAGES = (redis.exceptions.RedisError, OSError, TimeoutError)
+_REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What to read for one pipeline. `steps`: by Redis group name, what a new worker takes."""
+
+    access: Access
+    keys: StreamKeys
+    groups: tuple[str, ...]  # Redis group names
+    steps: Mapping[str, Step] = field(default_factory=dict)
+
+    @property
+    def query(self) -> tuple[StreamKeys, tuple[str, ...]]:
+        return self.keys, self.groups
+
+
+@dataclass(slots=True)
+class _Watched:
+    subject: Subject
+    reading: Reading | None = None
+    reported: Reading | None = None
+
+
+def pace(interval: float, took: float, failures: int) -> float:
+    """Seconds until the next round, after one that took so long and so many that failed."""
+    if failures:
+        return min(interval * 2.0**failures, SLOWEST) * random.uniform(0.5, 1.0)
+    return min(max(interval, took * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
+
+
+class BacklogPoller:
+    """Owns the polling tasks; needs a running loop for `watch`."""
+
+    def __init__(
+        self, redis: RedisAccess, on_change: Callable[[str], None], interval: float = 1.0
+    ) -> None:
+        self._redis = redis
+        self._on_change = on_change
+        self._interval = interval
+        self._endpoints: dict[Access, _Endpoint] = {}
+        self._keys: dict[str, Subject] = {}
+
+    def watch(self, key: str, subject: Subject) -> None:
+        """Starts or changes the polling of pipeline `key`; the same subject again is free."""
+        if self._keys.get(key) == subject:
+            return
+        self.forget(key)
+        endpoint = self._endpoints.get(subject.access)
+        if endpoint is None:
+            endpoint = _Endpoint(self._redis, subject.access, self._on_change, self._interval)
+            self._endpoints[subject.access] = endpoint
+        self._keys[key] = subject
+        endpoint.add(key, subject)
+
+    def forget(self, key: str) -> None:
+        """Stops polling `key`."""
+        subject = self._keys.pop(key, None)
+        if subject is None:
+            return
+        endpoint = self._endpoints[subject.access]
+        endpoint.watched.pop(key)
+        if not endpoint.watched:
+            del self._endpoints[subject.access]
+            endpoint.stop()
+
+    def reading(self, key: str) -> Reading | None:
+        """The newest reading, None before the first."""
+        subject = self._keys.get(key)
+        return self._endpoints[subject.access].watched[key].reading if subject else None
+
+    def answers(self, access: Access) -> bool:
+        """Whether the newest round behind this access was answered; False before the first."""
+        endpoint = self._endpoints.get(access)
+        return endpoint is not None and endpoint.answers
+
+    async def aclose(self) -> None:
+        """Ends every task."""
+        endpoints = list(self._endpoints.values())
+        self._endpoints.clear()
+        self._keys.clear()
+        for endpoint in endpoints:
+            endpoint.stop()
+        await end(endpoint.task for endpoint in endpoints)
+
+
+class _Endpoint:
+    """One Redis access and the loop that reads everything watched behind it."""
+
+    def __init__(
+        self,
+        redis: RedisAccess,
+        access: Access,
+        on_change: Callable[[str], None],
+        interval: float,
+    ) -> None:
+        self.watched: dict[str, _Watched] = {}
+        self.answers = False
+        self._redis = redis
+        self._access = access
+        self._on_change = on_change
+        self._interval = interval
+        self._new = asyncio.Event()
+        self._failures = 0
+        self._stopped = False
+        self.task = asyncio.create_task(self._run(), name=f"poll {access.endpoint}")
+
+    def add(self, key: str, subject: Subject) -> None:
+        self.watched[key] = _Watched(subject)
+        self._new.set()  # the first reading is not kept waiting for the next round
+
+    def stop(self) -> None:
+        self._stopped = True  # a cancellation may be swallowed, see tasks.end
+        self.task.cancel()
+
+    async def _run(self) -> None:
+        pause = 0.0
+        while not self._stopped:
+            await self._until_new_or(pause)
+            started = time.monotonic()
+            only_new = self._new.is_set() and pause > 0
+            self._new.clear()
+            keys = [k for k, w in self.watched.items() if not only_new or w.reading is None]
+            await self._read(keys)
+            pause = pace(self._interval, time.monotonic() - started, self._failures)
+
+    async def _until_new_or(self, pause: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._new.wait()
+
+    async def _read(self, keys: list[str]) -> None:
+        """One round, in bounded batches; a failure is told to every pipeline behind it."""
+        if not keys:
+            return  # nobody was asked: that says nothing about the server
+        try:
+            client = self._redis.client(self._access)
+            for start in range(0, len(keys), BATCH):
+                await self._read_batch(client, keys[start : start + BATCH])
+        except (*OUTAGES, NotImplementedMode) as error:
+            self._failed(error)
+        else:
+            if self._failures:
+                log.info("Redis at %s answers again", self._access.endpoint)
+            self._failures = 0
+            self.answers = True
+
+    async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
+        known = [(key, self.watched[key]) for key in keys if key in self.watched]
+        try:
+            backlogs = await read_backlogs(client, [w.subject.query for _, w in known])
+        except OUTAGES:
+            raise
+        except Exception as error:
+            # A poisoned subject must harm only itself: find it, one by one.
+            if len(known) > 1:
+                for key, _ in known:
+                    await self._read_batch(client, [key])
+                return
+            for key, watched in known:
+                reading = Reading(None, str(error), time.monotonic(), refused=True)
+                self._take(key, watched, reading)
+            return
+        now = time.monotonic()
+        for (key, watched), backlog in zip(known, backlogs, strict=True):
+            self._take(key, watched, Reading(backlog, None, now))
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        self.answers = False
+        words = str(error) or type(error).__name__
+        refused = isinstance(error, _REFUSALS)
+        if self._failures == 1:
+            log.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)
+        reading = Reading(None, words, time.monotonic(), refused)
+        for key, watched in list(self.watched.items()):
+            # One lost round is no outage: what was read a second ago still holds.
+            if self._failures > 1 or watched.reading is None:
+                self._take(key, watched, reading)
+
+    def _take(self, key: str, watched: _Watched, reading: Reading) -> None:
+        watched.reading = reading
+        how = urgency(watched.reported, reading, watched.subject.steps)
+        last = watched.reported.clock if watched.reported is not None else 0.0
+        if how is Urgency.NOW or (how is Urgency.LATER and reading.clock - last >= PACE):
+            watched.reported = reading
+            self._on_change(key)

@@ -1,0 +1,151 @@
+"""What the operator last saw of its pipelines and their children.
+
+Filled by watch events, by periodic lists and by the answers to the operator's own writes; the
+newest resourceVersion wins, so these may come in any order. Objects are found by name, or by the
+key ``namespace/name`` of the pipeline they belong to. They are kept as text, a tenth of the size
+of the dicts in it, and every look gets dicts of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from headrace_api import GROUP, KIND
+from headrace_api.names import PIPELINE_LABEL
+from headrace_operator.kube.kinds import CHILDREN, POD, Kind, Manifest
+
+Key = str
+"""``namespace/name`` of a StreamPipeline."""
+
+Ref = tuple[str, str, str]  # kind, namespace, name
+REMEMBERED_DELETIONS = 20_000
+APPLIED = frozenset(CHILDREN)  # only of these does anybody ask who owns which field
+
+
+def key_of(namespace: str, name: str) -> Key:
+    return f"{namespace}/{name}"
+
+
+def split(key: Key) -> tuple[str, str]:
+    namespace, _, name = key.partition("/")
+    return namespace, name
+
+
+def owner_key(child: Manifest) -> Key | None:
+    """The pipeline a child belongs to: by its controller, else by label (pods, ReplicaSets)."""
+    metadata = child["metadata"]
+    for reference in metadata.get("ownerReferences", ()):
+        group = reference["apiVersion"].partition("/")[0]
+        if reference.get("controller") and (group, reference["kind"]) == (GROUP, KIND):
+            return key_of(metadata["namespace"], reference["name"])
+    label = (metadata.get("labels") or {}).get(PIPELINE_LABEL)
+    return key_of(metadata["namespace"], label) if label else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    uid: str
+    version: int
+    owner: Key | None
+    text: bytes
+
+    def object(self) -> Manifest:
+        found: Manifest = json.loads(self.text)
+        return found
+
+
+class Cache:
+    def __init__(self) -> None:
+        self._entries: dict[Ref, _Entry] = {}
+        self._owned: defaultdict[Key, set[Ref]] = defaultdict(set)
+        self._deleted: OrderedDict[str, None] = OrderedDict()  # uids, so that no list revives them
+
+    def pipeline(self, key: Key) -> Manifest | None:
+        return self.get(KIND, *split(key))
+
+    def pipelines(self) -> list[Key]:
+        return [key_of(ref[1], ref[2]) for ref in self._entries if ref[0] == KIND]
+
+    def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        entry = self._entries.get((kind, namespace, name))
+        return entry.object() if entry else None
+
+    def children(self, key: Key) -> Iterator[Manifest]:
+        """Every cached object that belongs to the pipeline, pods excluded."""
+        owned = sorted(self._owned.get(key, ()))
+        return (self._entries[ref].object() for ref in owned if ref[0] != POD.kind)
+
+    def pods(self, key: Key) -> Iterator[Manifest]:
+        owned = sorted(self._owned.get(key, ()))
+        return (self._entries[ref].object() for ref in owned if ref[0] == POD.kind)
+
+    def put(self, kind: Kind, seen: Manifest) -> set[Key]:
+        """Take in an object; returns the keys whose pipelines must look at it (none: stale)."""
+        metadata = seen["metadata"]
+        ref = (kind.kind, metadata["namespace"], metadata["name"])
+        known = self._entries.get(ref)
+        # The API server guarantees comparable resourceVersions since 1.35; etcd's always were.
+        version = int(metadata["resourceVersion"])
+        if metadata["uid"] in self._deleted or (known and known.version >= version):
+            return set()
+        owner = None if kind.kind == KIND else owner_key(seen)
+        keys = self._forget(ref)
+        if kind not in APPLIED:
+            kept = {name: value for name, value in metadata.items() if name != "managedFields"}
+            seen = {**seen, "metadata": kept}
+        text = json.dumps(seen, separators=(",", ":")).encode()
+        self._entries[ref] = _Entry(metadata["uid"], version, owner, text)
+        if owner is not None:
+            self._owned[owner].add(ref)
+        return keys | _woken(ref, owner)
+
+    def remove(self, kind: Kind, gone: Manifest) -> set[Key]:
+        """An object was deleted; returns the keys whose pipelines must know."""
+        metadata = gone["metadata"]
+        return self._remove((kind.kind, metadata["namespace"], metadata["name"]), metadata["uid"])
+
+    def replace_all(
+        self, kind: Kind, namespace: str | None, listed: Iterable[Manifest], list_version: str
+    ) -> set[Key]:
+        """Take in a full list: what it lacks and is not newer than the list is gone.
+
+        This is how a deletion surfaces that no watch has reported. Returns the changed keys.
+        """
+        keys: set[Key] = set()
+        names = set()
+        for item in listed:
+            names.add((item["metadata"]["namespace"], item["metadata"]["name"]))
+            keys |= self.put(kind, item)
+        for ref, known in list(self._entries.items()):
+            if ref[0] != kind.kind or (ref[1], ref[2]) in names:
+                continue
+            if namespace in (None, ref[1]) and known.version <= int(list_version):
+                keys |= self._remove(ref, known.uid)
+        return keys
+
+    def _remove(self, ref: Ref, uid: str) -> set[Key]:
+        self._deleted[uid] = None
+        while len(self._deleted) > REMEMBERED_DELETIONS:
+            self._deleted.popitem(last=False)
+        known = self._entries.get(ref)
+        return self._forget(ref) if known is not None and known.uid == uid else set()
+
+    def _forget(self, ref: Ref) -> set[Key]:
+        known = self._entries.pop(ref, None)
+        if known is None:
+            return set()
+        if known.owner is not None:
+            owned = self._owned[known.owner]
+            owned.discard(ref)
+            if not owned:
+                del self._owned[known.owner]
+        return _woken(ref, known.owner)
+
+
+def _woken(ref: Ref, owner: Key | None) -> set[Key]:
+    if ref[0] == KIND:
+        return {key_of(ref[1], ref[2])}
+    return set() if owner is None else {owner}

@@ -1,0 +1,140 @@
+"""What a group's pods say about their health, and which of them go first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from headrace_api.v1alpha1 import Reason
+from headrace_operator.plan.actions import ScaleIn
+from headrace_operator.plan.observation import Manifest
+from headrace_operator.scaling.decide import DEFAULT_STARTUP
+
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+VICTIM_COST = -100
+WORKER_CONTAINER = "worker"
+CRASHES = 3  # restarts after which a container is not just having a bad start
+STEADY = 60.0  # seconds that a restarted container must run before it is believed again
+WORKER_REFUSED = 2  # exit code of `headrace worker` for what it cannot start with
+MAX_WORDS = 400
+_NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+_STARTS = 10  # newest starts that the start-up time is taken from
+
+
+def name(pod: Manifest) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def is_leaving(pod: Manifest) -> bool:
+    """Terminating, or over."""
+    done = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return done or pod["metadata"].get("deletionTimestamp") is not None
+
+
+def is_ready(pod: Manifest) -> bool:
+    ready = _condition(pod, "Ready")
+    return ready is not None and ready.get("status") == "True" and not is_leaving(pod)
+
+
+def crash_loops(pod: Manifest, now: float) -> bool:
+    """The worker container keeps ending; a short run between two crashes changes nothing."""
+    container = _worker(pod)
+    if container is None or is_leaving(pod):
+        return False
+    state = container.get("state", {})
+    if state.get("waiting", {}).get("reason") == "CrashLoopBackOff":
+        return True
+    if container.get("restartCount", 0) < CRASHES or _ended_cleanly(container):
+        return False
+    started = state.get("running", {}).get("startedAt")
+    return started is None or now - _seconds(started) < STEADY
+
+
+def _ended_cleanly(container: Manifest) -> bool:
+    """The last run ended with 0: not a crash."""
+    last = container.get("lastState", {}).get("terminated", {})
+    return bool(last.get("exitCode") == 0)
+
+
+def blocked(pod: Manifest) -> tuple[Reason, str] | None:
+    """Why the worker container cannot start at all, in the kubelet's words; None if it can."""
+    waiting = (_worker(pod) or {}).get("state", {}).get("waiting", {})
+    reason = waiting.get("reason")
+    words = waiting.get("message", reason)
+    if reason in _NO_IMAGE:
+        return Reason.IMAGE_PULL_FAILED, f"the image cannot be pulled: {words}"
+    if reason in _NO_CONTAINER:
+        return Reason.WORKERS_NOT_READY, f"the container cannot be started: {words}"
+    return None
+
+
+def last_words(pod: Manifest) -> str | None:
+    """How the last run of the worker container ended, for a message; None if it never did.
+
+    What the worker itself left as its termination message stands in it; of other endings only the
+    exit code, as what a user's own program prints may hold a secret.
+    """
+    container = _worker(pod) or {}
+    for state in (container.get("state", {}), container.get("lastState", {})):
+        ended = state.get("terminated")
+        if ended:
+            if ended.get("exitCode") == WORKER_REFUSED and ended.get("message"):
+                return str(ended["message"]).strip()[:MAX_WORDS]
+            return f"exit code {ended.get('exitCode')} ({ended.get('reason', 'unknown')})"
+    return None
+
+
+def startup_seconds(pods: Iterable[Manifest]) -> float:
+    """The longest of the newest starts, from creation to Ready; restarted pods do not count."""
+    starts = []
+    for pod in pods:
+        ready = _condition(pod, "Ready")
+        restarts = (_worker(pod) or {}).get("restartCount", 0)
+        if ready is None or ready.get("status") != "True" or restarts:
+            continue
+        created = _seconds(pod["metadata"]["creationTimestamp"])
+        starts.append((created, _seconds(ready["lastTransitionTime"]) - created))
+    newest = [seconds for _, seconds in sorted(starts)[-_STARTS:]]
+    return max(newest, default=DEFAULT_STARTUP)
+
+
+def victims(scale_in: ScaleIn, holdings: Mapping[str, int]) -> dict[str, int]:
+    """Pod -> pod-deletion-cost to write so that the pods that hold least go first.
+
+    `holdings`: consumer name -> entries pending on it (XINFO CONSUMERS); a consumer is named
+    `<pod>-<random>`. Marks left by an earlier scale-in on other pods are set back to 0.
+    """
+    held = dict.fromkeys(scale_in.pods, 0)
+    for consumer, pending in holdings.items():
+        pod = consumer.rpartition("-")[0]
+        if pod in held:
+            held[pod] += pending
+    chosen = sorted(held, key=lambda pod: held[pod])[: scale_in.surplus]
+    costs = {pod: VICTIM_COST for pod in chosen if pod not in scale_in.marked}
+    costs |= {pod: 0 for pod in scale_in.marked if pod in held and pod not in chosen}
+    return costs
+
+
+def is_marked(pod: Manifest) -> bool:
+    cost = (pod["metadata"].get("annotations") or {}).get(DELETION_COST, "0")
+    return cost not in ("", "0")
+
+
+def _worker(pod: Manifest) -> Mapping[str, Any] | None:
+    for container in pod.get("status", {}).get("containerStatuses") or ():
+        if container.get("name") == WORKER_CONTAINER:
+            return container  # type: ignore[no-any-return]
+    return None
+
+
+def _condition(pod: Manifest, kind: str) -> Mapping[str, Any] | None:
+    for condition in pod.get("status", {}).get("conditions") or ():
+        if condition.get("type") == kind:
+            return condition  # type: ignore[no-any-return]
+    return None
+
+
+def _seconds(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp).timestamp()

@@ -1,0 +1,145 @@
+"""Kubernetes Events for people, as `kubectl describe` shows them.
+
+The same words again are counted on the Event that said them first. Of one pipeline and reason
+a few come at once and then one a minute; the next tells how many were left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import uuid4
+
+from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
+from headrace_operator.kube.kinds import EVENT, Manifest
+from headrace_operator.kube.token_bucket import TokenBucket
+from headrace_operator.plan import Event
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+COUNT_AGAIN = 300.0  # seconds between two writes of one Event's count
+FORGOTTEN = 3600.0  # the API server keeps an Event for an hour
+AT_ONCE = 10  # of one pipeline and reason
+REFILL = 60.0  # seconds until one more may be said
+REMEMBERED = 10_000
+NOTE_LIMIT = 1000  # bytes; the API server's limit is 1 KiB
+
+
+@dataclass(slots=True)
+class _Said:
+    """An Event that was written; `count`: how often there was cause to say it."""
+
+    name: str
+    written_at: float
+    count: int = 1
+
+
+@dataclass(slots=True)
+class _Quota:
+    left: float
+    at: float
+    untold: int = 0
+
+    def take(self, now: float) -> bool:
+        self.left = min(self.left + (now - self.at) / REFILL, AT_ONCE)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+class Events:
+    """Losing an Event loses nothing: the status holds the state."""
+
+    def __init__(self, api: ApiServer, identity: str, clock: Callable[[], float]) -> None:
+        self._api = api
+        self._identity = identity
+        self._clock = clock
+        self._said: OrderedDict[tuple[str, str, str], _Said] = OrderedDict()
+        self._quotas: OrderedDict[tuple[str, str], _Quota] = OrderedDict()
+        self._bucket = TokenBucket(rate=5, burst=50)
+
+    async def say(self, pipeline: Manifest, event: Event) -> None:
+        uid, now = pipeline["metadata"]["uid"], self._clock()
+        words = (uid, event.reason, event.message)
+        try:
+            said = self._said.get(words)
+            if said is not None and now - said.written_at < FORGOTTEN:
+                await self._count(pipeline, said, now)
+            elif self._may_say(uid, event.reason, now):
+                written = await self._write(pipeline, event)
+                _remember(self._said, words, _Said(written, now))
+        except (ApiError, ApiUnreachable) as error:
+            self._said.pop(words, None)  # it may be gone
+            log.info("an Event was not delivered: %s", error)
+
+    def _may_say(self, uid: str, reason: str, now: float) -> bool:
+        quota = self._quotas.get((uid, reason)) or _Quota(AT_ONCE, now)
+        _remember(self._quotas, (uid, reason), quota)
+        if quota.take(now) and self._bucket.try_take():
+            return True
+        quota.untold += 1
+        return False
+
+    async def _count(self, pipeline: Manifest, said: _Said, now: float) -> None:
+        said.count += 1
+        if now - said.written_at < COUNT_AGAIN or not self._bucket.try_take():
+            return
+        said.written_at = now
+        series = {"count": said.count, "lastObservedTime": _stamp()}
+        namespace = pipeline["metadata"]["namespace"]
+        await self._api.merge_patch(EVENT, namespace, said.name, {"series": series})
+
+    async def _write(self, pipeline: Manifest, event: Event) -> str:
+        """The name of the new Event."""
+        metadata = pipeline["metadata"]
+        quota = self._quotas[metadata["uid"], event.reason]
+        manifest = self._manifest(pipeline, event, quota.untold)
+        await self._api.create(EVENT, metadata["namespace"], manifest)
+        quota.untold = 0
+        return str(manifest["metadata"]["name"])
+
+    def _manifest(self, pipeline: Manifest, event: Event, untold: int) -> Manifest:
+        metadata = pipeline["metadata"]
+        note = event.message.encode()[:NOTE_LIMIT].decode(errors="ignore")
+        return {
+            "apiVersion": EVENT.api_version,
+            "kind": EVENT.kind,
+            "metadata": {
+                "name": f"{metadata['name']}.{uuid4().hex[:16]}",
+                "namespace": metadata["namespace"],
+            },
+            "eventTime": _stamp(),
+            "reportingController": "headrace.dev/operator",
+            "reportingInstance": self._identity[:128],
+            "action": "Reconcile",
+            "type": event.type,
+            "reason": event.reason,
+            "note": f"{note} ({untold} more before it)" if untold else note,
+            "regarding": {
+                "apiVersion": pipeline["apiVersion"],
+                "kind": pipeline["kind"],
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+            },
+        }
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > REMEMBERED:
+        memory.popitem(last=False)
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,80 @@
+"""What the operator remembers of one pipeline between two looks.
+
+Nothing in here is needed for correctness: a restarted operator starts with an empty memory and
+finds the same plan again. It spares repeated calls and carries what only time can tell.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from headrace.streams.keys import GroupKeys
+from headrace_operator.backlog.redis_clients import Access
+from headrace_operator.kube.apply_diff import Path
+from headrace_operator.kube.cache import Key
+from headrace_operator.plan import Workers
+from headrace_operator.plan.observation import ChildRef, GroupClaim, References
+from headrace_operator.reconcile.conflicts import Conflicts
+from headrace_operator.scaling.causes import Cause
+from headrace_operator.scaling.decide import ScalingHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The API server's refusal of a child; the same manifest is not sent again at once."""
+
+    message: str
+    manifest: Mapping[str, object]
+    at: float
+
+
+@dataclass(slots=True)
+class Memory:
+    uid: str
+    born: float
+    conflicts: Conflicts
+    claims: dict[str, GroupClaim] = field(default_factory=dict)
+    rejections: dict[ChildRef, Rejection] = field(default_factory=dict)
+    history: Mapping[str, ScalingHistory] = field(default_factory=dict)
+    workers: tuple[Workers, ...] = ()
+    rescales: Counter[tuple[str, Cause, str]] = field(default_factory=Counter)
+    """Carried out: (group, cause, direction) -> times."""
+    status_written_at: float | None = None
+    references: References | None = None
+    access: Access | None = None
+    access_error: str | None = None
+    owner: str | None = None
+    group_keys: tuple[GroupKeys, ...] = ()
+    looked_at: float = 0.0
+    looked_at_generation: int | None = None
+    contained: dict[ChildRef, tuple[str, int]] = field(default_factory=dict)
+    """resourceVersion and hash of the manifest for which nothing differed."""
+    unsettled: dict[ChildRef, frozenset[Path]] = field(default_factory=dict)
+    """Fields that differ even right after an apply: the API server stores them otherwise."""
+    looks_after_change: int = 0
+
+
+class Memories:
+    """One Memory per pipeline; a pipeline that was made anew under its name starts empty."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._memories: dict[Key, Memory] = {}
+
+    def of(self, key: Key, uid: str) -> Memory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = Memory(uid, self._clock(), Conflicts(self._clock))
+        return memory
+
+    def last(self, key: Key) -> Memory | None:
+        """The memory of a pipeline that may be gone."""
+        return self._memories.get(key)
+
+    def __iter__(self) -> Iterator[tuple[Key, Memory]]:
+        return iter(self._memories.items())
+
+    def forget(self, key: Key) -> None:
+        self._memories.pop(key, None)

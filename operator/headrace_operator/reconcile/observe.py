@@ -1,0 +1,136 @@
+"""Everything one plan is made from, gathered: caches, live looks where a cache cannot know, Redis.
+
+A wanted child that no cache holds is looked up live before it may count as absent: server-side
+apply would take over a stranger's object of that name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from headrace.streams.keys import StreamKeys
+from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.backlog.poller import BacklogPoller, Subject
+from headrace_operator.backlog.redis_clients import RedisAccess
+from headrace_operator.backlog.wakeups import Step
+from headrace_operator.kube.api_server import ApiServer
+from headrace_operator.kube.cache import Cache, Key, key_of, split
+from headrace_operator.kube.kinds import BY_KIND, Manifest
+from headrace_operator.plan import Wanted, wanted
+from headrace_operator.plan.observation import ChildRef, Observation, References
+from headrace_operator.reconcile.consumer_groups import owner_of
+from headrace_operator.reconcile.deletion import group_keys
+from headrace_operator.reconcile.memory import Memory
+from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
+
+
+class Observer:
+    def __init__(
+        self,
+        api: ApiServer,
+        cache: Cache,
+        redis: RedisAccess,
+        poller: BacklogPoller,
+        *,
+        clock: Callable[[], float],
+        full_look: float,
+    ) -> None:
+        self._api = api
+        self._cache = cache
+        self._redis = redis
+        self._poller = poller
+        self._clock = clock
+        self._full_look = full_look
+
+    async def observe(
+        self, live: Manifest, pipeline: StreamPipeline, memory: Memory
+    ) -> Observation:
+        """Raises ApiError, ApiUnreachable."""
+        key = key_of(pipeline.metadata.namespace, pipeline.metadata.name)
+        want = wanted(pipeline)
+        await self.look(key, pipeline, want, memory)
+        children = await self._children(key, pipeline.metadata.namespace, want)
+        reading = self._poller.reading(key) if memory.access else None
+        return Observation(
+            pipeline=pipeline,
+            children=children,
+            now=time.time(),
+            clock=self._clock(),
+            pods=tuple(self._cache.pods(key)),
+            backlog=reading.backlog if reading else None,
+            redis_answers=memory.access is not None and self._poller.answers(memory.access),
+            redis_error=memory.access_error or (reading.error if reading else None),
+            redis_refused=reading is not None and reading.refused,
+            references=memory.references or References(),
+            claims=dict(memory.claims),
+            conflicts=memory.conflicts.standing(),
+            rejections={ref: seen.message for ref, seen in memory.rejections.items()},
+            history=memory.history,
+            live_status=live.get("status") or {},
+            status_written_at=memory.status_written_at,
+        )
+
+    async def look(self, key: Key, pipeline: StreamPipeline, want: Wanted, memory: Memory) -> None:
+        """References and Redis access: on a change of the spec, and every full look."""
+        now = self._clock()
+        generation = pipeline.metadata.generation
+        if memory.looked_at_generation == generation and now < memory.looked_at + self._full_look:
+            return
+        if memory.looked_at_generation != generation:
+            memory.unsettled.clear()
+        fetched = await fetch(
+            self._api, pipeline.metadata.namespace, want.secrets, want.config_maps
+        )
+        memory.references = fetched.seen()
+        memory.looked_at_generation = generation
+        # Jitter: what was started together must not look together for ever.
+        memory.looked_at = now - random.uniform(0, self._full_look / 5)
+        try:
+            memory.access = access_of(pipeline, fetched)
+        except NoAccess as error:
+            memory.access, memory.access_error = None, str(error)
+            self._poller.forget(key)
+            return
+        memory.access_error = None
+        memory.owner = owner_of(*split(key), pipeline.metadata.uid)
+        memory.group_keys = group_keys(pipeline)
+        self._redis.remember(key, memory.access)
+        self._poller.watch(
+            key,
+            Subject(
+                access=memory.access,
+                keys=StreamKeys(pipeline.spec.stream.name, pipeline.dead_letter_stream),
+                groups=tuple(group.consumer_group_name for group in pipeline.spec.groups),
+                steps={
+                    group.consumer_group_name: Step(
+                        group.scaling.target_backlog, group.scaling.max_replicas
+                    )
+                    for group in pipeline.spec.groups
+                },
+            ),
+        )
+
+    async def _children(self, key: Key, namespace: str, want: Wanted) -> dict[ChildRef, Manifest]:
+        children = {
+            ChildRef(child["kind"], child["metadata"]["name"]): child
+            for child in self._cache.children(key)
+        }
+        unknown = []
+        for ref in want.children:
+            cached = self._cache.get(ref.kind, namespace, ref.name)
+            if cached is not None:
+                children[ref] = cached
+            else:
+                unknown.append(ref)
+        for ref, live in zip(unknown, await self._live(namespace, unknown), strict=True):
+            if live is not None:
+                children[ref] = live
+        return children
+
+    async def _live(self, namespace: str, refs: list[ChildRef]) -> list[Manifest | None]:
+        return await asyncio.gather(
+            *(self._api.get(BY_KIND[ref.kind], namespace, ref.name) for ref in refs)
+        )

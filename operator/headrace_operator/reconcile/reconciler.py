@@ -1,0 +1,191 @@
+"""One look at one pipeline: observe -> plan -> apply -> status, and when to look again."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from headrace_api.v1alpha1 import Reason, StreamPipeline
+from headrace_operator import metrics
+from headrace_operator.backlog.poller import BacklogPoller
+from headrace_operator.backlog.redis_clients import RedisAccess
+from headrace_operator.kube.api_server import ApiError, ApiUnreachable
+from headrace_operator.kube.cache import Cache, Key, key_of
+from headrace_operator.kube.kinds import Manifest
+from headrace_operator.kube.leader_election import LeaseLost
+from headrace_operator.plan import Plan, Settings, plan
+from headrace_operator.plan.observation import Observation
+from headrace_operator.reconcile import invalid
+from headrace_operator.reconcile.apply import Applier, Outcome
+from headrace_operator.reconcile.deletion import Deletion
+from headrace_operator.reconcile.event_recorder import Events
+from headrace_operator.reconcile.memory import Memories, Memory
+from headrace_operator.reconcile.observe import Observer
+from headrace_operator.reconcile.status_writer import StatusWriter
+
+log = logging.getLogger(__name__)
+
+SOON = 0.05
+TERMINATING = 30.0
+LOOKS_AFTER_CHANGE = 3
+FIRST_READING = 6.0  # longer than it takes to find out that Redis does not answer
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Level-triggered: whatever woke it, it looks at everything and does what is missing."""
+
+    cache: Cache
+    memories: Memories
+    observer: Observer
+    applier: Applier
+    deletion: Deletion
+    status: StatusWriter
+    events: Events
+    poller: BacklogPoller
+    redis: RedisAccess
+    settings: Settings
+    full_look: float
+    clock: Callable[[], float] = time.monotonic
+
+    async def __call__(self, key: Key) -> float | None:
+        """Seconds until the next look; raises when the look failed and is to be repeated."""
+        started = self.clock()
+        result = "failed"
+        try:
+            delay = await self.reconcile(key)
+            result = "ok"
+            return delay
+        except ApiError as error:
+            result = "stale" if error.status == 409 else "failed"
+            log.log(
+                logging.DEBUG if error.status == 409 else logging.WARNING,
+                "%s; looking again",
+                error,
+                extra={"pipeline": key},
+            )
+            raise
+        except ApiUnreachable as error:
+            log.warning("%s; looking again", error, extra={"pipeline": key})
+            raise
+        except LeaseLost:
+            result = "lease-lost"
+            raise
+        except Exception as error:  # a fault of ours must harm this pipeline only, and be seen
+            log.exception("unexpected error", extra={"pipeline": key})
+            await self._refuse(key, Reason.INTERNAL_ERROR, f"{type(error).__name__}; see the log")
+            raise
+        finally:
+            metrics.RECONCILES.labels(result).inc()
+            metrics.RECONCILE_SECONDS.observe(self.clock() - started)
+
+    async def reconcile(self, key: Key) -> float | None:
+        live = self.cache.pipeline(key)
+        if live is None:
+            await self._gone(key)
+            return None
+        memory = self.memories.of(key, live["metadata"]["uid"])
+        if "deletionTimestamp" in live["metadata"]:
+            self._unwatch(key, memory)
+            return await self.deletion.proceed(live, memory)
+
+        try:
+            pipeline = StreamPipeline.model_validate(live)
+        except ValidationError as error:
+            await self._refuse(key, Reason.INVALID_SPEC, invalid.in_words(error))
+            return None  # only a change of the resource can help
+
+        live = await self.deletion.settle_finalizer(live, pipeline)
+        observation = await self.observer.observe(live, pipeline, memory)
+        todo = plan(observation, self.settings)
+        live = await self._note_orphans(live, todo, memory)
+        memory.workers = todo.workers
+        outcome = Outcome()
+        try:
+            await self.applier.carry_out(todo, observation, memory, outcome)
+        except ApiError:
+            await self._tell_rescales(live, todo, outcome, memory)  # a next look sees none of it
+            raise
+        await self._tell_rescales(live, todo, outcome, memory)
+        if outcome.terminating:
+            return TERMINATING
+        early = self._status_is_early(observation, memory, changed=outcome.changed)
+        if early is not None:
+            return self._next_look(early, todo.requeue_after)
+        status_again = await self._write_status(live, todo, memory)
+        return self._next_look(SOON if outcome.changed else None, status_again, todo.requeue_after)
+
+    async def _note_orphans(self, live: Manifest, todo: Plan, memory: Memory) -> Manifest:
+        """A group that is kept is in the status before its Deployment, the last trace, goes."""
+        known = (live.get("status") or {}).get("orphanedGroups")
+        if not todo.deletes or todo.status.get("orphanedGroups") == known:
+            return live
+        await self.status.write(live, todo.status, memory)
+        metadata = live["metadata"]
+        return self.cache.pipeline(key_of(metadata["namespace"], metadata["name"])) or live
+
+    async def _write_status(self, live: Manifest, todo: Plan, memory: Memory) -> float | None:
+        if todo.status_due is None or todo.status_due > 0:
+            return todo.status_due
+        again = await self.status.write(live, todo.status, memory)
+        if again is None:
+            for event in todo.events:
+                await self.events.say(live, event)
+        return again
+
+    def _status_is_early(
+        self, observation: Observation, memory: Memory, *, changed: bool
+    ) -> float | None:
+        """Seconds to wait, as what was just done is not in this plan's status, or as the first
+        reading is on its way (which wakes this pipeline by itself); None: it is not early."""
+        if changed:
+            memory.looks_after_change += 1
+            return SOON if memory.looks_after_change <= LOOKS_AFTER_CHANGE else None
+        memory.looks_after_change = 0
+        unread = observation.backlog is None and observation.redis_error is None
+        left = memory.born + FIRST_READING - observation.clock
+        return left if unread and left > 0 else None
+
+    async def _tell_rescales(
+        self, live: Manifest, todo: Plan, outcome: Outcome, memory: Memory
+    ) -> None:
+        for rescale in todo.rescales:
+            if rescale.child in outcome.applied:
+                memory.rescales[rescale.group, rescale.cause, rescale.direction] += 1
+                await self.events.say(live, rescale.event)
+
+    def _next_look(self, *delays: float | None) -> float:
+        full = self.full_look * random.uniform(0.8, 1.0)
+        return min(full, *(delay for delay in delays if delay is not None), full)
+
+    async def _gone(self, key: Key) -> None:
+        self.poller.forget(key)
+        memory = self.memories.last(key)
+        if memory is not None:
+            await self.deletion.farewell(memory)
+            self.memories.forget(key)
+        self.redis.forget(key)
+
+    def _unwatch(self, key: Key, memory: Memory) -> None:
+        """Nothing is decided for this pipeline any more, so nothing is shown of it either."""
+        self.poller.forget(key)
+        memory.workers = ()
+
+    async def _refuse(self, key: Key, reason: Reason, message: str) -> None:
+        """Say in the status why nothing is done; what exists is left as it is."""
+        live = self.cache.pipeline(key)
+        if live is None:
+            return
+        memory = self.memories.of(key, live["metadata"]["uid"])
+        self._unwatch(key, memory)
+        wanted: dict[str, Any] = invalid.status(live, reason, message)
+        try:
+            await self.status.write(live, wanted, memory)
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("the status could not be written: %s", error, extra={"pipeline": key})

@@ -1,0 +1,132 @@
+"""The user's Secrets and ConfigMaps that a pipeline refers to: `get` by name, never list or watch.
+
+Out come what a plan may know of them (identity and names of keys) and the access to Redis. Values
+go into the access only, which does not show them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.streams.connect import Mode, StaticCredentials, Target, Tls
+from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.backlog.redis_clients import Access, ClientCertificate
+from headrace_operator.kube.api_server import ApiServer
+from headrace_operator.kube.kinds import CONFIG_MAP, SECRET, Kind, Manifest
+from headrace_operator.plan.observation import References, SeenReference
+
+
+class NoAccess(Exception):
+    """Redis cannot be reached for want of a Secret, a ConfigMap or a key in one; says which."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Referenced objects by name; None: it does not exist. Never printed: it holds values."""
+
+    secrets: Mapping[str, Manifest | None] = field(repr=False)
+    config_maps: Mapping[str, Manifest | None] = field(repr=False)
+
+    def seen(self) -> References:
+        """What a plan may know."""
+        return References(
+            secrets={name: _seen(item) for name, item in self.secrets.items()},
+            config_maps={name: _seen(item) for name, item in self.config_maps.items()},
+        )
+
+
+async def fetch(
+    api: ApiServer, namespace: str, secrets: Iterable[str], config_maps: Iterable[str]
+) -> Fetched:
+    """GET them all at once. Raises ApiError, ApiUnreachable."""
+
+    async def get_all(kind: Kind, names: list[str]) -> dict[str, Manifest | None]:
+        found = await asyncio.gather(*(api.get(kind, namespace, name) for name in names))
+        return dict(zip(names, found, strict=True))
+
+    return Fetched(
+        secrets=await get_all(SECRET, sorted(set(secrets))),
+        config_maps=await get_all(CONFIG_MAP, sorted(set(config_maps))),
+    )
+
+
+def access_of(pipeline: StreamPipeline, fetched: Fetched) -> Access:
+    """How the operator reaches the pipeline's Redis. Raises NoAccess."""
+    redis = pipeline.spec.redis
+    credentials = None
+    reference = redis.credentials_secret_ref
+    if reference is not None:
+        secret = _existing("Secret", reference.name, fetched.secrets)
+        data = secret.get("data") or {}
+        username = data.get(reference.username_key)  # optional: the default user
+        credentials = StaticCredentials(
+            _decoded(username, reference.name, reference.username_key) if username else None,
+            _value("Secret", secret, reference.password_key),
+        )
+    return Access(
+        target=Target(
+            endpoints=tuple(redis.qualified_endpoints(pipeline.metadata.namespace)),
+            mode=Mode(redis.mode),
+            database=redis.database,
+            sentinel_master=redis.sentinel.master_name if redis.sentinel else None,
+            tls=_tls(redis.tls, fetched) if redis.tls else None,
+        ),
+        credentials=credentials,
+        certificate=_certificate(redis.tls, fetched) if redis.tls else None,
+    )
+
+
+def _certificate(tls: Any, fetched: Fetched) -> ClientCertificate | None:
+    reference = tls.client_certificate_secret_ref
+    if reference is None:
+        return None
+    holder = _existing("Secret", reference.name, fetched.secrets)
+    return ClientCertificate(
+        _value("Secret", holder, "tls.crt"), _value("Secret", holder, "tls.key")
+    )
+
+
+def _tls(tls: Any, fetched: Fetched) -> Tls:
+    ca = None
+    if tls.ca_secret_ref:
+        holder = _existing("Secret", tls.ca_secret_ref.name, fetched.secrets)
+        ca = _value("Secret", holder, tls.ca_secret_ref.key)
+    elif tls.ca_config_map_ref:
+        holder = _existing("ConfigMap", tls.ca_config_map_ref.name, fetched.config_maps)
+        ca = _value("ConfigMap", holder, tls.ca_config_map_ref.key)
+    return Tls(ca_data=ca, server_name=tls.server_name)
+
+
+def _existing(kind: str, name: str, found: Mapping[str, Manifest | None]) -> Manifest:
+    item = found.get(name)
+    if item is None:
+        raise NoAccess(f"{kind} {name} does not exist; create it in the pipeline's namespace")
+    return item
+
+
+def _value(kind: str, item: Manifest, key: str) -> str:
+    name = item["metadata"]["name"]
+    value = (item.get("data") or {}).get(key)
+    if value is None:
+        raise NoAccess(f"{kind} {name} has no key {key}; add it, or name another key in the spec")
+    return _decoded(value, name, key) if kind == "Secret" else str(value)
+
+
+def _decoded(value: str, name: str, key: str) -> str:
+    try:
+        return base64.b64decode(value).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise NoAccess(f"Secret {name}: the value of key {key} is not UTF-8 text") from None
+
+
+def _seen(item: Manifest | None) -> SeenReference | None:
+    if item is None:
+        return None
+    metadata = item["metadata"]
+    keys = [*(item.get("data") or ()), *(item.get("binaryData") or ())]
+    return SeenReference(metadata["uid"], metadata["resourceVersion"], frozenset(keys))

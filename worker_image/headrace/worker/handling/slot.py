@@ -1,0 +1,300 @@
+"""A slot runs handlers one after the other; `concurrency` of them share one queue.
+
+A slot is one long-lived task, so an event costs no task of its own: a handler that never suspends
+runs through the whole queue in one go. Time-outs come from outside (`Lanes.sweep`), because a timer
+per event would cost more than the event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from inspect import isawaitable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from headrace.context import BatchContext, Context
+from headrace.entry import Entry
+from headrace.event import PAYLOAD, readable_fields
+from headrace.handler import Function, Handler
+from headrace.handler import invalid_payload as payload_reason
+from headrace.worker.handling.thread_batch import BUDGET_SECONDS, MOST, Slice
+from headrace.worker.handling.threads import HandlerThread
+from headrace.worker.routes import Route
+from headrace.worker.settling.decision import HandlerTimeout, decide, invalid_payload
+
+if TYPE_CHECKING:
+    from headrace.worker.handling.dispatcher import Lanes
+
+Work = tuple[Route, Entry | None]
+"""A batch route's work names no entry: the slot takes what waits at the route."""
+
+
+class Slot:
+    """One unit of concurrency."""
+
+    def __init__(
+        self, lanes: Lanes, number: int, queue: deque[Work], *, solo: bool = False
+    ) -> None:
+        self.lanes = lanes
+        self.number = number
+        self.queue = queue
+        self.solo = solo
+        self.route: Route | None = None
+        self.entries: list[Entry] = []
+        """What runs now."""
+        self.started = 0.0
+        self.cancelled_at: float | None = None
+        """When its handler was told to stop because it ran too long."""
+        self.left = False
+        """The handler did not stop: another slot has this one's place."""
+        self.thread: HandlerThread | None = None
+        self.slice: Slice | None = None
+        """What the thread works through, when it was given more than one entry."""
+        self.reach = 1
+        """How many entries the thread is given at once: doubled while they end in time."""
+        self.waiter: asyncio.Future[None] | None = None
+        self.task = asyncio.get_running_loop().create_task(self._work(), name=f"slot-{number}")
+
+    @property
+    def busy(self) -> bool:
+        return self.route is not None
+
+    async def _work(self) -> None:
+        lanes, queue = self.lanes, self.queue
+        while not self.left:
+            if not queue or (lanes.paused and not self.solo):
+                self.waiter = asyncio.get_running_loop().create_future()
+                lanes.slot_is_idle(self)
+                await self.waiter
+                lanes.waking = False
+                continue
+            route, entry = queue.popleft()
+            if queue and lanes.idle and not lanes.waking:
+                lanes.wake_one()
+            self.route = route
+            if route.handler.is_batch:
+                await self._batch(route, [entry] if entry else lanes.batch_of(route))
+            elif entry is not None:
+                if self.reach > 1 and queue and not route.handler.is_async:
+                    await self._slice(route, self._same_route(route, entry))
+                else:
+                    await self._events(route, entry)
+            self.route = None
+
+    async def _events(self, route: Route, entry: Entry) -> None:
+        """Handle an entry, and what follows it in the queue for the same async handler.
+
+        The hot path: what is the same for all of them is looked up once.
+        """
+        handler, lanes, queue, times = route.handler, self.lanes, self.queue, route.times
+        decode, around, wants_context = handler.decode, lanes.around, handler.wants_context
+        function = self._callable(handler)
+        counts, bounds = times.counts, times.bounds
+        shortest = bounds[0]
+        while True:
+            try:
+                argument = (
+                    decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
+                )
+            except Exception as error:
+                lanes.settle(entry, route.label, invalid_payload(payload_reason(error)))
+            else:
+                self.entries = [entry]
+                self.started = started = perf_counter()
+                try:
+                    result = await (
+                        function(argument, Context(around, entry))
+                        if wants_context
+                        else function(argument)
+                    )
+                    if result is not None and isinstance(result, BaseException):
+                        raise result  # returned by a slip; an acknowledgement would lose the event
+                except BaseException as ending:
+                    if self.left:
+                        return
+                    decision = decide(entry, self._ending(ending), lanes.policy)
+                    lanes.settle(entry, route.label, decision)
+                else:
+                    if self.left:
+                        return
+                    route.done.append(entry)
+                if self.cancelled_at is not None:
+                    self._uncancel()
+                spent = perf_counter() - started
+                counts[0 if spent <= shortest else bisect_left(bounds, spent)] += 1
+                times.total += spent
+                if not handler.is_async:
+                    self.reach = 2 if spent < BUDGET_SECONDS else 1
+                    return
+            if not queue or queue[0][0] is not route or (lanes.paused and not self.solo):
+                return
+            following = queue.popleft()[1]
+            assert following is not None
+            entry = following
+            if queue and lanes.idle and not lanes.waking:
+                lanes.wake_one()
+
+    async def _slice(self, route: Route, entries: list[Entry]) -> None:
+        """Run a sync handler for several entries in one hop to the thread."""
+        handler, lanes = route.handler, self.lanes
+        valid, arguments = self._decode(route, entries)
+        if not valid:
+            return
+        calls = [
+            (
+                entry,
+                (argument, Context(lanes.around, entry)) if handler.wants_context else (argument,),
+            )
+            for entry, argument in zip(valid, arguments, strict=True)
+        ]
+        self.entries = valid
+        self.slice = slice_ = Slice(handler.function, calls)
+        overdue: BaseException | None = None
+        try:
+            await self._in_thread(slice_.work)
+        except BaseException as ending:
+            overdue = self._ending(ending)
+        lanes.put_back(route, slice_.take_back())
+        self.slice = None
+        running = slice_.running() if overdue else ()
+        times = route.times
+        for entry, ended, seconds in slice_.ended:
+            times.add(seconds)
+            if ended is not None:
+                lanes.settle(entry, route.label, decide(entry, ended, lanes.policy))
+            else:
+                route.done.append(entry)
+        for entry in running:
+            assert overdue is not None
+            lanes.settle(entry, route.label, decide(entry, overdue, lanes.policy))
+        if self.cancelled_at is not None:
+            self._uncancel()
+        in_time = len(slice_.ended) == len(valid)
+        self.reach = min(MOST, 2 * self.reach) if in_time else max(1, self.reach // 2)
+
+    def _same_route(self, route: Route, first: Entry) -> list[Entry]:
+        """`first` and what follows it in the queue for the same handler, at most `reach`."""
+        entries, queue = [first], self.queue
+        while queue and len(entries) < self.reach and queue[0][0] is route:
+            entry = queue.popleft()[1]
+            assert entry is not None
+            entries.append(entry)
+        return entries
+
+    async def _batch(self, route: Route, entries: list[Entry]) -> None:
+        handler, lanes = route.handler, self.lanes
+        valid, arguments = self._decode(route, entries)
+        if not valid:
+            return
+        self.entries = valid
+        self.started = started = perf_counter()
+        try:
+            function = self._callable(handler)
+            if handler.wants_context:
+                outcomes = await function(arguments, BatchContext(lanes.around, valid))
+            else:
+                outcomes = await function(arguments)
+            endings = batch_endings(outcomes, len(valid))
+        except BaseException as ending:
+            if self.left:
+                return
+            endings = [self._ending(ending)] * len(valid)
+        if self.left:
+            return
+        if self.cancelled_at is not None:
+            self._uncancel()
+        for entry, one in zip(valid, endings, strict=True):
+            if one is not None:
+                lanes.settle(entry, route.label, decide(entry, one, lanes.policy))
+            else:
+                route.done.append(entry)
+        route.times.add((perf_counter() - started) / len(valid), len(valid))
+
+    def _decode(self, route: Route, entries: list[Entry]) -> tuple[list[Entry], list[Any]]:
+        """Those entries whose payload fits, and their arguments; the others are settled."""
+        decode = route.handler.decode
+        valid, arguments = [], []
+        for entry in entries:
+            try:
+                arguments.append(
+                    decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
+                )
+            except Exception as error:
+                reason = payload_reason(error)
+                self.lanes.settle(entry, route.label, invalid_payload(reason))
+            else:
+                valid.append(entry)
+        return valid, arguments
+
+    def _callable(self, handler: Handler) -> Callable[..., Awaitable[Any]]:
+        """The handler's function; a sync one behind its thread."""
+        return handler.function if handler.is_async else partial(self._in_thread, handler.function)
+
+    async def _in_thread(self, function: Function, *arguments: Any) -> Any:
+        if self.thread is None:
+            self.thread = HandlerThread(f"handler-{self.number}")
+        result = await self.thread.run(partial(function, *arguments))
+        # A plain function around an async one: the event is handled when that has run.
+        return await result if isawaitable(result) else result
+
+    def _ending(self, ending: BaseException) -> BaseException:
+        """What the handler's exception stands for: a time-out of ours, or itself."""
+        if isinstance(ending, GeneratorExit) or (
+            isinstance(ending, asyncio.CancelledError)
+            and self.cancelled_at is None
+            and self.lanes.closing
+        ):
+            raise ending
+        if self.cancelled_at is not None:
+            return timeout_of(self.route)
+        return ending
+
+    def cancel(self, now: float) -> None:
+        """Stop the handler: it ran too long. A thread cannot be stopped, only left behind."""
+        self.cancelled_at = now
+        if self.route and not self.route.handler.is_async:
+            self.leave_thread()
+            for entry in self.entries:
+                entry.lost = True  # all that a thread can be told
+        self.task.cancel()
+
+    def leave_thread(self) -> None:
+        """Let go of the slot's thread; it ends after the call it is in, if that ever ends."""
+        if self.thread is not None:
+            self.thread.leave()
+            if self.busy:
+                self.lanes.left_threads.append(self.thread)
+            self.thread = None
+
+    def _uncancel(self) -> None:
+        self.cancelled_at = None
+        self.task.uncancel()
+
+
+def payload_of(entry: Entry) -> bytes:
+    """The payload field; the producer's order (type, version, payload) is looked at first."""
+    fields = entry.fields
+    if len(fields) > 5 and fields[4] == PAYLOAD:
+        return fields[5]
+    return entry.field(PAYLOAD) or b""
+
+
+def timeout_of(route: Route | None) -> HandlerTimeout:
+    seconds = route.timeout if route else 0.0
+    return HandlerTimeout(f"the handler ran longer than its time-out of {seconds:g} s")
+
+
+def batch_endings(outcomes: Any, size: int) -> list[BaseException | None]:
+    """What a batch handler returned -> one ending per event. Raises TypeError for anything else."""
+    if outcomes is None:
+        return [None] * size
+    if not isinstance(outcomes, list) or len(outcomes) != size:
+        raise TypeError(f"a batch handler returns None or a list of {size} outcomes, one per event")
+    for one in outcomes:
+        if one is not None and not isinstance(one, BaseException):
+            raise TypeError(f"{one!r} is no outcome; use None, Retry, Reject, Skip or an exception")
+    return outcomes

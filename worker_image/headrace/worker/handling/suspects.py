@@ -1,0 +1,85 @@
+"""Runs suspects one at a time: each alone in its process, marked before it starts, and its outcome
+written before the next begins. If the process dies now, only this entry is to blame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis.asyncio import Redis
+
+from headrace.entry import Entry
+from headrace.streams import claim, entries
+from headrace.streams.keys import GroupKeys
+from headrace.worker.handling.dispatcher import Lanes
+from headrace.worker.held import Holding
+from headrace.worker.outage import REDIS_ERRORS, Outage
+from headrace.worker.settling.settler import Settler
+
+T = TypeVar("T")
+
+
+class Suspects:
+    """Empties `lanes.suspects` until cancelled."""
+
+    def __init__(
+        self,
+        control: Redis,
+        keys: GroupKeys,
+        consumer: str,
+        *,
+        lanes: Lanes,
+        settler: Settler,
+        holding: Holding,
+    ) -> None:
+        self._control = control
+        self._keys = keys
+        self._consumer = consumer
+        self._lanes = lanes
+        self._settler = settler
+        self._holding = holding
+        self._outage = Outage("mark a suspect")
+
+    async def run(self) -> None:
+        lanes = self._lanes
+        while True:
+            await lanes.suspects_waiting.wait()
+            lanes.paused = True
+            try:
+                await lanes.until_idle()
+                await self._settler.drain()
+                while lanes.suspects:
+                    await self._run_one()
+            finally:
+                lanes.suspects_waiting.clear()
+                if not lanes.around.shutting_down:
+                    lanes.resume()
+
+    async def _run_one(self) -> None:
+        lanes = self._lanes
+        route, entry = lanes.suspects.popleft()
+        assert entry is not None
+        if not await self._insist(lambda: self._mark(entry)):
+            entry.lost = True
+            self._holding.drop(entry)
+            return
+        lanes.start_alone(route, entry)
+        await lanes.until_idle()
+        await self._settler.drain()
+
+    async def _mark(self, entry: Entry) -> bool:
+        marked = entries.Entry(
+            entry.source, entry.id, entry.fields, entry.delivery_count, entry.record
+        )
+        return await claim.mark_solo(self._control, self._keys, self._consumer, marked)
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                result = await call()
+            except REDIS_ERRORS as error:
+                await asyncio.sleep(self._outage.begin(error))
+            else:
+                self._outage.end()
+                return result

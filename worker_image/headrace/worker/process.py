@@ -1,0 +1,180 @@
+"""`headrace worker` and `headrace reclaim`: a process from its configuration to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from headrace.app import App
+from headrace.handler import HandlerError
+from headrace.streams.connect import NotImplementedMode
+from headrace.streams.keys import UnusableName
+from headrace.worker.cancel import cancel
+from headrace.worker.config import ConfigError, Settings, config_path, load_config
+from headrace.worker.handling.tracing import export_spans
+from headrace.worker.health import HealthServer
+from headrace.worker.loader import load_app
+from headrace.worker.metrics import Metrics
+from headrace.worker.outage import REDIS_ERRORS, sentence
+from headrace.worker.reclaim import reclaim, summary
+from headrace.worker.runtime import Runtime
+from headrace.worker.settling.decision import describe
+from headrace.worker.startup import prepare
+from headrace_api.mounts import HTTP_PORT
+
+logger = logging.getLogger("headrace.worker")
+
+TERMINATION_LOG = Path("/dev/termination-log")
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+EXIT_REFUSED = 2
+Main = Callable[[Settings, App], Coroutine[Any, Any, int]]
+EXIT_FAILED = 1
+
+
+def refuse(reason: str) -> int:
+    """Say why this worker cannot start, where people and `kubectl` look; the exit code."""
+    logger.error("%s", reason)
+    with contextlib.suppress(OSError):
+        if TERMINATION_LOG.exists():
+            TERMINATION_LOG.write_text(reason)
+    return EXIT_REFUSED
+
+
+def run_worker(port: int = HTTP_PORT) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    return _run(lambda settings, app: _serve(settings, app, port), needs_handler=True)
+
+
+def run_reclaim() -> int:
+    """One bounded pass over what is idle or due; the exit code."""
+    return _run(_reclaim, needs_handler=False)
+
+
+def _run(main: Main, *, needs_handler: bool) -> int:
+    try:
+        config = load_config(config_path())
+        settings = Settings.of(config)
+        if config.handler is not None:
+            app = load_app(config.handler, config.code_dir)
+            export_spans(f"{config.pipeline}-{config.group}")
+        elif needs_handler:
+            raise ConfigError("the configuration names no handler; a Custom group runs its own")
+        else:
+            app = App()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main(settings, app))
+    except (ConfigError, HandlerError, UnusableName, NotImplementedMode) as error:
+        return refuse(str(error))
+
+
+async def _serve(settings: Settings, app: App, port: int) -> int:
+    stopping = _stop_on_signals()
+    metrics = Metrics(settings.config.pipeline, settings.config.group)
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    runtime = Runtime(settings, app, metrics)
+    health = HealthServer(port, registry, runtime.live, runtime.ready)
+    logger.info(
+        "consumer %s of group %s on stream %s; %d handlers",
+        settings.consumer,
+        settings.config.consumer_group,
+        settings.config.stream,
+        len(app.handlers),
+    )
+    try:
+        async with contextlib.AsyncExitStack() as lifespan:
+            if reason := await _enter(lifespan, app):
+                return refuse(reason)
+            await _work(runtime, stopping)
+    finally:
+        health.close()
+    return _end(runtime)
+
+
+async def _enter(stack: contextlib.AsyncExitStack, app: App) -> str | None:
+    """Run the lifespan up to its yield; why it failed, else None."""
+    try:
+        await stack.enter_async_context(app.running())
+    except Exception as error:
+        logger.debug("the lifespan failed", exc_info=True)
+        text, name = describe(error)
+        return f"the app's lifespan failed at start: {name}: {text}"
+    return None
+
+
+async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
+    runtime.start()
+    if await _first(stopping, prepare(runtime)):
+        runtime.read()
+        await _first(stopping, runtime.failed.wait())
+    logger.info("stopping: %d entries held", len(runtime.holding))
+    await runtime.stop(runtime.settings.handler_timeout)
+    logger.info("stopped")
+
+
+async def _reclaim(settings: Settings, app: App) -> int:
+    stopping = _stop_on_signals()
+    runtime = Runtime(settings, app, Metrics(settings.config.pipeline, settings.config.group))
+    async with contextlib.AsyncExitStack() as lifespan:
+        if reason := await _enter(lifespan, app):
+            return refuse(reason)
+        runtime.start()
+        try:
+            if await _first(stopping, reclaim(runtime)):
+                logger.info("%s", summary(runtime))
+        except REDIS_ERRORS as error:
+            logger.error("the pass was cut short: %s", sentence(error))
+            runtime.failed.set()
+        await runtime.stop(settings.handler_timeout)
+    return _end(runtime)
+
+
+def _end(runtime: Runtime) -> int:
+    code = EXIT_FAILED if runtime.failed.is_set() else 0
+    if runtime.lanes.left_behind:
+        # Closing the loop would wait for handlers that ignore being told to stop.
+        logger.warning("%d handlers did not stop; ending without them", runtime.lanes.left_behind)
+        logging.shutdown()
+        os._exit(code)
+    return code
+
+
+async def _first(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:
+    """Wait for `work` or the signal; True when the work ended by itself."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+    done = task.done()
+    await cancel((task, stop))
+    if done:
+        await task
+    return done
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Set on the first SIGTERM or SIGINT; the second ends the process at once.
+
+    That loses nothing: what was not written stays pending and is reclaimed.
+    """
+    stopping = asyncio.Event()
+
+    def on_signal(number: int) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    return stopping
