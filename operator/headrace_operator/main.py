@@ -19,7 +19,7 @@ from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.kube import watch
 from headrace_operator.kube.api_server import ApiServer, connect
 from headrace_operator.kube.cache import Cache, Key
-from headrace_operator.kube.leader_election import Lease, LeaseLost
+from headrace_operator.kube.leader_election import LeaderElection, LeaseLost
 from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.plan import Settings
 from headrace_operator.reconcile.apply import Applier
@@ -60,7 +60,7 @@ class Operator:
         self.settings = chosen
         self.queue: WorkQueue[Key] = WorkQueue(on_wait=metrics.QUEUE_WAIT.observe)
         self.cache = Cache()
-        self.lease = Lease(
+        self.lease = LeaderElection(
             ApiServer(client, timeout=times.request_timeout),
             namespace=chosen.lease_namespace,
             name=chosen.lease_name,

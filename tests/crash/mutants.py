@@ -114,7 +114,7 @@ MUTANTS = [
         # The fence stands behind another safeguard, which has to be out of its way to be seen.
         (
             "worker/handling/suspects.py",
-            "await lanes.until_idle()\n                await self._settler.drain()",
+            "await dispatcher.until_idle()\n                await self._settler.drain()",
             "pass",
         ),
     ),

@@ -23,7 +23,7 @@ class UndeclaredOutput(Exception):
 
 
 @dataclass(slots=True)
-class Surroundings:
+class HandlerEnvironment:
     """What all handlers of one worker share."""
 
     stream: str
@@ -41,10 +41,10 @@ class Surroundings:
 class Context:
     """The second argument of a handler."""
 
-    __slots__ = ("_around", "_entry")
+    __slots__ = ("_entry", "_env")
 
-    def __init__(self, around: Surroundings, entry: Entry) -> None:
-        self._around = around
+    def __init__(self, env: HandlerEnvironment, entry: Entry) -> None:
+        self._env = env
         self._entry = entry
 
     @property
@@ -54,16 +54,16 @@ class Context:
 
     @property
     def stream(self) -> str:
-        return self._around.stream
+        return self._env.stream
 
     @property
     def group(self) -> str:
         """Redis's name of the consumer group."""
-        return self._around.group
+        return self._env.group
 
     @property
     def consumer(self) -> str:
-        return self._around.consumer
+        return self._env.consumer
 
     @property
     def attempt(self) -> int:
@@ -101,7 +101,7 @@ class Context:
     @property
     def shutting_down(self) -> bool:
         """True after SIGTERM: long handlers may stop early and raise Retry."""
-        return self._around.shutting_down
+        return self._env.shutting_down
 
     @property
     def redis(self) -> Redis:
@@ -109,18 +109,18 @@ class Context:
 
         A sync handler uses `blocking_redis` instead.
         """
-        return self._around.redis  # type: ignore[no-any-return]
+        return self._env.redis  # type: ignore[no-any-return]
 
     @property
     def blocking_redis(self) -> BlockingRedis:
         """The same for sync handlers: a blocking client that all their threads share."""
-        return self._around.blocking_redis  # type: ignore[no-any-return]
+        return self._env.blocking_redis  # type: ignore[no-any-return]
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry the stream, the group, the entry's id and the attempt."""
         about = {"stream": self.stream, "group": self.group, "id": self.id, "attempt": self.attempt}
-        return Fields(self._around.logger, about)
+        return Fields(self._env.logger, about)
 
     def emit(self, stream: str, event: Event) -> None:
         """Add an event to an output stream, written in the commit that acknowledges this entry.
@@ -130,7 +130,7 @@ class Context:
         of this entry unless it has a `traceparent` of its own.
         Raises UndeclaredOutput when the group's `outputs` do not name the stream.
         """
-        declared, entry = self._around.outputs, self._entry
+        declared, entry = self._env.outputs, self._entry
         if stream not in declared:
             known = ", ".join(sorted(declared)) or "none"
             raise UndeclaredOutput(
@@ -148,13 +148,13 @@ class Context:
 class BatchContext:
     """The second argument of a batch handler: one Context per event, in order."""
 
-    __slots__ = ("_around", "_contexts")
+    __slots__ = ("_contexts", "_env")
 
     def __init__(
-        self, around: Surroundings, entries: list[Entry], kind: type[Context] = Context
+        self, env: HandlerEnvironment, entries: list[Entry], kind: type[Context] = Context
     ) -> None:
-        self._around = around
-        self._contexts = [kind(around, entry) for entry in entries]
+        self._env = env
+        self._contexts = [kind(env, entry) for entry in entries]
 
     def __len__(self) -> int:
         return len(self._contexts)
@@ -167,19 +167,19 @@ class BatchContext:
 
     @property
     def shutting_down(self) -> bool:
-        return self._around.shutting_down
+        return self._env.shutting_down
 
     @property
     def redis(self) -> Redis:
-        return self._around.redis  # type: ignore[no-any-return]
+        return self._env.redis  # type: ignore[no-any-return]
 
     @property
     def blocking_redis(self) -> BlockingRedis:
-        return self._around.blocking_redis  # type: ignore[no-any-return]
+        return self._env.blocking_redis  # type: ignore[no-any-return]
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry the stream, the group and the batch's size."""
-        around = self._around
-        about = {"stream": around.stream, "group": around.group, "batch": len(self)}
-        return Fields(around.logger, about)
+        env = self._env
+        about = {"stream": env.stream, "group": env.group, "batch": len(self)}
+        return Fields(env.logger, about)

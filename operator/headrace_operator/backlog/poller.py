@@ -21,7 +21,13 @@ from headrace.streams.backlog import read_backlogs
 from headrace.streams.connect import NotImplementedMode
 from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
-from headrace_operator.backlog.wakeups import PACE, Reading, Step, Urgency, urgency
+from headrace_operator.backlog.wakeups import (
+    WAKE_INTERVAL,
+    Reading,
+    ScalingTarget,
+    Urgency,
+    urgency,
+)
 from headrace_operator.tasks import end
 
 log = logging.getLogger(__name__)
@@ -40,7 +46,7 @@ class Subject:
     access: Access
     keys: StreamKeys
     groups: tuple[str, ...]  # Redis group names
-    steps: Mapping[str, Step] = field(default_factory=dict)
+    steps: Mapping[str, ScalingTarget] = field(default_factory=dict)
 
     @property
     def query(self) -> tuple[StreamKeys, tuple[str, ...]]:
@@ -214,6 +220,6 @@ class _Endpoint:
         watched.reading = reading
         how = urgency(watched.reported, reading, watched.subject.steps)
         last = watched.reported.clock if watched.reported is not None else 0.0
-        if how is Urgency.NOW or (how is Urgency.LATER and reading.clock - last >= PACE):
+        if how is Urgency.NOW or (how is Urgency.LATER and reading.clock - last >= WAKE_INTERVAL):
             watched.reported = reading
             self._on_change(key)

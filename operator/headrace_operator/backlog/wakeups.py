@@ -1,7 +1,7 @@
 """When is a new reading of the backlog worth a look at the pipeline? Pure.
 
 At once: what may need more workers, and what is known or not known of a sudden. Everything else
-(fewer entries, moving figures) can wait for `PACE` seconds: going down is never urgent.
+(fewer entries, moving figures) can wait for `WAKE_INTERVAL` seconds: going down is never urgent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import ceil
 
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 
-PACE = 5.0
+WAKE_INTERVAL = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScalingTarget:
     """How a group's workers follow its backlog: targetBacklog and maxReplicas."""
 
     target: int = 1
@@ -49,7 +49,7 @@ class Urgency(Enum):
     NOW = 2
 
 
-def urgency(reported: Reading | None, new: Reading, steps: Mapping[str, Step]) -> Urgency:
+def urgency(reported: Reading | None, new: Reading, steps: Mapping[str, ScalingTarget]) -> Urgency:
     """`reported`: the reading that the pipeline was last looked at with."""
     if reported is None or reported.error != new.error:
         return Urgency.NOW
@@ -59,14 +59,14 @@ def urgency(reported: Reading | None, new: Reading, steps: Mapping[str, Step]) -
     if before.error != after.error or before.groups.keys() != after.groups.keys():
         return Urgency.NOW
     if any(
-        _group_is_urgent(old, after.groups[name], steps.get(name, Step()))
+        _group_is_urgent(old, after.groups[name], steps.get(name, ScalingTarget()))
         for name, old in before.groups.items()
     ):
         return Urgency.NOW
     return Urgency.NONE if _figures(before) == _figures(after) else Urgency.LATER
 
 
-def _group_is_urgent(old: GroupBacklog, new: GroupBacklog, step: Step) -> bool:
+def _group_is_urgent(old: GroupBacklog, new: GroupBacklog, step: ScalingTarget) -> bool:
     if (old.exists, old.quality, old.ahead_of_stream) != (
         new.exists,
         new.quality,

@@ -62,7 +62,7 @@ class LeaseTimes:
         return (self.lease_duration - self.renew_deadline) * 0.8
 
 
-class Lease:
+class LeaderElection:
     def __init__(
         self,
         api: LeaseApi,
@@ -91,7 +91,9 @@ class Lease:
     def check(self) -> None:
         """Raise LeaseLost unless this process may write now."""
         if not self.held:
-            raise LeaseLost(f"{self._identity} does not hold Lease {self._namespace}/{self._name}")
+            raise LeaseLost(
+                f"{self._identity} does not hold Lease {self._namespace}/{self._name}"
+            )
 
     async def acquire(self) -> None:
         """Wait until this process is the holder."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace_operator.plan.observation import ChildRef
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import Decision, ScalingHistory
+from headrace_operator.scaling.decide import ScalingDecision, ScalingHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +177,5 @@ class Plan:
     events: tuple[Event, ...] = ()
     rescales: tuple[Rescale, ...] = ()
     history: Mapping[str, ScalingHistory] = field(default_factory=dict)
-    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    decisions: Mapping[str, ScalingDecision] = field(default_factory=dict)
     workers: tuple[Workers, ...] = ()

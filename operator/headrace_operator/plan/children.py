@@ -21,7 +21,7 @@ from headrace_operator.plan.replicas import (
     plan_replicas,
 )
 from headrace_operator.plan.service_account import service_account
-from headrace_operator.scaling.decide import Decision
+from headrace_operator.scaling.decide import ScalingDecision
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ def wanted_children(pipeline: StreamPipeline) -> tuple[ChildRef, ...]:
 def plan_children(
     observation: Observation,
     settings: Settings,
-    groups: Sequence[tuple[GroupView, Decision | None]],
+    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
 ) -> Children:
     """Every wanted child that is absent or ours, and what nothing wants any more."""
     result = Children()
@@ -74,7 +74,7 @@ def _group(
     settings: Settings,
     result: Children,
     seen: GroupView,
-    decision: Decision | None,
+    decision: ScalingDecision | None,
 ) -> None:
     pipeline, group = observation.pipeline, seen.group
     configuration = config_map.config_map(pipeline, group)
@@ -103,7 +103,7 @@ def _deployment(
     observation: Observation,
     result: Children,
     seen: GroupView,
-    decision: Decision | None,
+    decision: ScalingDecision | None,
     manifest: dict[str, Any],
 ) -> None:
     """Adds replicas as their owner allows, and what has to come before."""
@@ -154,7 +154,7 @@ def _scale_in(result: Children, seen: GroupView, replicas: int | None) -> None:
 def _progress(
     result: Children,
     seen: GroupView,
-    decision: Decision | None,
+    decision: ScalingDecision | None,
     manifest: Manifest,
     *,
     suspended: bool,
@@ -170,7 +170,7 @@ def _progress(
         result.waiting_for.append(f"no worker of {name} is ready yet")
 
 
-def _needs_a_worker(seen: GroupView, decision: Decision | None) -> bool:
+def _needs_a_worker(seen: GroupView, decision: ScalingDecision | None) -> bool:
     """Always wanted, so one must be ready; waking from 0 is daily work and no news."""
     wanted = seen.replicas if decision is None else decision.replicas
     scaling = seen.group.scaling
@@ -185,7 +185,7 @@ def _apply(observation: Observation, result: Children, manifest: dict[str, Any])
     if live is not None and not ownership.is_ours(live, observation.pipeline):
         result.conflicts.append(ref)
         return False
-    if live is not None and ownership.is_leaving(live):
+    if live is not None and ownership.is_terminating(live):
         result.waiting_for.append(f"{ref.kind} {ref.name} is being deleted")
         return False
     result.applies.append(ownership.apply_to(live, manifest))
@@ -201,7 +201,7 @@ def _prune(observation: Observation, result: Children) -> None:
         result.deletes.append(ownership.delete_of(live, "ConfigMap"))
     for ref, live in sorted(observation.children.items()):
         ours = ref.kind == "CronJob" and ownership.is_ours(live, pipeline)
-        if ours and ref not in wanted and not ownership.is_leaving(live):
+        if ours and ref not in wanted and not ownership.is_terminating(live):
             result.deletes.append(ownership.delete_of(live, "CronJob"))
 
 

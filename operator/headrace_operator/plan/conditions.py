@@ -12,7 +12,7 @@ from headrace_operator.plan.group import GroupView
 from headrace_operator.plan.observation import Observation
 from headrace_operator.plan.problems import Problem
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import Decision
+from headrace_operator.scaling.decide import ScalingDecision
 
 # Why a group's workers do not follow its backlog; of several groups the gravest counts.
 _INACTIVE = {
@@ -27,7 +27,7 @@ _INACTIVE = {
 
 def conditions(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, Decision | None]],
+    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
     problems: Sequence[Problem],
     waiting_for: Sequence[str],
 ) -> Iterator[Condition]:
@@ -51,7 +51,7 @@ def conditions(
 
 def _readiness(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, Decision | None]],
+    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
     problems: Sequence[Problem],
     waiting_for: Sequence[str],
 ) -> Iterator[Condition]:
@@ -76,12 +76,12 @@ def _readiness(
         yield Condition(ConditionType.READY, True, Reason.AVAILABLE, "workers follow the spec")
 
 
-def _desired(seen: GroupView, decision: Decision | None) -> int:
+def _desired(seen: GroupView, decision: ScalingDecision | None) -> int:
     return seen.replicas if decision is None else decision.replicas
 
 
 def _scaling_active(
-    observation: Observation, groups: Sequence[tuple[GroupView, Decision | None]]
+    observation: Observation, groups: Sequence[tuple[GroupView, ScalingDecision | None]]
 ) -> Condition:
     message = "; ".join(
         f"{seen.group.name}: " + (decision.reason if decision else _external(seen))
@@ -92,7 +92,7 @@ def _scaling_active(
 
 
 def _scaling_state(
-    observation: Observation, groups: Sequence[tuple[GroupView, Decision | None]]
+    observation: Observation, groups: Sequence[tuple[GroupView, ScalingDecision | None]]
 ) -> tuple[bool, Reason]:
     if observation.pipeline.spec.suspend:
         return False, Reason.SUSPENDED

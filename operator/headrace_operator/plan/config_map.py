@@ -34,7 +34,7 @@ def unused(
     in_use = wanted | set(_mounted(children))
     for ref, live in children.items():
         ours = ref.kind == "ConfigMap" and ownership.is_ours(live, pipeline)
-        if ours and ref.name not in in_use and not ownership.is_leaving(live):
+        if ours and ref.name not in in_use and not ownership.is_terminating(live):
             yield live
 
 

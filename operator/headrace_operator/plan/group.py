@@ -17,7 +17,7 @@ from headrace_operator.plan.observation import (
 )
 from headrace_operator.plan.replicas import before_suspend, live_replicas
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import Decision, Look, ScalingHistory, decide
+from headrace_operator.scaling.decide import Look, ScalingDecision, ScalingHistory, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def view(observation: Observation, group: Group) -> GroupView:
         pod
         for pod in observation.pods
         if selector <= (pod["metadata"].get("labels") or {}).items()
-        and not pod_health.is_leaving(pod)
+        and not pod_health.is_gone_or_going(pod)
     )
     backlog = None
     if observation.backlog is not None and observation.redis_error is None:
@@ -78,16 +78,16 @@ def view(observation: Observation, group: Group) -> GroupView:
     return GroupView(group, name, live, backlog, claim, running)
 
 
-def decision_for(observation: Observation, seen: GroupView) -> Decision | None:
+def decision_for(observation: Observation, seen: GroupView) -> ScalingDecision | None:
     """How many workers in Automatic and Fixed; None: nobody but the live number decides."""
     if seen.is_external:
         return None
     history = observation.history.get(seen.group.name, ScalingHistory())
     if observation.pipeline.spec.suspend:
-        return Decision(0, Cause.SUSPENDED, "suspended")
+        return ScalingDecision(0, Cause.SUSPENDED, "suspended")
     if seen.claim is not None and seen.claim.state is ClaimState.ANOTHER:
         words = "the consumer group is claimed by another pipeline"
-        return Decision(0, Cause.GROUP_CONFLICT, words)
+        return ScalingDecision(0, Cause.GROUP_CONFLICT, words)
     decided = decide(seen.group.scaling, _look(observation, seen), history)
     if not seen.claimed and decided.replicas > seen.replicas:
         # Workers start only after the claim is in Redis; those that run already go on.

@@ -38,7 +38,7 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupClaim:
-    """Outcome of the last EnsureGroup for one group.
+    """ApplyResult of the last EnsureGroup for one group.
 
     `owner` is `namespace/name`, or None where it must not be told. `unreachable`: Redis gave no
     answer at all.

@@ -36,7 +36,7 @@ def is_ours(live: Manifest, pipeline: StreamPipeline) -> bool:
     return any(o.get("controller") and o.get("uid") == pipeline.metadata.uid for o in owners)
 
 
-def is_leaving(live: Manifest) -> bool:
+def is_terminating(live: Manifest) -> bool:
     return live["metadata"].get("deletionTimestamp") is not None
 
 

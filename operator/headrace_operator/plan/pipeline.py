@@ -21,9 +21,9 @@ from headrace_operator.plan.actions import (
 from headrace_operator.plan.children import Children, plan_children, wanted_children
 from headrace_operator.plan.group import GroupView, decision_for, view
 from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
-from headrace_operator.plan.removed_groups import Departure, departures
+from headrace_operator.plan.removed_groups import GroupRemoval, group_removals
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import Decision
+from headrace_operator.scaling.decide import ScalingDecision
 
 RETRY = 10.0  # seconds until what failed outside Kubernetes is tried again
 
@@ -59,13 +59,15 @@ def plan(observation: Observation, settings: Settings) -> Plan:
     views = [view(observation, group) for group in pipeline.spec.groups]
     unsupported = problems.unsupported(pipeline)
     if unsupported is not None:
-        nothing = [Decision(v.replicas, Cause.NOT_IMPLEMENTED, "nothing is run") for v in views]
+        nothing = [
+            ScalingDecision(v.replicas, Cause.NOT_IMPLEMENTED, "nothing is run") for v in views
+        ]
         held = list(zip(views, nothing, strict=True))
         return _report(observation, held, [unsupported], Children(), ())
 
     groups = [(seen, decision_for(observation, seen)) for seen in views]
     children = plan_children(observation, settings, groups)
-    leaving = tuple(departures(observation))
+    leaving = tuple(group_removals(observation))
     found = [problems.name_conflict(ref) for ref in children.conflicts]
     found += problems.find(observation, views)
     return _report(observation, groups, found, children, leaving)
@@ -73,10 +75,10 @@ def plan(observation: Observation, settings: Settings) -> Plan:
 
 def _report(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, Decision | None]],
+    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
     found: Sequence[problems.Problem],
     children: Children,
-    leaving: Sequence[Departure],
+    leaving: Sequence[GroupRemoval],
 ) -> Plan:
     """Puts the status and the next look beside what was decided."""
     found_conditions = list(conditions.conditions(observation, groups, found, children.waiting_for))
@@ -129,11 +131,11 @@ def _is_lost(observation: Observation, group: Group) -> bool:
     return misplaced or not backlog.exists
 
 
-def _operations(leaving: Sequence[Departure]) -> Iterator[GroupOperation]:
+def _operations(leaving: Sequence[GroupRemoval]) -> Iterator[GroupOperation]:
     return (d.operation for d in leaving if d.operation is not None)
 
 
-def _orphaned(observation: Observation, leaving: Sequence[Departure]) -> list[tuple[str, str]]:
+def _orphaned(observation: Observation, leaving: Sequence[GroupRemoval]) -> list[tuple[str, str]]:
     """(name, consumer group) of what Retain left behind; one that came back is no orphan."""
     present = {group.consumer_group_name for group in observation.pipeline.spec.groups}
     before = observation.live_status.get("orphanedGroups") or ()
@@ -143,7 +145,7 @@ def _orphaned(observation: Observation, leaving: Sequence[Departure]) -> list[tu
 
 
 def _next_look(
-    decisions: Mapping[str, Decision],
+    decisions: Mapping[str, ScalingDecision],
     status_due: float | None,
     found: Sequence[problems.Problem],
 ) -> float | None:
@@ -155,7 +157,7 @@ def _next_look(
     return min(looks, default=None)
 
 
-def _rescales(groups: Sequence[tuple[GroupView, Decision | None]]) -> Iterator[Rescale]:
+def _rescales(groups: Sequence[tuple[GroupView, ScalingDecision | None]]) -> Iterator[Rescale]:
     for seen, decision in groups:
         if decision is not None and decision.replicas != seen.replicas:
             yield Rescale(
@@ -168,7 +170,7 @@ def _rescales(groups: Sequence[tuple[GroupView, Decision | None]]) -> Iterator[R
             )
 
 
-def _workers(seen: GroupView, decision: Decision | None) -> Workers:
+def _workers(seen: GroupView, decision: ScalingDecision | None) -> Workers:
     automatic = seen.group.scaling.mode is ScalingMode.AUTOMATIC
     return Workers(
         group=seen.group.name,

@@ -27,7 +27,7 @@ def name(pod: Manifest) -> str:
     return str(pod["metadata"]["name"])
 
 
-def is_leaving(pod: Manifest) -> bool:
+def is_gone_or_going(pod: Manifest) -> bool:
     """Terminating, or over."""
     done = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
     return done or pod["metadata"].get("deletionTimestamp") is not None
@@ -35,13 +35,13 @@ def is_leaving(pod: Manifest) -> bool:
 
 def is_ready(pod: Manifest) -> bool:
     ready = _condition(pod, "Ready")
-    return ready is not None and ready.get("status") == "True" and not is_leaving(pod)
+    return ready is not None and ready.get("status") == "True" and not is_gone_or_going(pod)
 
 
 def crash_loops(pod: Manifest, now: float) -> bool:
     """The worker container keeps ending; a short run between two crashes changes nothing."""
     container = _worker(pod)
-    if container is None or is_leaving(pod):
+    if container is None or is_gone_or_going(pod):
         return False
     state = container.get("state", {})
     if state.get("waiting", {}).get("reason") == "CrashLoopBackOff":

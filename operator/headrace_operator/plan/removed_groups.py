@@ -25,7 +25,7 @@ from headrace_operator.plan.replicas import live_replicas
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class GroupRemoval:
     """The next step for one group that left; all empty while its pods are still ending."""
 
     group: str
@@ -36,7 +36,7 @@ class Departure:
     delete: Delete | None = None
 
 
-def departures(observation: Observation) -> Iterator[Departure]:
+def group_removals(observation: Observation) -> Iterator[GroupRemoval]:
     """One departure for each Deployment of ours whose group the spec no longer has."""
     pipeline = observation.pipeline
     present = {group.name for group in pipeline.spec.groups}
@@ -44,18 +44,18 @@ def departures(observation: Observation) -> Iterator[Departure]:
         if ref.kind != "Deployment" or not ownership.is_ours(live, pipeline):
             continue
         group = (live["metadata"].get("labels") or {}).get(GROUP_LABEL)
-        if group and group not in present and not ownership.is_leaving(live):
+        if group and group not in present and not ownership.is_terminating(live):
             yield _next_step(observation, live, group)
 
 
-def _next_step(observation: Observation, live: Manifest, group: str) -> Departure:
+def _next_step(observation: Observation, live: Manifest, group: str) -> GroupRemoval:
     meta = live["metadata"]
     spec = observation.pipeline.spec
     consumer_group = (meta.get("annotations") or {}).get(CONSUMER_GROUP_ANNOTATION, group)
     # The same Redis group may go on under another name in the list: then it is nobody's orphan.
     taken_over = any(g.consumer_group_name == consumer_group for g in spec.groups)
     retained = spec.deletion_policy is DeletionPolicy.RETAIN
-    departure = Departure(group, consumer_group, orphaned=retained and not taken_over)
+    departure = GroupRemoval(group, consumer_group, orphaned=retained and not taken_over)
     if live_replicas(live) > 0:
         scale = Scale(meta["name"], 0, FIELD_MANAGER, meta["uid"], meta["resourceVersion"])
         return replace(departure, scale=scale)

@@ -9,9 +9,9 @@ from headrace.streams.backlog import StreamBacklog
 from headrace_operator.plan.condition_list import Condition, merged
 from headrace_operator.plan.group import GroupView
 from headrace_operator.plan.observation import Observation
-from headrace_operator.scaling.decide import Decision
+from headrace_operator.scaling.decide import ScalingDecision
 
-PACE = 10.0  # seconds between two writes that bring only new figures
+FIGURES_INTERVAL = 10.0  # seconds between two writes that bring only new figures
 
 # What changes while work flows. Anything else is news and is written at once.
 _FIGURES = frozenset(
@@ -34,7 +34,7 @@ _FIGURES = frozenset(
 
 def status(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, Decision | None]],
+    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
     conditions: Iterable[Condition],
     orphaned: Iterable[tuple[str, str]],
 ) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def due(
         return None
     if _reduced(wanted, figures=False) != _reduced(live, figures=False):
         return 0.0
-    return 0.0 if since_last_write is None else max(PACE - since_last_write, 0.0)
+    return 0.0 if since_last_write is None else max(FIGURES_INTERVAL - since_last_write, 0.0)
 
 
-def _group(seen: GroupView, decision: Decision | None) -> dict[str, Any]:
+def _group(seen: GroupView, decision: ScalingDecision | None) -> dict[str, Any]:
     backlog = seen.backlog
     entry: dict[str, Any] = {
         "name": seen.group.name,

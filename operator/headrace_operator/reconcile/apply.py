@@ -30,7 +30,7 @@ RETRY_REJECTED = 60.0
 
 
 @dataclass(slots=True)
-class Outcome:
+class ApplyResult:
     """``changed``: the world or what is known of it changed, so another look is due at once.
 
     ``applied``: the children that were written.
@@ -51,7 +51,7 @@ class Applier:
         self._redis = redis
 
     async def carry_out(
-        self, plan: Plan, observation: Observation, memory: Memory, outcome: Outcome
+        self, plan: Plan, observation: Observation, memory: Memory, outcome: ApplyResult
     ) -> None:
         """Everything in the plan but status and events; fills ``outcome``.
 
@@ -86,7 +86,7 @@ class Applier:
         apply: Apply,
         observation: Observation,
         memory: Memory,
-        outcome: Outcome,
+        outcome: ApplyResult,
     ) -> None:
         live = observation.children.get(apply.ref) if apply.uid else None
         found: list[Difference] = []

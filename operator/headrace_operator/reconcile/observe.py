@@ -15,7 +15,7 @@ from headrace.streams.keys import StreamKeys
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.poller import BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import RedisAccess
-from headrace_operator.backlog.wakeups import Step
+from headrace_operator.backlog.wakeups import ScalingTarget
 from headrace_operator.kube.api_server import ApiServer
 from headrace_operator.kube.cache import Cache, Key, key_of, split
 from headrace_operator.kube.kinds import BY_KIND, Manifest
@@ -105,7 +105,7 @@ class Observer:
                 keys=StreamKeys(pipeline.spec.stream.name, pipeline.dead_letter_stream),
                 groups=tuple(group.consumer_group_name for group in pipeline.spec.groups),
                 steps={
-                    group.consumer_group_name: Step(
+                    group.consumer_group_name: ScalingTarget(
                         group.scaling.target_backlog, group.scaling.max_replicas
                     )
                     for group in pipeline.spec.groups

@@ -22,7 +22,7 @@ from headrace_operator.kube.leader_election import LeaseLost
 from headrace_operator.plan import Plan, Settings, plan
 from headrace_operator.plan.observation import Observation
 from headrace_operator.reconcile import invalid
-from headrace_operator.reconcile.apply import Applier, Outcome
+from headrace_operator.reconcile.apply import Applier, ApplyResult
 from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
 from headrace_operator.reconcile.memory import Memories, Memory
@@ -106,7 +106,7 @@ class Reconciler:
         todo = plan(observation, self.settings)
         live = await self._note_orphans(live, todo, memory)
         memory.workers = todo.workers
-        outcome = Outcome()
+        outcome = ApplyResult()
         try:
             await self.applier.carry_out(todo, observation, memory, outcome)
         except ApiError:
@@ -153,7 +153,7 @@ class Reconciler:
         return left if unread and left > 0 else None
 
     async def _tell_rescales(
-        self, live: Manifest, todo: Plan, outcome: Outcome, memory: Memory
+        self, live: Manifest, todo: Plan, outcome: ApplyResult, memory: Memory
     ) -> None:
         for rescale in todo.rescales:
             if rescale.child in outcome.applied:

@@ -67,7 +67,7 @@ class ScalingHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ScalingDecision:
     """`replicas` wanted now, `reason` in words, `next_look` seconds from now or None."""
 
     replicas: int
@@ -88,10 +88,10 @@ class _Wish:
     waited: bool = False
 
 
-def decide(spec: Scaling, look: Look, history: ScalingHistory) -> Decision:
+def decide(spec: Scaling, look: Look, history: ScalingHistory) -> ScalingDecision:
     """Replicas for a group in mode Fixed or Automatic; External is never asked."""
     if spec.mode is ScalingMode.FIXED:
-        return Decision(spec.replicas or 0, Cause.FIXED, f"fixed at {spec.replicas}")
+        return ScalingDecision(spec.replicas or 0, Cause.FIXED, f"fixed at {spec.replicas}")
     history = _remember(history, look)
     wish = _limited(spec, _wish(spec, look, history), look)
     return _calmed(spec, look, history, wish)
@@ -199,7 +199,7 @@ def _limited(spec: Scaling, wish: _Wish, look: Look) -> _Wish:
     return wish
 
 
-def _calmed(spec: Scaling, look: Look, history: ScalingHistory, wish: _Wish) -> Decision:
+def _calmed(spec: Scaling, look: Look, history: ScalingHistory, wish: _Wish) -> ScalingDecision:
     """Up at once; down to the highest wish of the last scaleDownAfter."""
     window = spec.scale_down_after.total_seconds()
     # Nothing is remembered after a restart of the operator: what runs now counts as a wish.
@@ -211,12 +211,12 @@ def _calmed(spec: Scaling, look: Look, history: ScalingHistory, wish: _Wish) -> 
     held_at, replicas = kept[0]
     replicas = min(replicas, spec.max_replicas)
     if replicas == wish.replicas:
-        return Decision(replicas, wish.cause, wish.reason, wish.next_look, history)
+        return ScalingDecision(replicas, wish.cause, wish.reason, wish.next_look, history)
     left = max(held_at + window - look.clock, 0.0)
     looks = [left] if wish.next_look is None else [left, wish.next_look]
     reason = f"{wish.reason}: {wish.replicas}, but {replicas} were needed in the last {window:g} s"
     cause = wish.cause if wish.cause in _TROUBLE else Cause.STABILIZING
-    return Decision(replicas, cause, reason, min(looks), history)
+    return ScalingDecision(replicas, cause, reason, min(looks), history)
 
 
 def _at_minimum(wish: _Wish) -> Cause:

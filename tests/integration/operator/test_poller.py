@@ -18,7 +18,7 @@ from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog import poller
 from headrace_operator.backlog.poller import BATCH, SHARE, BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import CLIENT_NAME, Access, RedisAccess
-from headrace_operator.backlog.wakeups import Reading, Step
+from headrace_operator.backlog.wakeups import Reading, ScalingTarget
 
 __all__ = ["redis_server"]
 
@@ -37,7 +37,7 @@ class Fleet:
         self, key: str, server: RedisServer, stream: str, *groups: str, target: int = 100
     ) -> None:
         access = Access(server.target)
-        steps = {group: Step(target, 10) for group in groups}
+        steps = {group: ScalingTarget(target, 10) for group in groups}
         self.redis.remember(key, access)
         self.poller.watch(key, Subject(access, StreamKeys(stream), groups, steps))
 

@@ -198,7 +198,7 @@ async def test_a_dead_letter_that_cannot_be_written_leaves_the_entry_pending(
     try:
         async with worker(stage, app) as runtime:
             stage.send({"n": 1})
-            await until(lambda: runtime.lanes.running)
+            await until(lambda: runtime.dispatcher.running)
             refuse(stage.redis)
             gate.set()
             await until(lambda: runtime.metrics.counts["commit_failures"] > 1)

@@ -85,16 +85,16 @@ async def test_shutdown_claims_nothing_though_a_cancellation_is_swallowed(
             await asyncio.sleep(60)
 
     async with worker(stage, app, delivery={"handlerTimeout": "50s"}) as runtime:
-        take_due = runtime.upkeep.take_due
+        take_due = runtime.claims.take_due
 
         async def noted() -> int | None:
-            claims.append(runtime.around.shutting_down)
+            claims.append(runtime.env.shutting_down)
             return await take_due()
 
-        monkeypatch.setattr(runtime.upkeep, "take_due", noted)
-        monkeypatch.setattr(runtime.upkeep, "_check_groups", deaf_once)
+        monkeypatch.setattr(runtime.claims, "take_due", noted)
+        monkeypatch.setattr(runtime.claims, "_check_groups", deaf_once)
         stage.send({"n": 1})  # shutdown waits for its handler, and for no other reason
-        await until(lambda: runtime.lanes.running)
+        await until(lambda: runtime.dispatcher.running)
         await until(checking.is_set)
     assert claims
     assert not any(claims)

@@ -90,6 +90,6 @@ async def test_a_thread_that_outlives_its_timeout_is_told_and_its_outputs_are_dr
     ) as runtime:
         await until(lambda: told == [True])
         await until(lambda: stage.settled)
-        await until(lambda: not runtime.lanes.left_behind)
+        await until(lambda: not runtime.dispatcher.left_behind)
     assert [letter[b"error_type"] for letter in stage.dead] == [b"HandlerTimeout"]
     assert not stage.redis.exists("out")

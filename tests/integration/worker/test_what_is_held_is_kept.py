@@ -60,7 +60,7 @@ async def test_a_handler_whose_entry_another_consumer_took_is_told_and_its_resul
     delivery = {"minIdle": "3s", "handlerTimeout": "60s"}
     async with worker(stage, app, outputs=OUTPUTS, delivery=delivery) as runtime:
         (taken,) = stage.send({"n": 1})
-        await until(lambda: runtime.lanes.running)
+        await until(lambda: runtime.dispatcher.running)
         stage.redis.xclaim(STREAM, GROUP, "other", 0, [taken])
         await until(lambda: told == [1])
         await until(lambda: runtime.metrics.counts["lost"] == 1)
@@ -85,7 +85,7 @@ async def test_an_event_trimmed_while_its_handler_runs_has_its_outcome_written(
 
     async with worker(stage, app, outputs=OUTPUTS, delivery={"handlerTimeout": "60s"}) as runtime:
         stage.send({"n": 1}, {"n": 2})
-        await until(lambda: runtime.lanes.running == 2)
+        await until(lambda: runtime.dispatcher.running == 2)
         stage.redis.xtrim(STREAM, maxlen=0, approximate=False)
         await until(lambda: runtime.metrics.counts["trimmed"] == 2)  # the lease saw it
         assert stage.pending == 0
@@ -127,7 +127,7 @@ async def test_a_commit_whose_reply_was_lost_counts_once(stage: Stage) -> None:
         redis = {"endpoints": [f"127.0.0.1:{proxy.port}"]}
         async with worker(stage, app, redis=redis, delivery=PATIENT) as runtime:
             stage.send({"n": 1})
-            await until(lambda: runtime.lanes.running and runtime.reader.reading)
+            await until(lambda: runtime.dispatcher.running and runtime.reader.reading)
             proxy.withhold_replies()
             gate.set()
             await until(lambda: stage.settled)
@@ -146,7 +146,7 @@ async def test_a_commit_does_not_wait_for_a_read_that_blocks(stage: Stage) -> No
 
     async with worker(stage, app, delivery=PATIENT) as runtime:
         stage.send({"n": 1})
-        await until(lambda: runtime.lanes.running)
+        await until(lambda: runtime.dispatcher.running)
         reads = runtime.metrics.counts["reads"]
         await until(lambda: runtime.reader.reading)
         gate.set()

@@ -12,7 +12,7 @@ from tests.support.fake_clock import run
 
 from headrace_operator.kube.api_server import ApiError, ApiUnreachable
 from headrace_operator.kube.kinds import Kind
-from headrace_operator.kube.leader_election import Lease, LeaseLost, LeaseTimes
+from headrace_operator.kube.leader_election import LeaderElection, LeaseLost, LeaseTimes
 
 TIMES = LeaseTimes(lease_duration=15, renew_deadline=10, retry_period=2)
 
@@ -63,8 +63,8 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def lease(api: FakeApi, identity: str, clock: Callable[[], float] = now) -> Lease:
-    return Lease(api, namespace="n", name="l", identity=identity, times=TIMES, clock=clock)
+def lease(api: FakeApi, identity: str, clock: Callable[[], float] = now) -> LeaderElection:
+    return LeaderElection(api, namespace="n", name="l", identity=identity, times=TIMES, clock=clock)
 
 
 def test_only_one_of_two_leads_and_the_other_follows_a_crash_after_the_lease_duration() -> None:

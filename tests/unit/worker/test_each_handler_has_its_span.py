@@ -13,7 +13,7 @@ from tests.support.spans import spans
 from tests.support.workers import until
 
 import headrace
-from headrace.context import Surroundings
+from headrace.context import HandlerEnvironment
 from headrace.testing import Crash, Harness
 from headrace.worker.handling.tracing import trace_handlers
 from headrace.worker.metrics import Metrics
@@ -242,7 +242,7 @@ async def test_a_batch_has_one_span_linked_to_each_of_its_events(
 async def test_without_a_tracer_provider_the_handlers_are_called_as_they_are() -> None:
     app = app_of(in_the_loop)
     routes = Routes(app, 30.0, Metrics())
-    trace_handlers(routes.all, Surroundings(stream="flights", group="delays", consumer="c"))
+    trace_handlers(routes.all, HandlerEnvironment(stream="flights", group="delays", consumer="c"))
     assert [route.handler for route in routes.all] == app.handlers
 
 
@@ -254,7 +254,7 @@ async def test_a_disabled_sdk_traces_nothing(
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     routes = Routes(app_of(in_the_loop), 30.0, Metrics())
     before = [route.handler for route in routes.all]
-    trace_handlers(routes.all, Surroundings(stream="flights", group="delays", consumer="c"))
+    trace_handlers(routes.all, HandlerEnvironment(stream="flights", group="delays", consumer="c"))
     assert [route.handler for route in routes.all] == before
 
 

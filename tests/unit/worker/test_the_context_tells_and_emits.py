@@ -7,12 +7,12 @@ import pytest
 
 import headrace
 from headrace import logs
-from headrace.context import BatchContext, Context, Surroundings, UndeclaredOutput
+from headrace.context import BatchContext, Context, HandlerEnvironment, UndeclaredOutput
 from headrace.entry import Entry
 from headrace.streams.entries import Record
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-AROUND = Surroundings(
+AROUND = HandlerEnvironment(
     stream="flights", group="delays", consumer="pod-a-1", outputs={"late": None, "{f}:x": 10}
 )
 
@@ -69,7 +69,7 @@ def test_a_log_line_of_a_handler_names_its_entry() -> None:
     keep.setFormatter(logs.JsonLines())
     logger = logging.Logger("headrace.handler")
     logger.addHandler(keep)
-    around = Surroundings(stream="flights", group="delays", consumer="c", logger=logger)
+    around = HandlerEnvironment(stream="flights", group="delays", consumer="c", logger=logger)
     Context(around, entry()).logger.info("hello %s", "you")
     BatchContext(around, [entry(), entry()]).logger.warning("all")
     first, second = map(json.loads, lines)

@@ -42,7 +42,7 @@ async def exposed() -> list[tuple[str, str, str]]:
         assert all(one >= EVERYWHERE for one in labels), metric.name
         assert labels, metric.name
         rows.append(row(metric, labels[0]))
-    await runtime.lanes.close()
+    await runtime.dispatcher.close()
     return rows
 
 

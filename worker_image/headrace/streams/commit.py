@@ -30,10 +30,10 @@ from headrace.streams.settlement import (
     Outcome,
     Output,
     Park,
-    Refused,
     Settlement,
     Verdict,
     VerdictKind,
+    Verdicts,
 )
 
 __all__ = [
@@ -45,17 +45,17 @@ __all__ = [
     "Output",
     "Packed",
     "Park",
-    "Refused",
     "Settlement",
     "Verdict",
     "VerdictKind",
+    "Verdicts",
 ]
 
 MAX_ENTRIES = 1_000
 MAX_BYTES = 1 << 20
 
 _SCRIPT = Script("commit")
-_NOTHING: Refused = {}
+_NOTHING: Verdicts = {}
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Packed:
     args: list[Argument]
     acks: Sequence[bytes] = ()
     settlements: Sequence[Settlement] = ()
-    answer: Refused | None = field(default=None, init=False)
+    answer: Verdicts | None = field(default=None, init=False)
     instead: list["Packed"] | None = field(default=None, init=False)
 
     def command(self) -> Command:
@@ -81,7 +81,7 @@ class Packed:
         """EVAL with the same arguments, the answer to NOSCRIPT."""
         return _SCRIPT.command_with_text(self.keys, self.args)
 
-    def read(self, reply: Any) -> Refused:
+    def read(self, reply: Any) -> Verdicts:
         """The verdicts in the script's reply."""
         if not reply:
             self.answer = _NOTHING
@@ -129,9 +129,9 @@ class Committer:
             calls.append(call)
         return calls
 
-    async def send(self, client: Redis, packed: Sequence[Packed]) -> Refused:
+    async def send(self, client: Redis, packed: Sequence[Packed]) -> Verdicts:
         """Send packed calls one after the other. After a lost connection, send the same again."""
-        refused: Refused = {}
+        refused: Verdicts = {}
         for call in packed:
             if call.answer is None:
                 call.answer = await self._send_one(client, call)
@@ -140,11 +140,11 @@ class Committer:
 
     async def commit(
         self, client: Redis, acks: Sequence[bytes] = (), settlements: Sequence[Settlement] = ()
-    ) -> Refused:
+    ) -> Verdicts:
         """pack() and send(), for callers that need no re-sending."""
         return await self.send(client, self.pack(acks, settlements))
 
-    async def _send_one(self, client: Redis, call: Packed) -> Refused:
+    async def _send_one(self, client: Redis, call: Packed) -> Verdicts:
         if call.instead is None:
             try:
                 return call.read(await _SCRIPT.run(client, call.keys, call.args))

@@ -94,4 +94,4 @@ class Verdict:
     reason: str = ""
 
 
-Refused: TypeAlias = dict[tuple[Source, bytes], Verdict]
+Verdicts: TypeAlias = dict[tuple[Source, bytes], Verdict]

@@ -13,7 +13,7 @@ from typing import Any, Self
 import yaml
 
 from headrace.app import App
-from headrace.context import Surroundings
+from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
 from headrace.event import Event, encode, field_map
 from headrace.testing.memory import Group
@@ -60,7 +60,7 @@ class Harness:
             unknown_type=told.on_unknown_type.value,
         )
         self._concurrency = concurrency
-        self._around = Surroundings(
+        self._env = HandlerEnvironment(
             stream=stream,
             group=group,
             consumer="",
@@ -142,7 +142,7 @@ class Harness:
 
     def begin_shutdown(self) -> None:
         """Make `ctx.shutting_down` true."""
-        self._around.shutting_down = True
+        self._env.shutting_down = True
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
@@ -172,11 +172,11 @@ class Harness:
 
     def _start(self) -> None:
         self._started += 1
-        self._around.consumer = f"harness-{self._started}"
+        self._env.consumer = f"harness-{self._started}"
         self._process = Process(
             self._app,
             self._group,
-            self._around,
+            self._env,
             self._policy,
             handler_timeout=self._handler_timeout,
             concurrency=self._concurrency,

@@ -12,10 +12,10 @@ from headrace.streams.keys import PARKED
 from headrace.streams.settlement import (
     DeadLetter,
     Park,
-    Refused,
     Settlement,
     Verdict,
     VerdictKind,
+    Verdicts,
 )
 
 
@@ -109,9 +109,9 @@ class Group:
         row.record = replace(row.record, solo=True)
         return True
 
-    def commit(self, consumer: str, acks: list[bytes], settlements: list[Settlement]) -> Refused:
+    def commit(self, consumer: str, acks: list[bytes], settlements: list[Settlement]) -> Verdicts:
         """commit.lua: fence, then settle; what is not in the answer is done."""
-        refused: Refused = {}
+        refused: Verdicts = {}
         for entry_id, deliveries, settlement in [
             *((entry_id, 1, None) for entry_id in acks),
             *((one.id, one.delivery_count, one) for one in settlements),

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from headrace.app import App
-from headrace.context import Surroundings
+from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
 from headrace.handler import Handler
-from headrace.streams.settlement import Refused, Settlement
+from headrace.streams.settlement import Settlement, Verdicts
 from headrace.testing.memory import Group
-from headrace.worker.handling.dispatcher import Lanes
+from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.handling.suspects import Suspects
 from headrace.worker.handling.tracing import trace_handlers
 from headrace.worker.held import Holding
@@ -56,7 +56,7 @@ class _Committer:
     def pack(self, acks: list[bytes], settlements: list[Settlement]) -> list[_Call]:
         return [_Call(acks, settlements)]
 
-    async def send(self, _: Any, packed: list[_Call]) -> Refused:
+    async def send(self, _: Any, packed: list[_Call]) -> Verdicts:
         process = self._process
         if process.dies_before_commit or process.dead.is_set():
             process.die()
@@ -69,7 +69,7 @@ class _Committer:
 class _Settler(Settler):
     on_end: OnEnd = lambda entry, decision, refused: None
 
-    def finish(self, flush: Flush, refused: Refused) -> None:
+    def finish(self, flush: Flush, refused: Verdicts) -> None:
         Settler.finish(self, flush, refused)
         for _, entries in flush.done:
             for entry in entries:
@@ -92,7 +92,7 @@ class Process:
         self,
         app: App,
         group: Group,
-        around: Surroundings,
+        env: HandlerEnvironment,
         policy: Policy,
         *,
         handler_timeout: float,
@@ -100,14 +100,14 @@ class Process:
         on_end: OnEnd,
     ) -> None:
         self.group = group
-        self.consumer = around.consumer
+        self.consumer = env.consumer
         self.dead = asyncio.Event()
         self.dies_before_commit = False
         self.holding = Holding()
         self._loop = asyncio.get_running_loop()
         metrics = Metrics()
         routes = Routes(app, handler_timeout, metrics)
-        trace_handlers(routes.all, around)
+        trace_handlers(routes.all, env)
         for route in routes.all:
             route.handler = self._mortal(route.handler)
         committer: Any = _Committer(self)
@@ -121,10 +121,10 @@ class Process:
             policy,
             on_end=on_end,
         )
-        self.lanes = Lanes(
+        self.dispatcher = Dispatcher(
             routes=routes,
             settler=self.settler,
-            around=around,
+            env=env,
             policy=policy,
             metrics=metrics,
             concurrency=concurrency,
@@ -134,7 +134,7 @@ class Process:
             control,
             keys,
             self.consumer,
-            lanes=self.lanes,
+            dispatcher=self.dispatcher,
             settler=self.settler,
             holding=self.holding,
         )
@@ -147,14 +147,14 @@ class Process:
     async def run(self, entries: list[Entry]) -> None:
         """Handle entries until nothing runs and all is written, or until the process dies."""
         self.holding.add(entries)
-        self.lanes.accept(entries)
+        self.dispatcher.accept(entries)
         await self._until_dead_or(self._quiet())
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.result()  # a defect of ours shows in the test
 
     async def _quiet(self) -> None:
-        await self.lanes.until_quiet()
+        await self.dispatcher.until_quiet()
         await self.settler.drain()
 
     async def _until_dead_or(self, work: Coroutine[Any, Any, None]) -> None:
@@ -171,11 +171,11 @@ class Process:
     async def end(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, self.lanes.close(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.dispatcher.close(), return_exceptions=True)
 
     async def _sweep(self, routes: list[Route]) -> None:
         while True:
-            self.lanes.sweep()
+            self.dispatcher.sweep()
             await asyncio.sleep(TICK_SECONDS)
 
     def _mortal(self, handler: Handler) -> Handler:

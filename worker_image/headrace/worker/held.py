@@ -31,7 +31,7 @@ def read_room(held: int, concurrency: int, batch_size: int, mean_seconds: float 
     """
     if mean_seconds is None:
         buffer = concurrency
-    elif mean_seconds <= 0:
+    elif mean_seconds * batch_size <= BUFFERED_SECONDS * concurrency:
         buffer = batch_size
     else:
         buffer = min(

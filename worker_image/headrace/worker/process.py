@@ -142,9 +142,11 @@ async def _reclaim(settings: Settings, app: App) -> int:
 
 def _end(runtime: Runtime) -> int:
     code = EXIT_FAILED if runtime.failed.is_set() else 0
-    if runtime.lanes.left_behind:
+    if runtime.dispatcher.left_behind:
         # Closing the loop would wait for handlers that ignore being told to stop.
-        logger.warning("%d handlers did not stop; ending without them", runtime.lanes.left_behind)
+        logger.warning(
+            "%d handlers did not stop; ending without them", runtime.dispatcher.left_behind
+        )
         logging.shutdown()
         os._exit(code)
     return code

@@ -27,19 +27,19 @@ async def reclaim(runtime: Runtime) -> None:
     custom = runtime.settings.config.handler is None
     if custom:
         runtime.hand_back_at_end = False
-        runtime.upkeep.deliver = lambda entries: _judge(runtime, entries)
+        runtime.claims.deliver = lambda entries: _judge(runtime, entries)
     async with asyncio.timeout(REACH_SECONDS):
         await prepare(runtime, take_over=not custom)
     if not custom:
-        await runtime.upkeep.take_due()
+        await runtime.claims.take_due()
     left = runtime.settings.config.reclaim_count
     while left > 0:
-        taken = await runtime.upkeep.claim_idle(left)
+        taken = await runtime.claims.claim_idle(left)
         left -= taken
-        if not taken and runtime.upkeep.scanned:
+        if not taken and runtime.claims.scanned:
             break
     while True:
-        await runtime.lanes.until_quiet()
+        await runtime.dispatcher.until_quiet()
         await runtime.settler.drain()
         if runtime.deduplication is None or runtime.deduplication.quiet:
             break
@@ -59,6 +59,6 @@ def _judge(runtime: Runtime, entries: list[Entry]) -> None:
     for entry in entries:
         if entry.delivery_count > limit:
             reason = f"left unacknowledged after {entry.delivery_count - 1} deliveries"
-            runtime.lanes.settle(entry, "custom", dead_letter(reason, "Unacknowledged"))
+            runtime.dispatcher.settle(entry, "custom", dead_letter(reason, "Unacknowledged"))
         else:
             runtime.holding.drop(entry)  # neither settled nor handed back

@@ -11,18 +11,18 @@ from random import random
 from typing import Any
 
 from headrace.app import App
-from headrace.context import Surroundings
+from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
 from headrace.streams import claim
 from headrace.streams.commit import Committer
 from headrace.streams.groups import ensure_groups
 from headrace.worker.cancel import cancel
 from headrace.worker.config import Settings
-from headrace.worker.handling.dispatcher import Lanes
+from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.handling.suspects import Suspects
 from headrace.worker.handling.tracing import trace_handlers
 from headrace.worker.held import Holding
-from headrace.worker.intake.claims import Upkeep
+from headrace.worker.intake.claims import Claims
 from headrace.worker.intake.deduplication import Deduplication
 from headrace.worker.intake.reader import Reader, Repair
 from headrace.worker.intake.renewals import Lease
@@ -57,7 +57,7 @@ class Runtime:
         self.handlers_client = settings.connect("admin")
         self.holding = Holding()
         self.routes = Routes(app, settings.handler_timeout, metrics)
-        self.around = Surroundings(
+        self.env = HandlerEnvironment(
             stream=config.stream,
             group=config.consumer_group,
             consumer=consumer,
@@ -77,10 +77,10 @@ class Runtime:
             settings.policy,
             window_ms=round(deduplicate.window.total_seconds() * 1000) if deduplicate else 0,
         )
-        self.lanes = Lanes(
+        self.dispatcher = Dispatcher(
             routes=self.routes,
             settler=self.settler,
-            around=self.around,
+            env=self.env,
             policy=settings.policy,
             metrics=metrics,
             concurrency=config.concurrency,
@@ -90,8 +90,8 @@ class Runtime:
                 self.control,
                 keys,
                 field=deduplicate.field,
-                deliver=self.lanes.accept,
-                duplicate=self.lanes.settle_duplicate,
+                deliver=self.dispatcher.accept,
+                duplicate=self.dispatcher.settle_duplicate,
                 metrics=metrics,
             )
             self.holding.on_drop = self.deduplication.forget
@@ -103,14 +103,14 @@ class Runtime:
             batch_size=config.batch_size,
             concurrency=config.concurrency,
             holding=self.holding,
-            lanes=self.lanes,
+            dispatcher=self.dispatcher,
             settler=self.settler,
             metrics=metrics,
             repair=Repair(self._hand_back_unheld, self.ensure_groups),
             deduplication=self.deduplication,
         )
         self.settler.on_room = self.reader.room_changed
-        self.upkeep = Upkeep(
+        self.claims = Claims(
             self.control,
             keys,
             consumer,
@@ -119,7 +119,9 @@ class Runtime:
             min_idle=settings.min_idle,
             count=config.reclaim_count,
             room=self.reader.room,
-            deliver=self.deduplication.admit_later if self.deduplication else self.lanes.accept,
+            deliver=self.deduplication.admit_later
+            if self.deduplication
+            else self.dispatcher.accept,
             check_groups=lambda: self.ensure_groups(claim=False),
             rng=random,
         )
@@ -127,7 +129,7 @@ class Runtime:
             self.control,
             keys,
             consumer,
-            lanes=self.lanes,
+            dispatcher=self.dispatcher,
             settler=self.settler,
             holding=self.holding,
         )
@@ -188,7 +190,7 @@ class Runtime:
 
     def start(self) -> None:
         """Start the tasks that settle, sweep and renew; nothing is read or claimed yet."""
-        trace_handlers(self.routes.all, self.around)  # the lifespan may have set a tracer provider
+        trace_handlers(self.routes.all, self.env)  # the lifespan may have set a tracer provider
         self.lease.start()
         self._spawn(self.settler.run(), "settler")
         self._spawn(self.suspects.run(), "suspects")
@@ -200,32 +202,32 @@ class Runtime:
         """Start reading, claiming due entries and reclaiming."""
         self._reading = asyncio.create_task(self.reader.run(), name="reader")
         self._reading.add_done_callback(self._ended)
-        self._spawn(self.upkeep.run(), "upkeep")
+        self._spawn(self.claims.run(), "upkeep")
 
     async def stop(self, handler_seconds: float) -> None:
         """Hand back what is not started, let the rest finish, write it, remove the consumer.
 
         Loses nothing at whatever point it is cut short: what was not written stays pending.
         """
-        self.around.shutting_down = True
-        self.lanes.paused = True
+        self.env.shutting_down = True
+        self.dispatcher.paused = True
         await self._stop_claiming()
         await self._stop_reading()
         self.settler.flush_now()
         with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(SETTLE_SECONDS):
-                await self.upkeep.hand_back(self._unstarted())
+                await self.claims.hand_back(self._unstarted())
         with contextlib.suppress(asyncio.TimeoutError):
             async with asyncio.timeout(handler_seconds):
-                await self.lanes.until_idle()
+                await self.dispatcher.until_idle()
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self.settler.drain()
-                begun = {*self.lanes.begun(), *self.settler.postponed}
-                await self.lanes.close()
+                begun = {*self.dispatcher.begun(), *self.settler.postponed}
+                await self.dispatcher.close()
                 held = self.holding.snapshot()
-                await self.upkeep.hand_back([e for e in held if e in begun], begun=True)
-                await self.upkeep.hand_back([e for e in held if e not in begun])
+                await self.claims.hand_back([e for e in held if e in begun], begun=True)
+                await self.claims.hand_back([e for e in held if e not in begun])
                 if self.hand_back_at_end:
                     await self._hand_back_unheld()
                 await claim.delete_consumer_if_empty(
@@ -233,12 +235,12 @@ class Runtime:
                 )
         except REDIS_ERRORS as error:
             logger.warning("left %d entries to be reclaimed: %s", len(self.holding), error)
-        await asyncio.gather(cancel(self._tasks), self.lanes.close())
+        await asyncio.gather(cancel(self._tasks), self.dispatcher.close())
         self.lease.stop()
         for client in (self.control, self.read_client, self.handlers_client):
             with contextlib.suppress(*REDIS_ERRORS):
                 await client.aclose()
-        self.around.blocking_redis.close()
+        self.env.blocking_redis.close()
 
     def live(self) -> str | None:
         """None while the loop makes progress."""
@@ -248,15 +250,15 @@ class Runtime:
         silent = now - self.reader.progress
         if self._reading is not None and silent > self.settings.bound + WEDGED_SECONDS:
             return f"the read loop has made no progress for {silent:.0f} s"
-        if self.lanes.left_behind > 4 * self.settings.config.concurrency:
-            return f"{self.lanes.left_behind} handlers ignored their time-out"
+        if self.dispatcher.left_behind > 4 * self.settings.config.concurrency:
+            return f"{self.dispatcher.left_behind} handlers ignored their time-out"
         return None
 
     def ready(self) -> str | None:
         """None while Redis answers."""
         if self._reading is None:
             return "starting"
-        if self.around.shutting_down:
+        if self.env.shutting_down:
             return "stopping"
         for outage in (self.reader.outage, self.settler.outage):
             if outage.seconds > AWAY_SECONDS:
@@ -267,7 +269,7 @@ class Runtime:
         claiming = [task for task in self._tasks if task.get_name() in ("upkeep", "suspects")]
         # A claim cut off on its way may be carried out after we looked for what is ours.
         with contextlib.suppress(asyncio.TimeoutError):
-            async with asyncio.timeout(CLAIM_SECONDS), self.upkeep.lock:
+            async with asyncio.timeout(CLAIM_SECONDS), self.claims.lock:
                 await cancel(claiming)
         await cancel(claiming)
 
@@ -284,17 +286,17 @@ class Runtime:
 
     def _unstarted(self) -> list[Entry]:
         waiting = self.deduplication.unstarted() if self.deduplication is not None else []
-        return self.lanes.unstarted() + waiting
+        return self.dispatcher.unstarted() + waiting
 
     async def _hand_back_unheld(self) -> None:
-        await self.upkeep.hand_back_unheld()
+        await self.claims.hand_back_unheld()
 
     async def _ticker(self) -> None:
         shortest = min((route.timeout for route in self.routes.all), default=1.0)
         pause = min(TICK_SECONDS, shortest / 4)
         while True:
             self.tick = time.monotonic()
-            self.lanes.sweep()
+            self.dispatcher.sweep()
             await asyncio.sleep(pause)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -311,9 +313,13 @@ class Runtime:
     def _gauges(self) -> None:
         gauge = self.metrics.gauge
         gauge("held", "Entries held", lambda: len(self.holding))
-        gauge("in_flight", "Handlers running", lambda: self.lanes.running)
+        gauge("in_flight", "Handlers running", lambda: self.dispatcher.running)
         gauge("parked", "Entries of the group waiting for a try", lambda: self.metrics.parked)
-        gauge("left_behind", "Handlers that ignored their time-out", lambda: self.lanes.left_behind)
+        gauge(
+            "left_behind",
+            "Handlers that ignored their time-out",
+            lambda: self.dispatcher.left_behind,
+        )
         gauge(
             "marks_evictable",
             "1 where Redis may evict deduplication marks",

@@ -30,7 +30,7 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
             await runtime.ensure_groups()
             await dry_commit(runtime)
             await check_eviction(runtime)
-            taken = await runtime.upkeep.take_over(runtime.settings.pod) if take_over else 0
+            taken = await runtime.claims.take_over(runtime.settings.pod) if take_over else 0
         except (*REDIS_ERRORS, *REFUSED) as error:
             await asyncio.sleep(outage.begin(error))
         else:

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from time import perf_counter
 
-from headrace.context import Surroundings
+from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
 from headrace.worker.handling.slot import Slot, Work, timeout_of
 from headrace.worker.handling.thread_batch import BUDGET_SECONDS
@@ -36,7 +36,7 @@ STOP_SECONDS = 1.0
 """How long a handler may take to stop after its time-out before its slot is replaced."""
 
 
-class Lanes:
+class Dispatcher:
     """The queue, the slots, and the rules by which entries reach them."""
 
     def __init__(
@@ -44,14 +44,14 @@ class Lanes:
         *,
         routes: Routes,
         settler: Settler,
-        around: Surroundings,
+        env: HandlerEnvironment,
         policy: Policy,
         metrics: Metrics,
         concurrency: int,
     ) -> None:
         self.routes = routes
         self.settler = settler
-        self.around = around
+        self.env = env
         self.policy = policy
         self.metrics = metrics
         self.queue: deque[Work] = deque()
@@ -90,7 +90,7 @@ class Lanes:
         if queue and self.idle and not self.waking:
             self.wake_one()
         elif not queue:
-            self.settler.nudge()
+            self.settler.flush_soon()
 
     def put_back(self, route: Route, entries: list[Entry]) -> None:
         """Put entries that a slot took and did not begin in front of the queue again."""
@@ -103,7 +103,7 @@ class Lanes:
         """Settle an entry whose event was handled before, under its handler's label."""
         route = self.routes.find(entry.fields)
         self.settle(entry, route.label if route else UNKNOWN, DUPLICATE)
-        self.settler.nudge()
+        self.settler.flush_soon()
 
     def batch_of(self, route: Route) -> list[Entry]:
         """The next batch of a route: at most its max_size events."""
@@ -124,7 +124,7 @@ class Lanes:
         """Called by a slot that found nothing to do."""
         if not slot.solo:
             self.idle.append(slot)
-        self.settler.nudge()
+        self.settler.flush_soon()
         if not self.running:
             self._slots_idle.set()
 

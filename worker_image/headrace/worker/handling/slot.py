@@ -1,7 +1,7 @@
 """A slot runs handlers one after the other; `concurrency` of them share one queue.
 
 A slot is one long-lived task, so an event costs no task of its own: a handler that never suspends
-runs through the whole queue in one go. Time-outs come from outside (`Lanes.sweep`), because a timer
+runs through the whole queue in one go. Time-outs come from outside (`Dispatcher.sweep`): a timer
 per event would cost more than the event.
 """
 
@@ -27,7 +27,7 @@ from headrace.worker.routes import Route
 from headrace.worker.settling.decision import HandlerTimeout, decide, invalid_payload
 
 if TYPE_CHECKING:
-    from headrace.worker.handling.dispatcher import Lanes
+    from headrace.worker.handling.dispatcher import Dispatcher
 
 Work = tuple[Route, Entry | None]
 """A batch route's work names no entry: the slot takes what waits at the route."""
@@ -37,9 +37,9 @@ class Slot:
     """One unit of concurrency."""
 
     def __init__(
-        self, lanes: Lanes, number: int, queue: deque[Work], *, solo: bool = False
+        self, dispatcher: Dispatcher, number: int, queue: deque[Work], *, solo: bool = False
     ) -> None:
-        self.lanes = lanes
+        self.dispatcher = dispatcher
         self.number = number
         self.queue = queue
         self.solo = solo
@@ -64,20 +64,20 @@ class Slot:
         return self.route is not None
 
     async def _work(self) -> None:
-        lanes, queue = self.lanes, self.queue
+        dispatcher, queue = self.dispatcher, self.queue
         while not self.left:
-            if not queue or (lanes.paused and not self.solo):
+            if not queue or (dispatcher.paused and not self.solo):
                 self.waiter = asyncio.get_running_loop().create_future()
-                lanes.slot_is_idle(self)
+                dispatcher.slot_is_idle(self)
                 await self.waiter
-                lanes.waking = False
+                dispatcher.waking = False
                 continue
             route, entry = queue.popleft()
-            if queue and lanes.idle and not lanes.waking:
-                lanes.wake_one()
+            if queue and dispatcher.idle and not dispatcher.waking:
+                dispatcher.wake_one()
             self.route = route
             if route.handler.is_batch:
-                await self._batch(route, [entry] if entry else lanes.batch_of(route))
+                await self._batch(route, [entry] if entry else dispatcher.batch_of(route))
             elif entry is not None:
                 if self.reach > 1 and queue and not route.handler.is_async:
                     await self._slice(route, self._same_route(route, entry))
@@ -90,8 +90,8 @@ class Slot:
 
         The hot path: what is the same for all of them is looked up once.
         """
-        handler, lanes, queue, times = route.handler, self.lanes, self.queue, route.times
-        decode, around, wants_context = handler.decode, lanes.around, handler.wants_context
+        handler, dispatcher, queue, times = route.handler, self.dispatcher, self.queue, route.times
+        decode, env, wants_context = handler.decode, dispatcher.env, handler.wants_context
         function = self._callable(handler)
         counts, bounds = times.counts, times.bounds
         shortest = bounds[0]
@@ -101,13 +101,13 @@ class Slot:
                     decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
                 )
             except Exception as error:
-                lanes.settle(entry, route.label, invalid_payload(payload_reason(error)))
+                dispatcher.settle(entry, route.label, invalid_payload(payload_reason(error)))
             else:
                 self.entries = [entry]
                 self.started = started = perf_counter()
                 try:
                     result = await (
-                        function(argument, Context(around, entry))
+                        function(argument, Context(env, entry))
                         if wants_context
                         else function(argument)
                     )
@@ -116,8 +116,8 @@ class Slot:
                 except BaseException as ending:
                     if self.left:
                         return
-                    decision = decide(entry, self._ending(ending), lanes.policy)
-                    lanes.settle(entry, route.label, decision)
+                    decision = decide(entry, self._ending(ending), dispatcher.policy)
+                    dispatcher.settle(entry, route.label, decision)
                 else:
                     if self.left:
                         return
@@ -130,24 +130,26 @@ class Slot:
                 if not handler.is_async:
                     self.reach = 2 if spent < BUDGET_SECONDS else 1
                     return
-            if not queue or queue[0][0] is not route or (lanes.paused and not self.solo):
+            if not queue or queue[0][0] is not route or (dispatcher.paused and not self.solo):
                 return
             following = queue.popleft()[1]
             assert following is not None
             entry = following
-            if queue and lanes.idle and not lanes.waking:
-                lanes.wake_one()
+            if queue and dispatcher.idle and not dispatcher.waking:
+                dispatcher.wake_one()
 
     async def _slice(self, route: Route, entries: list[Entry]) -> None:
         """Run a sync handler for several entries in one hop to the thread."""
-        handler, lanes = route.handler, self.lanes
+        handler, dispatcher = route.handler, self.dispatcher
         valid, arguments = self._decode(route, entries)
         if not valid:
             return
         calls = [
             (
                 entry,
-                (argument, Context(lanes.around, entry)) if handler.wants_context else (argument,),
+                (argument, Context(dispatcher.env, entry))
+                if handler.wants_context
+                else (argument,),
             )
             for entry, argument in zip(valid, arguments, strict=True)
         ]
@@ -158,19 +160,19 @@ class Slot:
             await self._in_thread(slice_.work)
         except BaseException as ending:
             overdue = self._ending(ending)
-        lanes.put_back(route, slice_.take_back())
+        dispatcher.put_back(route, slice_.take_back())
         self.slice = None
         running = slice_.running() if overdue else ()
         times = route.times
         for entry, ended, seconds in slice_.ended:
             times.add(seconds)
             if ended is not None:
-                lanes.settle(entry, route.label, decide(entry, ended, lanes.policy))
+                dispatcher.settle(entry, route.label, decide(entry, ended, dispatcher.policy))
             else:
                 route.done.append(entry)
         for entry in running:
             assert overdue is not None
-            lanes.settle(entry, route.label, decide(entry, overdue, lanes.policy))
+            dispatcher.settle(entry, route.label, decide(entry, overdue, dispatcher.policy))
         if self.cancelled_at is not None:
             self._uncancel()
         in_time = len(slice_.ended) == len(valid)
@@ -186,7 +188,7 @@ class Slot:
         return entries
 
     async def _batch(self, route: Route, entries: list[Entry]) -> None:
-        handler, lanes = route.handler, self.lanes
+        handler, dispatcher = route.handler, self.dispatcher
         valid, arguments = self._decode(route, entries)
         if not valid:
             return
@@ -195,7 +197,7 @@ class Slot:
         try:
             function = self._callable(handler)
             if handler.wants_context:
-                outcomes = await function(arguments, BatchContext(lanes.around, valid))
+                outcomes = await function(arguments, BatchContext(dispatcher.env, valid))
             else:
                 outcomes = await function(arguments)
             endings = batch_endings(outcomes, len(valid))
@@ -209,7 +211,7 @@ class Slot:
             self._uncancel()
         for entry, one in zip(valid, endings, strict=True):
             if one is not None:
-                lanes.settle(entry, route.label, decide(entry, one, lanes.policy))
+                dispatcher.settle(entry, route.label, decide(entry, one, dispatcher.policy))
             else:
                 route.done.append(entry)
         route.times.add((perf_counter() - started) / len(valid), len(valid))
@@ -225,7 +227,7 @@ class Slot:
                 )
             except Exception as error:
                 reason = payload_reason(error)
-                self.lanes.settle(entry, route.label, invalid_payload(reason))
+                self.dispatcher.settle(entry, route.label, invalid_payload(reason))
             else:
                 valid.append(entry)
         return valid, arguments
@@ -246,7 +248,7 @@ class Slot:
         if isinstance(ending, GeneratorExit) or (
             isinstance(ending, asyncio.CancelledError)
             and self.cancelled_at is None
-            and self.lanes.closing
+            and self.dispatcher.closing
         ):
             raise ending
         if self.cancelled_at is not None:
@@ -267,7 +269,7 @@ class Slot:
         if self.thread is not None:
             self.thread.leave()
             if self.busy:
-                self.lanes.left_threads.append(self.thread)
+                self.dispatcher.left_threads.append(self.thread)
             self.thread = None
 
     def _uncancel(self) -> None:

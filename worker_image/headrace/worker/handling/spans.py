@@ -18,7 +18,7 @@ from opentelemetry.context import Context as TraceContext
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from headrace.context import BatchContext, Context, Surroundings
+from headrace.context import BatchContext, Context, HandlerEnvironment
 from headrace.event import Event
 from headrace.handler import Handler
 from headrace.outcomes import Skip
@@ -43,9 +43,9 @@ class TracedContext(Context):
         super().emit(stream, event)
 
 
-def traced(handler: Handler, tracer: Tracer, around: Surroundings) -> Handler:
+def traced(handler: Handler, tracer: Tracer, env: HandlerEnvironment) -> Handler:
     """The same handler, each of its calls in a span."""
-    begin = (_begin_batch if handler.is_batch else _begin)(handler, tracer, around)
+    begin = (_begin_batch if handler.is_batch else _begin)(handler, tracer, env)
     function, wants_context = handler.function, handler.wants_context
 
     async def run(argument: Any, context: Any) -> Any:
@@ -67,8 +67,8 @@ def traced(handler: Handler, tracer: Tracer, around: Surroundings) -> Handler:
     return replace(handler, function=run if handler.is_async else run_in_thread, wants_context=True)
 
 
-def _begin(handler: Handler, tracer: Tracer, around: Surroundings) -> Begin:
-    name, common = f"process {around.stream}", _attributes(handler, around)
+def _begin(handler: Handler, tracer: Tracer, env: HandlerEnvironment) -> Begin:
+    name, common = f"process {env.stream}", _attributes(handler, env)
 
     def begin(context: Context) -> tuple[Span, Context]:
         attributes = {
@@ -78,13 +78,13 @@ def _begin(handler: Handler, tracer: Tracer, around: Surroundings) -> Begin:
         }
         cause = _cause(context)
         span = tracer.start_span(name, cause, kind=SpanKind.CONSUMER, attributes=attributes)
-        return span, TracedContext(around, context._entry)
+        return span, TracedContext(env, context._entry)
 
     return begin
 
 
-def _begin_batch(handler: Handler, tracer: Tracer, around: Surroundings) -> Begin:
-    name, common = f"process {around.stream}", _attributes(handler, around)
+def _begin_batch(handler: Handler, tracer: Tracer, env: HandlerEnvironment) -> Begin:
+    name, common = f"process {env.stream}", _attributes(handler, env)
 
     def begin(batch: BatchContext) -> tuple[Span, BatchContext]:
         links = []
@@ -96,20 +96,20 @@ def _begin_batch(handler: Handler, tracer: Tracer, around: Surroundings) -> Begi
         span = tracer.start_span(
             name, _ROOT, kind=SpanKind.CONSUMER, attributes=attributes, links=links
         )
-        return span, BatchContext(around, [one._entry for one in batch], TracedContext)
+        return span, BatchContext(env, [one._entry for one in batch], TracedContext)
 
     return begin
 
 
-def _attributes(handler: Handler, around: Surroundings) -> dict[str, Any]:
+def _attributes(handler: Handler, env: HandlerEnvironment) -> dict[str, Any]:
     """What all spans of one handler have in common."""
     return {
         "messaging.system": "redis",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
-        "messaging.destination.name": around.stream,
-        "messaging.consumer.group.name": around.group,
-        "messaging.client.id": around.consumer,
+        "messaging.destination.name": env.stream,
+        "messaging.consumer.group.name": env.group,
+        "messaging.client.id": env.consumer,
         "headrace.handler": handler.label,
     }
 

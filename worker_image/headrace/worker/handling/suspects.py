@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from headrace.entry import Entry
 from headrace.streams import claim, entries
 from headrace.streams.keys import GroupKeys
-from headrace.worker.handling.dispatcher import Lanes
+from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.held import Holding
 from headrace.worker.outage import REDIS_ERRORS, Outage
 from headrace.worker.settling.settler import Settler
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Suspects:
-    """Empties `lanes.suspects` until cancelled."""
+    """Empties `dispatcher.suspects` until cancelled."""
 
     def __init__(
         self,
@@ -29,43 +29,43 @@ class Suspects:
         keys: GroupKeys,
         consumer: str,
         *,
-        lanes: Lanes,
+        dispatcher: Dispatcher,
         settler: Settler,
         holding: Holding,
     ) -> None:
         self._control = control
         self._keys = keys
         self._consumer = consumer
-        self._lanes = lanes
+        self._dispatcher = dispatcher
         self._settler = settler
         self._holding = holding
         self._outage = Outage("mark a suspect")
 
     async def run(self) -> None:
-        lanes = self._lanes
+        dispatcher = self._dispatcher
         while True:
-            await lanes.suspects_waiting.wait()
-            lanes.paused = True
+            await dispatcher.suspects_waiting.wait()
+            dispatcher.paused = True
             try:
-                await lanes.until_idle()
+                await dispatcher.until_idle()
                 await self._settler.drain()
-                while lanes.suspects:
+                while dispatcher.suspects:
                     await self._run_one()
             finally:
-                lanes.suspects_waiting.clear()
-                if not lanes.around.shutting_down:
-                    lanes.resume()
+                dispatcher.suspects_waiting.clear()
+                if not dispatcher.env.shutting_down:
+                    dispatcher.resume()
 
     async def _run_one(self) -> None:
-        lanes = self._lanes
-        route, entry = lanes.suspects.popleft()
+        dispatcher = self._dispatcher
+        route, entry = dispatcher.suspects.popleft()
         assert entry is not None
         if not await self._insist(lambda: self._mark(entry)):
             entry.lost = True
             self._holding.drop(entry)
             return
-        lanes.start_alone(route, entry)
-        await lanes.until_idle()
+        dispatcher.start_alone(route, entry)
+        await dispatcher.until_idle()
         await self._settler.drain()
 
     async def _mark(self, entry: Entry) -> bool:

@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from headrace.context import Surroundings
+from headrace.context import HandlerEnvironment
 from headrace.worker.config import ConfigError
 from headrace.worker.routes import Route
 
@@ -59,7 +59,7 @@ def export_spans(service: str) -> None:
     trace.set_tracer_provider(provider)
 
 
-def trace_handlers(routes: list[Route], around: Surroundings) -> None:
+def trace_handlers(routes: list[Route], env: HandlerEnvironment) -> None:
     """Give each handler its span, when the process has a tracer provider; else change nothing."""
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is None:  # not installed, or nobody set a provider
@@ -71,7 +71,7 @@ def trace_handlers(routes: list[Route], around: Surroundings) -> None:
     if isinstance(tracer, (trace.ProxyTracer, trace.NoOpTracer)):
         return
     for route in routes:
-        route.handler = traced(route.handler, tracer, around)
+        route.handler = traced(route.handler, tracer, env)
 
 
 def _value(name: str, default: str = "") -> str:

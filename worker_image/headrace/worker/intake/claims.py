@@ -38,7 +38,7 @@ def reclaim_interval(min_idle: float, rng: Random) -> float:
     return min(min_idle / 4, MAX_RECLAIM_SECONDS) * (0.75 + 0.5 * rng())
 
 
-class Upkeep:
+class Claims:
     """Claims for one consumer. `deliver` gets what was claimed, already in the holding."""
 
     def __init__(

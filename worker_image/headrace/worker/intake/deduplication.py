@@ -37,7 +37,7 @@ class LookUp:
 
 
 class Deduplication:
-    """Stands between reading (or claiming) and the lanes of a group that deduplicates."""
+    """Stands between reading (or claiming) and the dispatcher of a group that deduplicates."""
 
     def __init__(
         self,

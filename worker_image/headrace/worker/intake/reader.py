@@ -22,7 +22,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from headrace.entry import Entry
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Command
-from headrace.worker.handling.dispatcher import Lanes
+from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.held import Holding, read_count, read_room
 from headrace.worker.intake.deduplication import Deduplication, LookUp
 from headrace.worker.metrics import Metrics
@@ -57,7 +57,7 @@ class Reader:
         batch_size: int,
         concurrency: int,
         holding: Holding,
-        lanes: Lanes,
+        dispatcher: Dispatcher,
         settler: Settler,
         metrics: Metrics,
         repair: Repair,
@@ -70,7 +70,7 @@ class Reader:
         self._batch_size = batch_size
         self._concurrency = concurrency
         self._holding = holding
-        self._lanes = lanes
+        self._dispatcher = dispatcher
         self._settler = settler
         self._metrics = metrics
         self._repair = repair
@@ -124,7 +124,7 @@ class Reader:
         held = len(self._holding)
         if self._settler.under_way is None:
             held -= self._settler.ready  # they leave in front of this read
-        mean = self._mean.update(self._lanes)
+        mean = self._mean.update(self._dispatcher)
         return read_count(held, self._concurrency, self._batch_size, mean)
 
     async def _wait_for_room(self) -> None:
@@ -227,7 +227,7 @@ class Reader:
                 entries = [Entry.replayed(id_, fields) for id_, fields in items]
                 self._holding.add(entries)
             if self._deduplication is None:
-                self._lanes.accept(entries)
+                self._dispatcher.accept(entries)
             else:
                 self._deduplication.admit(entries)
 
@@ -263,9 +263,9 @@ class MeanHandling:
         self._total = 0.0
         self.value: float | None = None
 
-    def update(self, lanes: Lanes) -> float | None:
+    def update(self, dispatcher: Dispatcher) -> float | None:
         count, total = 0, 0.0
-        for route in lanes.routes.all:
+        for route in dispatcher.routes.all:
             count += sum(route.times.counts)
             total += route.times.total
         if count > self._count:

@@ -22,10 +22,10 @@ from headrace.streams.commit import (
     Mark,
     Packed,
     Park,
-    Refused,
     Settlement,
     Verdict,
     VerdictKind,
+    Verdicts,
 )
 from headrace.worker.held import Holding
 from headrace.worker.metrics import Metrics
@@ -102,7 +102,7 @@ class Settler:
         """Take note of an entry's end, other than the success that `Route.done` carries."""
         self.decided.append((entry, label, decision))
 
-    def nudge(self) -> None:
+    def flush_soon(self) -> None:
         """There may be something to write; called when a slot runs out of work."""
         if self._timer is None and self.under_way is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush_now)
@@ -188,7 +188,7 @@ class Settler:
                 self.finish(flush, refused)
                 return
 
-    def finish(self, flush: Flush, refused: Refused) -> None:
+    def finish(self, flush: Flush, refused: Verdicts) -> None:
         """Act on the verdicts of an answered flush: everything not refused is done."""
         self.under_way = None
         self.metrics.counts["commits"] += 1
@@ -205,9 +205,9 @@ class Settler:
         self.on_room()
         self._finished.set()
         if self.ready:
-            self.nudge()
+            self.flush_soon()
 
-    def _finish_done(self, route: Route, entries: list[Entry], refused: Refused) -> None:
+    def _finish_done(self, route: Route, entries: list[Entry], refused: Verdicts) -> None:
         main, drop = self.holding.main, self.holding.drop
         for entry in entries:
             if not entry.plain:
@@ -221,7 +221,7 @@ class Settler:
         self.metrics.events[route.label, "done"] += done
 
     def _refused(
-        self, entry: Entry, label: str, decision: Decision | None, refused: Refused
+        self, entry: Entry, label: str, decision: Decision | None, refused: Verdicts
     ) -> bool:
         """Handle one verdict that is not "done"; False when there is none for this entry."""
         verdict = refused.get((entry.source, entry.id))
@@ -265,7 +265,7 @@ class Settler:
     def _again(self, entry: Entry, label: str, decision: Decision) -> None:
         self.postponed.discard(entry)
         self.settle(entry, label, decision)
-        self.nudge()
+        self.flush_soon()
 
     def _success(self, entry: Entry) -> Settlement:
         """An end that needs more than a plain acknowledgement of a first delivery."""
@@ -298,7 +298,7 @@ class Settler:
         )
 
 
-def _failed(entry: Entry, refused: Refused) -> bool:
+def _failed(entry: Entry, refused: Verdicts) -> bool:
     verdict = refused.get((entry.source, entry.id))
     return verdict is not None and verdict.kind is VerdictKind.FAILED
 
