@@ -31,7 +31,7 @@ format: venv ## rewrite the code in the one format
 lint: venv ## ruff, strict types, import layers
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/mypy crds/headrace_api worker_image/headrace operator/headrace_operator
+	$(BIN)/mypy crds/headrace_api worker_image/headrace operator/headrace_operator tests
 	$(BIN)/lint-imports
 
 .PHONY: check

@@ -59,7 +59,12 @@ class Proxy:
 
     def cut_all(self) -> None:
         """Reset every connection, whatever is under way."""
-        self._loop.call_soon_threadsafe(lambda: [link.close() for link in list(self.links)])
+
+        def close() -> None:
+            for link in list(self.links):
+                link.close()
+
+        self._loop.call_soon_threadsafe(close)
 
     def cut_requests(self) -> None:
         """On every connection: the next request arrives half, then the connection is reset."""

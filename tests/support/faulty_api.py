@@ -86,7 +86,12 @@ class FaultyApi:
 
     def cut(self) -> None:
         """Ends every connection that is open, as a server does that goes away."""
-        self._loop.call_soon_threadsafe(lambda: [one.abort() for one in list(self._open)])
+
+        def abort() -> None:
+            for one in list(self._open):
+                one.abort()
+
+        self._loop.call_soon_threadsafe(abort)
 
     async def _serve(self) -> None:
         given = self._configuration

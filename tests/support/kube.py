@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -110,12 +110,12 @@ class Kube:
         path: str,
         body: Any = None,
         content: str = "application/json",
-        query: list[tuple[str, str]] | None = None,
+        query: Sequence[tuple[str, str]] = (),
     ) -> Any:
         arguments = self._client.param_serialize(
             method,
             path,
-            query_params=query or [],
+            query_params=list(query),
             header_params={"Accept": "application/json", "Content-Type": content},
             body=body,
             auth_settings=["BearerToken"],

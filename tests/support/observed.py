@@ -88,7 +88,7 @@ def live(manifest_: dict[str, Any], **status: Any) -> dict[str, Any]:
 
 def applied(made: Plan, before: Observation | None = None) -> dict[ChildRef, dict[str, Any]]:
     """The children after this plan was carried out, scales included."""
-    children = dict(before.children) if before else {}
+    children: dict[ChildRef, Any] = dict(before.children) if before else {}
     for apply in made.applies:
         children[apply.ref] = _kept(live(apply.manifest), children.get(apply.ref))
     for scale in made.scales:

@@ -23,13 +23,13 @@ from headrace_operator.kube.kinds import (
     Kind,
 )
 
-CONTAINER = {"name": "app", "image": "acme/app:1"}
+CONTAINER: dict[str, Any] = {"name": "app", "image": "acme/app:1"}
 LABELS = {"app": "acme"}
-POD = {"metadata": {"labels": LABELS}, "spec": {"containers": [CONTAINER]}}
+POD: dict[str, Any] = {"metadata": {"labels": LABELS}, "spec": {"containers": [CONTAINER]}}
 
 
 def strangers(kind: Kind, namespace: str, name: str) -> dict[str, Any]:
-    body: dict[str, Any] = {
+    bodies: dict[str, dict[str, Any]] = {
         "Deployment": {
             "spec": {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": POD}
         },
@@ -45,9 +45,11 @@ def strangers(kind: Kind, namespace: str, name: str) -> dict[str, Any]:
                 },
             }
         },
-    }[kind.kind]
+    }
     metadata = {"name": name, "namespace": namespace, "labels": dict(LABELS)}
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **body}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata} | bodies[
+        kind.kind
+    ]
 
 
 def wanted_name(kind: Kind, namespace: str, endpoint: str) -> str:

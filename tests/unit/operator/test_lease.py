@@ -187,7 +187,7 @@ def test_a_taking_whose_answer_was_lost_is_recognised_as_ours() -> None:
             api.replace = original  # type: ignore[method-assign]
             raise ApiUnreachable("no answer")
 
-        api.replace = lost  # type: ignore[method-assign]
+        api.replace = lost  # type: ignore[method-assign, assignment]
         await first.acquire()
         assert now() <= 2 * TIMES.retry_period
 

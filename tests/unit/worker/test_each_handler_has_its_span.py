@@ -35,7 +35,8 @@ def app_of(function) -> headrace.App:
 
 
 def parent_of(traceparent: str) -> tuple[str, str]:
-    return tuple(traceparent.split("-")[1:3])
+    _, trace, span, _ = traceparent.split("-")
+    return trace, span
 
 
 def ids_of(context) -> tuple[str, str]:
