@@ -91,9 +91,7 @@ class LeaderElection:
     def check(self) -> None:
         """Raise LeaseLost unless this process may write now."""
         if not self.held:
-            raise LeaseLost(
-                f"{self._identity} does not hold Lease {self._namespace}/{self._name}"
-            )
+            raise LeaseLost(f"{self._identity} does not hold Lease {self._namespace}/{self._name}")
 
     async def acquire(self) -> None:
         """Wait until this process is the holder."""
