@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := crds worker_image operator tests examples bench
+SOURCES := crds worker_image operator tests examples bench make
 
 include $(wildcard make/*.mk)
 

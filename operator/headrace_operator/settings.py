@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+import headrace
 from headrace_operator.kube.leader_election import LeaseTimes
 
-DEFAULT_WORKER_IMAGE = "ghcr.io/headrace/worker:0.1.0"
+DEFAULT_WORKER_IMAGE = f"ghcr.io/headrace/worker:{headrace.__version__}"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 

@@ -14,8 +14,8 @@ from tests.cluster.instances import Instance
 from tests.cluster.processes import Processes
 
 PROJECT_IMAGES = {
-    "worker_image/Dockerfile": "ghcr.io/headrace/worker:0.1.0",
-    "operator/Dockerfile": "ghcr.io/headrace/operator:0.1.0",
+    "worker_image/Dockerfile": f"ghcr.io/headrace/worker:{paths.version()}",
+    "operator/Dockerfile": f"ghcr.io/headrace/operator:{paths.version()}",
 }
 PUBLIC_IMAGES = ["docker.io/library/redis:8.0"]
 

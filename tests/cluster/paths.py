@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -18,3 +19,11 @@ def cache() -> Path:
 def state() -> Path:
     """One directory per cluster of this machine; short, as socket paths end at 107 characters."""
     return Path("/var/lib/headrace")
+
+
+def version() -> str:
+    """The project's, read from its text: this package runs before anything is installed."""
+    text = (CHECKOUT / "worker_image/headrace/__init__.py").read_text("utf-8")
+    match = re.search(r'__version__ = "(.+)"', text)
+    assert match is not None
+    return match[1]
