@@ -1,4 +1,4 @@
-"""Entries change hands by rule: due, idle, earlier process, hand-back [traps 6, 7, 8, 9, 14]."""
+"""Entries change hands by rule: due, idle, earlier process, hand-back."""
 
 import pytest
 from redis.asyncio import Redis

@@ -1,4 +1,4 @@
-"""The commit settles what is still ours, once, and each entry alone [traps 5, 9, 10, 11, 15]."""
+"""The commit settles what is still ours, once, and each entry alone."""
 
 import asyncio
 

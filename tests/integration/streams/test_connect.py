@@ -1,4 +1,4 @@
-"""Connections re-send nothing by themselves, wait long enough, and keep secrets [traps 5, 8]."""
+"""Connections re-send nothing by themselves, wait long enough, and keep secrets."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Groups are created and recreated by one function, and nothing is skipped by it [traps 3]."""
+"""Groups are created and recreated by one function, and nothing is skipped by it."""
 
 import pytest
 from redis.asyncio import Redis

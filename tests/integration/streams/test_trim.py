@@ -1,4 +1,4 @@
-"""Trimming never passes the floor of a group that counts [traps 1, 2]."""
+"""Trimming never passes the floor of a group that counts."""
 
 import random
 

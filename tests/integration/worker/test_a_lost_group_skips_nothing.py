@@ -1,4 +1,4 @@
-"""Whatever becomes of a group or its stream, nothing is skipped [traps 3]."""
+"""Whatever becomes of a group or its stream, nothing is skipped."""
 
 import asyncio
 

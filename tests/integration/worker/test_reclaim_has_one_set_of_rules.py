@@ -1,4 +1,4 @@
-"""A loop on a quiet stream and `headrace reclaim` take over by the same rules [traps 6, 7]."""
+"""A loop on a quiet stream and `headrace reclaim` take over by the same rules."""
 
 import time
 from collections import Counter

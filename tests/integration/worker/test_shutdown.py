@@ -1,4 +1,4 @@
-"""Workers told to end finish what runs and give the rest back [traps 14]."""
+"""Workers told to end finish what runs and give the rest back."""
 
 import asyncio
 import contextlib
