@@ -17,13 +17,13 @@ from tests.support.observed import SETTINGS, UID, observe
 from headrace_api.v1alpha1 import RedisMode, StreamPipeline
 from headrace_operator.plan import plan, wanted
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 OLDEST, NEWEST = "1.29", "1.35"
 
 
 def examples() -> list[Any]:
     return [
-        pytest.param(path.stem, document, id=f"{path.stem}-{document['metadata']['name']}")
+        pytest.param(path.stem, document, id=path.stem)
         for path in EXAMPLES
         for document in pipelines(path)
     ]
@@ -40,7 +40,8 @@ def load(document: dict[str, Any]) -> StreamPipeline:
 def test_an_example_becomes_exactly_these_children(name: str, document: dict[str, Any]) -> None:
     made = plan(observe(load(document)), SETTINGS)
     text = yaml.safe_dump_all([a.manifest for a in made.applies], sort_keys=False, width=100)
-    path = GOLDEN / f"{name}-{document['metadata']['name']}.yaml"
+    text = text or "# No children: this redis.mode is not built yet.\n"
+    path = GOLDEN / f"{name}.yaml"
     if os.environ.get("HEADRACE_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -50,7 +51,7 @@ def test_an_example_becomes_exactly_these_children(name: str, document: dict[str
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.yaml")), ids=lambda path: path.stem)
 def test_kubernetes_accepts_every_golden_child(path: Path, version: str) -> None:
-    for child in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+    for child in filter(None, yaml.safe_load_all(path.read_text(encoding="utf-8"))):
         kubernetes_validate.validate(child, version, strict=True)
 
 
