@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from redis.asyncio import Redis
 
 import headrace
-from headrace.worker.config import Settings
+from headrace.worker.config import WorkerSettings
 from headrace.worker.metrics import Metrics
 from headrace.worker.runtime import Runtime
 from headrace.worker.startup import prepare
@@ -147,7 +147,7 @@ class Worker:
                 **changes,
             }
         )
-        self.runtime = Runtime(Settings.of(config), app, self.metrics)
+        self.runtime = Runtime(WorkerSettings.of(config), app, self.metrics)
 
     @property
     def settled(self) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import redis
 
 import headrace
-from headrace.worker.config import Settings
+from headrace.worker.config import WorkerSettings
 from headrace.worker.metrics import Metrics
 from headrace.worker.runtime import Runtime
 from headrace.worker.startup import prepare
@@ -104,7 +104,7 @@ class Stage:
 async def worker(stage: Stage, app: headrace.App, **changes: Any) -> AsyncIterator[Runtime]:
     """A worker in this process, reading; stopped at the end as on SIGTERM."""
     told = WorkerConfig.model_validate(config(stage.server, **changes))
-    runtime = Runtime(Settings.of(told), app, Metrics())
+    runtime = Runtime(WorkerSettings.of(told), app, Metrics())
     runtime.start()
     await prepare(runtime)
     runtime.read()

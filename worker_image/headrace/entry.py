@@ -25,8 +25,6 @@ class Entry:
     """For a replayed entry: its id in its first life."""
     plain: bool = True
     """A first delivery from the stream, so that success needs nothing but its id."""
-    since: float = 0.0
-    """When this process got it, on the monotonic clock; set for what may wait long."""
     lost: bool = False
     """Another consumer has it now: whatever the handler does is discarded."""
     trimmed: bool = False
@@ -50,7 +48,7 @@ class Entry:
         return entry
 
     @classmethod
-    def claimed(cls, claimed: streams.Entry) -> Entry:
+    def claimed(cls, claimed: streams.ClaimedEntry) -> Entry:
         """An entry taken from another consumer or from the parked ones."""
         if claimed.source is Source.REPLAY:
             entry = cls.replayed(claimed.id, claimed.fields)

@@ -5,9 +5,10 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from headrace.streams.commit import Committer, Park, Settlement
+from headrace.streams.commit import Committer
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
+from headrace.streams.settlement import Park, Settlement
 
 
 def stream_of(keys: GroupKeys, source: Source) -> str:

@@ -8,9 +8,14 @@ from redis.exceptions import NoPermissionError
 from tests.integration.streams.redis_words import fill, pending, read
 from tests.support.redis_servers import RedisServer, running
 
-from headrace.streams.commit import (
+from headrace.streams.commit import Committer
+from headrace.streams.connect import StaticCredentials, connect
+from headrace.streams.dead_letters import list_letters
+from headrace.streams.entries import Record, Source
+from headrace.streams.groups import ensure_groups
+from headrace.streams.keys import PARKED, GroupKeys, StreamKeys
+from headrace.streams.settlement import (
     Ack,
-    Committer,
     DeadLetter,
     Mark,
     Outcome,
@@ -20,11 +25,6 @@ from headrace.streams.commit import (
     Verdict,
     VerdictKind,
 )
-from headrace.streams.connect import StaticCredentials, connect
-from headrace.streams.dead_letters import list_letters
-from headrace.streams.entries import Record, Source
-from headrace.streams.groups import ensure_groups
-from headrace.streams.keys import PARKED, GroupKeys, StreamKeys
 
 FIELDS = (b"type", b"flight.landed", b"version", b"1", b"payload", b'{"n":\x00\xff1}')
 

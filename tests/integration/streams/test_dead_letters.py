@@ -4,12 +4,13 @@ import pytest
 from redis.asyncio import Redis
 from tests.integration.streams.redis_words import read
 
-from headrace.streams.commit import Committer, DeadLetter, Settlement
+from headrace.streams.commit import Committer
 from headrace.streams.dead_letters import list_letters, purge, read_replayed, replay
 from headrace.streams.entries import Source
 from headrace.streams.groups import ensure_groups
 from headrace.streams.keys import GroupKeys, StreamKeys
 from headrace.streams.script import call
+from headrace.streams.settlement import DeadLetter, Settlement
 
 FIELDS = [b"type", b"t", b"payload", b"\x00\xff", b"payload", b"twice", b"original_id", b"mine"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client.core import Metric
 
 import headrace
-from headrace.worker.config import Settings
+from headrace.worker.config import WorkerSettings
 from headrace.worker.metrics import Metrics
 from headrace.worker.runtime import Runtime
 from headrace_api.worker_config import WorkerConfig
@@ -34,7 +34,7 @@ async def exposed() -> list[tuple[str, str, str]]:
     """(name, type, labels beside pipeline and group) of all that a worker exposes."""
     app, metrics = headrace.App(), Metrics("flights", "delays")
     app.raw(lambda fields: None)
-    runtime = Runtime(Settings.of(WorkerConfig.model_validate(CONFIG)), app, metrics)
+    runtime = Runtime(WorkerSettings.of(WorkerConfig.model_validate(CONFIG)), app, metrics)
     metrics.events["raw", "done"] += 1
     rows = []
     for metric in metrics.collect():

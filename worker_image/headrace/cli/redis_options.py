@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from headrace.streams.connect import StaticCredentials, Target, Tls, connect
-from headrace.worker.config import ConfigError, Settings, config_path, load_config
+from headrace.worker.config import ConfigError, WorkerSettings, config_path, load_config
 from headrace.worker.outage import sentence
 
 UrlOption = typer.Option(
@@ -29,7 +29,7 @@ UrlOption = typer.Option(
 def client_of(url: str | None) -> Redis:
     """A client for the URL, else for the worker's configuration. Raises ConfigError."""
     if url is None:
-        return Settings.of(load_config(config_path())).connect("admin")
+        return WorkerSettings.of(load_config(config_path())).connect("admin")
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
         raise ConfigError("--url must look like redis://host:6379/0")

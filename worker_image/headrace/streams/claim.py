@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from headrace.streams.entries import Entry, Record, Source
+from headrace.streams.entries import ClaimedEntry, Record, Source
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Script
 
@@ -21,6 +21,7 @@ _RENEW = Script("renew")
 _HAND_BACK = Script("hand_back")
 _DELETE_CONSUMER = Script("delete_consumer")
 _DELETE_DEAD_CONSUMERS = Script("delete_dead_consumers")
+_MAX_DELETIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Claimed:
     """Entries now ours. `trimmed`: entries that were pending but whose body is gone; they were
     cleared and are lost to trimming."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[ClaimedEntry] = field(default_factory=list)
     trimmed: list[tuple[Source, bytes]] = field(default_factory=list)
     next_due_ms: int | None = None
     """take_due only: ms until the earliest parked entry falls due (0: more are due now)."""
@@ -90,21 +91,20 @@ async def take_over(
     pod: str,
     source: Source,
     count: int,
-    alive: Sequence[str] = (),
 ) -> Claimed:
     """Take what earlier processes of this pod (`<pod>-<8 hex digits>`) held, crashes counted.
 
-    `alive` names sibling processes that still run. Call until no entries come back.
+    Call until no entries come back.
     """
     entries, trimmed = await _TAKE_OVER.run(
         client,
         [keys.of(source), keys.failures],
-        [keys.group, consumer, source.value, pod, count, *alive],
+        [keys.group, consumer, source.value, pod, count],
     )
     return Claimed(_entries(entries), _ids(trimmed))
 
 
-async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: Entry) -> bool:
+async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: ClaimedEntry) -> bool:
     """Note that the entry now runs alone, so that a crash from here on counts against it.
 
     False: it is no longer ours; do not run it.
@@ -193,17 +193,14 @@ async def delete_dead_consumers(
     deleted: int = await _DELETE_DEAD_CONSUMERS.run(
         client,
         [keys.stream, keys.replay, keys.state],
-        [keys.group, consumer, min_idle_ms, _DELETIONS],
+        [keys.group, consumer, min_idle_ms, _MAX_DELETIONS],
     )
     return deleted
 
 
-_DELETIONS = 100
-
-
-def _entries(rows: list[Any]) -> list[Entry]:
+def _entries(rows: list[Any]) -> list[ClaimedEntry]:
     return [
-        Entry(Source(source.decode()), entry_id, fields, count, Record.parse(record))
+        ClaimedEntry(Source(source.decode()), entry_id, fields, count, Record.parse(record))
         for source, entry_id, fields, count, record in rows
     ]
 

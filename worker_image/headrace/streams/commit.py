@@ -23,33 +23,7 @@ from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
 from headrace.streams.packing import arguments, size_of
 from headrace.streams.script import Argument, Command, Script
-from headrace.streams.settlement import (
-    Ack,
-    DeadLetter,
-    Mark,
-    Outcome,
-    Output,
-    Park,
-    Settlement,
-    Verdict,
-    VerdictKind,
-    Verdicts,
-)
-
-__all__ = [
-    "Ack",
-    "Committer",
-    "DeadLetter",
-    "Mark",
-    "Outcome",
-    "Output",
-    "Packed",
-    "Park",
-    "Settlement",
-    "Verdict",
-    "VerdictKind",
-    "Verdicts",
-]
+from headrace.streams.settlement import Settlement, Verdict, VerdictKind, Verdicts
 
 MAX_ENTRIES = 1_000
 MAX_BYTES = 1 << 20

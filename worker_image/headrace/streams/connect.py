@@ -16,9 +16,13 @@ from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
+from redis.exceptions import RedisError
 from redis.retry import Retry as BlockingRetry
 
 _ANSWER_S = 5.0
+
+REDIS_ERRORS = (RedisError, OSError)
+"""What a call to Redis may raise: its refusals, lost connections, time-outs (an OSError, too)."""
 
 Role: TypeAlias = Literal["read", "control", "admin"]
 
@@ -157,7 +161,6 @@ def connect(
     role: Role,
     block_ms: int = 5_000,
     client_name: str = "headrace",
-    max_connections: int | None = None,
 ) -> Redis:
     """A client that connects at its first command. Replies are bytes (RESP2: flat arrays).
 
@@ -170,7 +173,7 @@ def connect(
         options["socket_timeout"] += block_ms / 1000
     if target.tls is not None:
         options |= _tls_options(target.tls) | {"connection_class": _NamedSSLConnection}
-    return Redis.from_pool(ConnectionPool(max_connections=max_connections, **options))
+    return Redis.from_pool(ConnectionPool(**options))
 
 
 def connect_blocking(

@@ -49,7 +49,7 @@ NO_RECORD = Record()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ClaimedEntry:
     """One entry now owned by this consumer. (consumer, `delivery_count`) is its fence.
 
     `fields` is flat, as Redis sends it: [name, value, name, value, ...]; names may repeat.

@@ -52,13 +52,7 @@ class Harness:
         )
         self._min_idle_ms = round(told.min_idle.total_seconds() * 1000)
         self._handler_timeout = told.handler_timeout.total_seconds()
-        self._policy = Policy(
-            max_retries=told.max_retries,
-            max_crashes=told.max_crashes,
-            backoff_initial=told.backoff.initial.total_seconds(),
-            backoff_max=told.backoff.max.total_seconds(),
-            unknown_type=told.on_unknown_type.value,
-        )
+        self._policy = Policy.of(told)
         self._concurrency = concurrency
         self._env = HandlerEnvironment(
             stream=stream,

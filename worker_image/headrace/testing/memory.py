@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from headrace.streams.entries import NO_RECORD, Entry, Record, Source
+from headrace.streams.entries import NO_RECORD, ClaimedEntry, Record, Source
 from headrace.streams.keys import PARKED
 from headrace.streams.settlement import (
     DeadLetter,
@@ -76,7 +76,7 @@ class Group:
         ]
         return min(times, default=None)
 
-    def take(self, consumer: str, min_idle_ms: int) -> list[Entry]:
+    def take(self, consumer: str, min_idle_ms: int) -> list[ClaimedEntry]:
         """take_due.lua and claim_idle.lua: what is due, and what a lost consumer held too long."""
         taken = []
         for entry_id, row in self._pending.items():
@@ -98,7 +98,7 @@ class Group:
             row.consumer, row.delivered_ms = consumer, self.clock_ms
             row.deliveries += 1
             fields = self._bodies[entry_id]
-            taken.append(Entry(Source.MAIN, entry_id, fields, row.deliveries, row.record))
+            taken.append(ClaimedEntry(Source.MAIN, entry_id, fields, row.deliveries, row.record))
         return taken
 
     def mark_solo(self, consumer: str, entry_id: bytes, deliveries: int) -> bool:

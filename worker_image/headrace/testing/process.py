@@ -118,7 +118,6 @@ class Process:
             self.holding,
             routes.all,
             metrics,
-            policy,
             on_end=on_end,
         )
         self.dispatcher = Dispatcher(

@@ -55,7 +55,7 @@ def consumer_name() -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class WorkerSettings:
     """What the runtime needs of a WorkerConfig, in seconds and Redis's own names."""
 
     config: WorkerConfig
@@ -78,13 +78,7 @@ class Settings:
             ),
             pod=pod,
             consumer=consumer,
-            policy=Policy(
-                max_retries=delivery.max_retries,
-                max_crashes=delivery.max_crashes,
-                backoff_initial=delivery.backoff.initial.total_seconds(),
-                backoff_max=delivery.backoff.max.total_seconds(),
-                unknown_type=delivery.on_unknown_type.value,
-            ),
+            policy=Policy.of(delivery),
             handler_timeout=delivery.handler_timeout.total_seconds(),
             min_idle=delivery.min_idle.total_seconds(),
         )

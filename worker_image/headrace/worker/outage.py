@@ -6,18 +6,13 @@ a missing right ends some day without a restart of ours, and until then nothing 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from time import monotonic
 
-from redis.exceptions import RedisError
-
 from headrace.worker.backoff import attempts
 
 logger = logging.getLogger("headrace.worker")
-
-REDIS_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 
 HINTS = (
     ("NOAUTH", "set spec.redis.credentialsSecretRef"),

@@ -16,15 +16,15 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from headrace.app import App
 from headrace.handler import HandlerError
-from headrace.streams.connect import NotImplementedMode
+from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
 from headrace.streams.keys import UnusableName
 from headrace.worker.cancel import cancel
-from headrace.worker.config import ConfigError, Settings, config_path, load_config
+from headrace.worker.config import ConfigError, WorkerSettings, config_path, load_config
 from headrace.worker.handling.tracing import export_spans
 from headrace.worker.health import HealthServer
 from headrace.worker.loader import load_app
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REDIS_ERRORS, sentence
+from headrace.worker.outage import sentence
 from headrace.worker.reclaim import reclaim, summary
 from headrace.worker.runtime import Runtime
 from headrace.worker.settling.decision import describe
@@ -36,7 +36,7 @@ logger = logging.getLogger("headrace.worker")
 TERMINATION_LOG = Path("/dev/termination-log")
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_REFUSED = 2
-Main = Callable[[Settings, App], Coroutine[Any, Any, int]]
+Main = Callable[[WorkerSettings, App], Coroutine[Any, Any, int]]
 EXIT_FAILED = 1
 
 
@@ -62,7 +62,7 @@ def run_reclaim() -> int:
 def _run(main: Main, *, needs_handler: bool) -> int:
     try:
         config = load_config(config_path())
-        settings = Settings.of(config)
+        settings = WorkerSettings.of(config)
         if config.handler is not None:
             app = load_app(config.handler, config.code_dir)
             export_spans(f"{config.pipeline}-{config.group}")
@@ -76,7 +76,7 @@ def _run(main: Main, *, needs_handler: bool) -> int:
         return refuse(str(error))
 
 
-async def _serve(settings: Settings, app: App, port: int) -> int:
+async def _serve(settings: WorkerSettings, app: App, port: int) -> int:
     stopping = _stop_on_signals()
     metrics = Metrics(settings.config.pipeline, settings.config.group)
     registry = CollectorRegistry()
@@ -123,7 +123,7 @@ async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
     logger.info("stopped")
 
 
-async def _reclaim(settings: Settings, app: App) -> int:
+async def _reclaim(settings: WorkerSettings, app: App) -> int:
     stopping = _stop_on_signals()
     runtime = Runtime(settings, app, Metrics(settings.config.pipeline, settings.config.group))
     async with contextlib.AsyncExitStack() as lifespan:

@@ -15,9 +15,10 @@ from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
 from headrace.streams import claim
 from headrace.streams.commit import Committer
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import ensure_groups
 from headrace.worker.cancel import cancel
-from headrace.worker.config import Settings
+from headrace.worker.config import WorkerSettings
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.handling.suspects import Suspects
 from headrace.worker.handling.tracing import trace_handlers
@@ -25,9 +26,9 @@ from headrace.worker.held import Holding
 from headrace.worker.intake.claims import Claims
 from headrace.worker.intake.deduplication import Deduplication
 from headrace.worker.intake.reader import Reader, Repair
-from headrace.worker.intake.renewals import Lease
+from headrace.worker.intake.renewals import Renewer
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REDIS_ERRORS, sentence
+from headrace.worker.outage import sentence
 from headrace.worker.routes import Routes
 from headrace.worker.settling.settler import Settler
 
@@ -48,7 +49,7 @@ AWAY_SECONDS = 10.0
 class Runtime:
     """One worker of one group. `start`, then either `read` or claims by `upkeep`, then `stop`."""
 
-    def __init__(self, settings: Settings, app: App, metrics: Metrics) -> None:
+    def __init__(self, settings: WorkerSettings, app: App, metrics: Metrics) -> None:
         config, keys, consumer = settings.config, settings.keys, settings.consumer
         self.settings = settings
         self.metrics = metrics
@@ -74,7 +75,6 @@ class Runtime:
             self.holding,
             self.routes.all,
             metrics,
-            settings.policy,
             window_ms=round(deduplicate.window.total_seconds() * 1000) if deduplicate else 0,
         )
         self.dispatcher = Dispatcher(
@@ -134,7 +134,7 @@ class Runtime:
             holding=self.holding,
         )
         self.tick = time.monotonic()
-        self.lease = Lease(
+        self.renewer = Renewer(
             lambda: settings.connect("control"),
             keys,
             consumer,
@@ -191,7 +191,7 @@ class Runtime:
     def start(self) -> None:
         """Start the tasks that settle, sweep and renew; nothing is read or claimed yet."""
         trace_handlers(self.routes.all, self.env)  # the lifespan may have set a tracer provider
-        self.lease.start()
+        self.renewer.start()
         self._spawn(self.settler.run(), "settler")
         self._spawn(self.suspects.run(), "suspects")
         self._spawn(self._ticker(), "ticker")
@@ -236,7 +236,7 @@ class Runtime:
         except REDIS_ERRORS as error:
             logger.warning("left %d entries to be reclaimed: %s", len(self.holding), error)
         await asyncio.gather(cancel(self._tasks), self.dispatcher.close())
-        self.lease.stop()
+        self.renewer.stop()
         for client in (self.control, self.read_client, self.handlers_client):
             with contextlib.suppress(*REDIS_ERRORS):
                 await client.aclose()

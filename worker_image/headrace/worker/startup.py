@@ -7,10 +7,11 @@ import logging
 
 from redis.exceptions import NoPermissionError, RedisError
 
-from headrace.streams.commit import DeadLetter, Park, Settlement
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
 from headrace.streams.groups import NotAStream, OwnedByAnother
-from headrace.worker.outage import REDIS_ERRORS, Outage
+from headrace.streams.settlement import DeadLetter, Park, Settlement
+from headrace.worker.outage import Outage
 from headrace.worker.runtime import Runtime
 
 logger = logging.getLogger("headrace.worker")

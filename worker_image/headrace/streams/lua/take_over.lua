@@ -1,11 +1,9 @@
 -- KEYS  1 source stream  2 failures
--- ARGV  1 group  2 consumer  3 source "m"|"r"  4 pod  5 most entries  6.. consumers that still run
+-- ARGV  1 group  2 consumer  3 source "m"|"r"  4 pod  5 most entries
 -- returns {entries, trimmed}; entries as in take_due
 -- uses: clock, claim_crashed
 local stream, failures = KEYS[1], KEYS[2]
 local group, consumer, source, pod, room = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local alive = {[consumer] = true}
-for i = 6, #ARGV do alive[ARGV[i]] = true end
 local entries, trimmed = {}, {}
 local now = now_ms()
 
@@ -13,7 +11,7 @@ local now = now_ms()
 local function is_earlier(name)
   local tail = string.sub(name, #pod + 1)
   return string.sub(name, 1, #pod) == pod and #tail == 9 and string.match(tail, '^%-%x+$')
-    and not alive[name]
+    and name ~= consumer
 end
 
 for _, victim in ipairs(redis.call('XPENDING', stream, group)[4] or {}) do

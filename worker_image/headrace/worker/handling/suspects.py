@@ -11,10 +11,11 @@ from redis.asyncio import Redis
 
 from headrace.entry import Entry
 from headrace.streams import claim, entries
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.keys import GroupKeys
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.held import Holding
-from headrace.worker.outage import REDIS_ERRORS, Outage
+from headrace.worker.outage import Outage
 from headrace.worker.settling.settler import Settler
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Suspects:
         await self._settler.drain()
 
     async def _mark(self, entry: Entry) -> bool:
-        marked = entries.Entry(
+        marked = entries.ClaimedEntry(
             entry.source, entry.id, entry.fields, entry.delivery_count, entry.record
         )
         return await claim.mark_solo(self._control, self._keys, self._consumer, marked)

@@ -17,13 +17,14 @@ from redis.asyncio import Redis
 
 from headrace.entry import Entry
 from headrace.streams import claim
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
 from headrace.streams.groups import NotAStream
 from headrace.streams.keys import GroupKeys
 from headrace.worker.backoff import Random
 from headrace.worker.held import Holding
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REDIS_ERRORS, Outage, is_missing_group
+from headrace.worker.outage import Outage, is_missing_group
 
 logger = logging.getLogger("headrace.worker")
 
@@ -191,9 +192,6 @@ class Claims:
             self._metrics.counts["trimmed"] += 1
             logger.error("pending entry %s (%s) was trimmed: lost", id_.decode(), source.name)
         entries = [Entry.claimed(entry) for entry in claimed.entries]
-        now = monotonic()
-        for entry in entries:
-            entry.since = now
         self._holding.add(entries)
         self.deliver(entries)
         return len(entries)

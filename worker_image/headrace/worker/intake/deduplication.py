@@ -19,11 +19,12 @@ from redis.asyncio import Redis
 
 from headrace.entry import Entry
 from headrace.streams import marks
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Command, call
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REDIS_ERRORS, Outage
+from headrace.worker.outage import Outage
 
 logger = logging.getLogger("headrace.worker")
 

@@ -20,13 +20,14 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, ResponseError
 
 from headrace.entry import Entry
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Command
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.held import Holding, read_count, read_room
 from headrace.worker.intake.deduplication import Deduplication, LookUp
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REDIS_ERRORS, Outage, is_missing_group
+from headrace.worker.outage import Outage, is_missing_group
 from headrace.worker.settling.settler import Flush, Settler
 
 logger = logging.getLogger("headrace.worker")

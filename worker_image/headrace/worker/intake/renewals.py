@@ -17,18 +17,19 @@ from time import monotonic
 from redis.asyncio import Redis
 
 from headrace.streams import claim
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
 from headrace.worker.held import Holding
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REDIS_ERRORS, Outage, is_missing_group
+from headrace.worker.outage import Outage, is_missing_group
 
 logger = logging.getLogger("headrace.worker")
 
 CHUNK = 500
 
 
-class Lease:
+class Renewer:
     """A thread that renews what the worker holds every third of minIdle."""
 
     def __init__(

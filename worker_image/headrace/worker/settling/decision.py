@@ -6,10 +6,12 @@ import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 from random import random
+from typing import Self
 
 from headrace.entry import Entry
 from headrace.outcomes import Reject, Retry, Skip
 from headrace.worker.backoff import Random, delay
+from headrace_api.v1alpha1.delivery import Delivery
 
 MAX_ERROR_LENGTH = 1000
 
@@ -42,6 +44,17 @@ class Policy:
     backoff_initial: float
     backoff_max: float
     unknown_type: str = "DeadLetter"
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Self:
+        """What the manifest's `delivery` says."""
+        return cls(
+            max_retries=delivery.max_retries,
+            max_crashes=delivery.max_crashes,
+            backoff_initial=delivery.backoff.initial.total_seconds(),
+            backoff_max=delivery.backoff.max.total_seconds(),
+            unknown_type=delivery.on_unknown_type.value,
+        )
 
 
 ACK = Decision(Kind.ACK)

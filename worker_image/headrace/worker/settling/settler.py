@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 
 from headrace.entry import Entry
-from headrace.streams.commit import (
+from headrace.streams.commit import Committer, Packed
+from headrace.streams.connect import REDIS_ERRORS
+from headrace.streams.settlement import (
     Ack,
-    Committer,
     DeadLetter,
     Mark,
-    Packed,
     Park,
     Settlement,
     Verdict,
@@ -29,9 +29,9 @@ from headrace.streams.commit import (
 )
 from headrace.worker.held import Holding
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REDIS_ERRORS, Outage, sentence
+from headrace.worker.outage import Outage, sentence
 from headrace.worker.routes import Route
-from headrace.worker.settling.decision import Decision, Kind, Policy
+from headrace.worker.settling.decision import Decision, Kind
 
 logger = logging.getLogger("headrace.worker")
 
@@ -74,7 +74,6 @@ class Settler:
     holding: Holding
     routes: list[Route]
     metrics: Metrics
-    policy: Policy
     window_ms: int = 0
     """Deduplication window; 0 = the group does not deduplicate."""
     on_room: Callable[[], None] = lambda: None
