@@ -12,6 +12,15 @@
 {{- end }}
 {{- end }}
 
+{{- define "headrace.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
+{{/* Of what has no namespace: two releases of one name in two namespaces must not collide. */}}
+{{- define "headrace.clusterName" -}}
+{{- printf "%s-%s" (include "headrace.namespace" .) (include "headrace.fullname" .) }}
+{{- end }}
+
 {{- define "headrace.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "headrace.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -26,6 +35,17 @@ app.kubernetes.io/part-of: headrace
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{/* labels and annotations of (dict "root" $ "labels" {...} "annotations" {...}): the chart's own, then the user's */}}
+{{- define "headrace.metadata" -}}
+{{- $own := include "headrace.labels" .root | fromYaml -}}
+labels:
+  {{- toYaml (merge (dict) $own (default dict .labels) .root.Values.commonLabels) | nindent 2 }}
+{{- with merge (dict) (default dict .annotations) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "headrace.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "headrace.fullname" .) .Values.serviceAccount.name }}
@@ -34,12 +54,33 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* An image reference of (dict "image" {repository, tag, digest} "root" $). */}}
+{{/* An image reference of (dict "image" {registry, repository, tag, digest} "root" $). */}}
 {{- define "headrace.image" -}}
+{{- $registry := default .image.registry .root.Values.global.imageRegistry -}}
+{{- $name := ternary (printf "%s/%s" $registry .image.repository) .image.repository (ne $registry "") -}}
 {{- if .image.digest -}}
-{{ .image.repository }}@{{ .image.digest }}
+{{ $name }}@{{ .image.digest }}
 {{- else -}}
-{{ .image.repository }}:{{ default .root.Chart.AppVersion .image.tag }}
+{{ $name }}:{{ default .root.Chart.AppVersion .image.tag }}
+{{- end }}
+{{- end }}
+
+{{/* The fields of a scrape endpoint that both kinds of monitor share, from one block of values. */}}
+{{- define "headrace.endpoint" -}}
+port: http
+path: /metrics
+interval: {{ .interval }}
+honorLabels: {{ .honorLabels }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 

@@ -10,6 +10,10 @@ import pytest
 import yaml
 from tests.cluster import binaries
 
+from headrace_api.mounts import HTTP_PORT_NAME
+from headrace_api.names import common_labels
+from headrace_operator.settings import parse
+
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "headrace"
 CRD = ROOT / "crds" / "streampipelines.headrace.dev.yaml"
@@ -78,7 +82,7 @@ def test_with_a_list_of_namespaces_no_right_is_given_in_others(helm: str) -> Non
 
 
 def test_secrets_are_read_by_name_only(helm: str) -> None:
-    rules = objects(helm)["ClusterRole", "headrace"]["rules"]
+    rules = objects(helm)["ClusterRole", "headrace-system-headrace"]["rules"]
     on_secrets = [rule["verbs"] for rule in rules if "secrets" in rule["resources"]]
     assert on_secrets == [["get"]]
 
@@ -95,3 +99,70 @@ def test_a_service_monitor_selects_the_metrics_service(helm: str) -> None:
     wanted = rendered["ServiceMonitor", "headrace"]["spec"]["selector"]["matchLabels"]
     labels = rendered["Service", "headrace-metrics"]["metadata"]["labels"]
     assert wanted.items() <= labels.items()
+
+
+def test_every_object_carries_the_common_labels_and_annotations(helm: str) -> None:
+    everything = ["--values", str(CHART / "ci" / "everything-values.yaml")]
+    for (kind, name), item in objects(helm, *everything).items():
+        if name not in ("extra", "of-headrace"):
+            assert item["metadata"]["labels"]["cost-centre"] == "42", (kind, name)
+            assert item["metadata"]["annotations"]["example.com/owner"] == "streams", (kind, name)
+
+
+def test_two_releases_of_one_name_share_nothing_outside_their_namespaces(helm: str) -> None:
+    def cluster_wide(namespace: str) -> set[tuple[str, str]]:
+        rendered = objects(helm, "--namespace", namespace, "--set", "crds.enabled=false")
+        return {key for key, item in rendered.items() if "namespace" not in item["metadata"]}
+
+    assert cluster_wide("one")
+    assert not cluster_wide("one") & cluster_wide("two")
+
+
+def test_a_mirror_is_one_value(helm: str) -> None:
+    rendered = objects(helm, "--set", "global.imageRegistry=mirror.example")
+    container = rendered["Deployment", "headrace"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"].startswith("mirror.example/headrace/operator:")
+    assert container["args"][0].startswith("--worker-image=mirror.example/headrace/worker:")
+
+
+def test_no_uid_is_fixed_and_root_is_refused(helm: str) -> None:
+    pod = objects(helm)["Deployment", "headrace"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert not {"runAsUser", "runAsGroup", "fsGroup"} & pod["securityContext"].keys()
+
+
+def test_a_pod_label_that_the_selector_needs_is_refused_with_a_sentence(helm: str) -> None:
+    done = render(helm, "--set", "podLabels.app\\.kubernetes\\.io/name=mine")
+    assert done.returncode != 0
+    assert "podLabels.app.kubernetes.io/name: the chart sets this label" in done.stderr
+
+
+def test_every_argument_is_one_that_the_operator_takes(helm: str) -> None:
+    everything = ["--values", str(CHART / "ci" / "everything-values.yaml")]
+    for deployment in (
+        objects(helm)["Deployment", "headrace"],
+        objects(helm, *everything)["Deployment", "streams"],
+    ):
+        parse(deployment["spec"]["template"]["spec"]["containers"][0]["args"])
+
+
+def test_workers_of_all_watched_namespaces_are_scraped(helm: str) -> None:
+    switch = ["--set", "metrics.workerPodMonitor.enabled=true"]
+    monitor = objects(helm, *switch)["PodMonitor", "headrace-workers"]["spec"]
+    assert monitor["namespaceSelector"] == {"any": True}
+    labels = {*common_labels("flights", "delays")}
+    assert {one["key"] for one in monitor["selector"]["matchExpressions"]} <= labels
+    assert monitor["podMetricsEndpoints"][0]["port"] == HTTP_PORT_NAME
+    listed = objects(helm, *switch, "--set", "watchNamespaces={airport}")
+    spaces = listed["PodMonitor", "headrace-workers"]["spec"]["namespaceSelector"]
+    assert spaces == {"matchNames": ["airport"]}
+
+
+@pytest.mark.parametrize("kind", ["serviceMonitor", "podMonitor", "workerPodMonitor"])
+def test_the_namespace_label_of_a_pipeline_survives_the_scrape(helm: str, kind: str) -> None:
+    rendered = objects(helm, "--set", f"metrics.{kind}.enabled=true")
+    monitors = [item for (of, _), item in rendered.items() if of.endswith("Monitor")]
+    assert len(monitors) == 1
+    spec = monitors[0]["spec"]
+    (endpoint,) = spec.get("endpoints") or spec["podMetricsEndpoints"]
+    assert endpoint["honorLabels"] is True
