@@ -4,6 +4,7 @@ python -m tests.crash --runs 210 --events 5000
 python -m tests.crash --scenario network --kind valkey --seed 17        # one run again
 python -m tests.crash --runs 210 --results runs.jsonl --seconds 400     # in pieces; call again
 python -m tests.crash --mutants
+python -m tests.crash --mutant "no lease"                               # one of them
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import argparse
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from tests.crash.mutants import MUTANTS, hunt
+from tests.crash.mutants import MUTANTS
+from tests.crash.mutants.hunt import Verdict, hunt
 from tests.crash.results import Result, Results
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.world import Run, play
@@ -77,9 +80,10 @@ def main() -> int:
     parser.add_argument("--results", type=Path, help="add to this file, and leave out what it has")
     parser.add_argument("--keep", action="store_true", help="keep records and logs")
     parser.add_argument("--mutants", action="store_true", help="prove the checker instead")
+    parser.add_argument("--mutant", default="", help="only mutants whose name holds this")
     arguments = parser.parse_args()
-    if arguments.mutants:
-        return hunt_all(arguments.jobs)
+    if arguments.mutants or arguments.mutant:
+        return hunt_all(arguments.jobs, arguments.mutant)
     runs = plan(
         arguments.seed, arguments.runs, arguments.events, arguments.scenario, arguments.kind
     )
@@ -91,15 +95,16 @@ def main() -> int:
     return summary([results[run] for run in runs if run in results], len(runs))
 
 
-def hunt_all(jobs: int) -> int:
-    """Let every mutant run until it is caught; 1 when one is not."""
-    escaped = 0
+def hunt_all(jobs: int, name: str) -> int:
+    """Let every mutant whose name holds `name` run until it is caught; 1 when one is not."""
+    wanted = [mutant for mutant in MUTANTS if name in mutant.name]
+    verdicts = Counter[Verdict]()
     with ThreadPoolExecutor(jobs) as pool:
-        for mutant, caught in zip(MUTANTS, pool.map(hunt, MUTANTS), strict=True):
-            escaped += caught is None
-            print(f"{mutant.name:58s} {caught or 'ESCAPED'}", flush=True)
-    print(f"mutants={len(MUTANTS)} caught={len(MUTANTS) - escaped} escaped={escaped}")
-    return 1 if escaped else 0
+        for mutant, hunted in zip(wanted, pool.map(hunt, wanted), strict=True):
+            verdicts[hunted.verdict] += 1
+            print(f"{mutant.name:58s} {hunted.verdict.upper()} {hunted.why}", flush=True)
+    print(f"mutants={len(wanted)}", *(f"{verdict}={verdicts[verdict]}" for verdict in Verdict))
+    return 0 if wanted and verdicts[Verdict.CAUGHT] == len(wanted) else 1
 
 
 def summary(results: list[Result], planned: int) -> int:

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.crash.worker_log import first_defect
+
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 EXPECTED = (0, -signal.SIGKILL, -signal.SIGTERM)
 """Of a worker told to end; SIGTERM may strike before it is handled."""
@@ -37,8 +39,8 @@ class Fleet:
         self.workers: list[Worker] = []
         self.deaths: dict[str, list[float]] = {}
         """Pod -> Unix seconds of each SIGKILL to a process of it."""
-        self.defects: list[str] = []
-        """What ended by itself, and should not have."""
+        self.exits: list[str] = []
+        """Workers that ended by themselves, or with another code than they should have."""
         self.retired: list[Worker] = []
         self._number = 0
 
@@ -103,7 +105,7 @@ class Fleet:
     def replace_ended(self) -> None:
         """Restart what ended by itself, as a kubelet would; it should not have."""
         for worker in [w for w in self.workers if w.process.poll() is not None]:
-            self.defects.append(f"{worker.pod} ended by itself with {worker.process.returncode}")
+            self.exits.append(f"{worker.pod} ended by itself with {worker.process.returncode}")
             self.workers.remove(worker)
             self.start(worker.pod)
 
@@ -118,13 +120,11 @@ class Fleet:
         )
 
     def said(self) -> list[str]:
-        """Lines of the workers' logs that a defect of theirs writes."""
+        """The first defect of each worker's log that tells one."""
         found = []
         for log in sorted(self.directory.glob("*.log")):
-            text = log.read_text(errors="replace")
-            if "Traceback" in text or "CRITICAL" in text:
-                place = max(text.find("Traceback"), text.find("CRITICAL"))
-                found.append(f"{log.name}: {text[place : place + 2000]}")
+            if defect := first_defect(log.read_text(errors="replace")):
+                found.append(f"{log.name}: {defect}")
         return found
 
     def shut(self, seconds: float) -> list[str]:
@@ -143,7 +143,7 @@ class Fleet:
                 worker.process.kill()
                 worker.process.wait()
             if worker.process.returncode not in EXPECTED:
-                self.defects.append(f"{worker.pod} ended with {worker.process.returncode}")
+                self.exits.append(f"{worker.pod} ended with {worker.process.returncode}")
         return late
 
     def kill_all(self) -> None:

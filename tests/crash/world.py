@@ -97,6 +97,7 @@ class World:
             "HEADRACE_CONFIG": str(configuration),
             "CRASH_RECORD": str(self.record),
             "CRASH_OUTPUT": OUTPUT,
+            "HEADRACE_LOG_FORMAT": "json",
         }
         if package is not None:
             environment["PYTHONPATH"] = str(package)
@@ -143,7 +144,9 @@ class World:
             report.broke("pending", f"not drained within {self.run.drain_seconds:.0f} s")
         for pod in late:
             report.broke("shutdown", f"{pod} did not end within {SHUTDOWN_SECONDS:.0f} s")
-        for defect in (*self.fleet.defects, *self.fleet.said()):
+        for end in self.fleet.exits:
+            report.broke("exits", end)
+        for defect in self.fleet.said():
             report.broke("defects", defect)
         return report
 

@@ -1,82 +1,11 @@
-"""Workers broken on purpose: each mutant is the real package with one safeguard taken out.
+"""The safeguards of delivery, settling and claims, each taken out once."""
 
-The checker proves itself by catching all of them. A mutant names the text that it replaces; when
-the code no longer holds that text, applying it fails, and the mutant has to be written anew.
-"""
-
-from __future__ import annotations
-
-import shutil
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-import headrace
-from tests.crash.world import MIN_IDLE, Run, play
-
-TRIES = 4
-"""Seeds that a mutant may survive: its fault has to meet the right moment."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Replace `old`, which occurs once in `file` of the package, by `new`."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """What is broken, in which run it shows, and which bounds it may break."""
-
-    name: str
-    run: Run
-    bounds: frozenset[str]
-    edits: Sequence[Edit]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def mutant(name: str, run: Run, bounds: str, *edits: tuple[str, str, str]) -> Mutant:
-    return Mutant(name, run, frozenset(bounds.split()), [Edit(*edit) for edit in edits])
-
-
-def write(mutant: Mutant, directory: Path) -> None:
-    """Copy the package and break it. Raises ValueError when the code reads otherwise by now."""
-    package = directory / "headrace"
-    shutil.copytree(
-        Path(headrace.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
-    )
-    for edit in mutant.edits:
-        path = package / edit.file
-        text = path.read_text("utf-8")
-        if (found := text.count(edit.old)) != 1:
-            raise ValueError(f"{mutant.name}: {edit.file} holds {found} times {edit.old!r}")
-        path.write_text(text.replace(edit.old, edit.new), "utf-8")
-
-
-def hunt(mutant: Mutant) -> str | None:
-    """Run the mutant until the checker catches it: the bound it broke; None if it escaped."""
-    for seed in range(mutant.run.seed, mutant.run.seed + TRIES):
-        with tempfile.TemporaryDirectory(prefix="headrace-mutant-") as directory:
-            write(mutant, Path(directory))
-            result = play(replace(mutant.run, seed=seed), package=Path(directory))
-        for bound in result.violations.keys() & mutant.bounds:
-            return f"{bound}: {result.violations[bound][0]}"
-    return None
-
-
-def short(scenario: str, *, events: int = 1_000, pause: float = 0.4, slow: float = 0.03) -> Run:
-    return Run(1, scenario, events=events, rate=250, fault_pause=pause, slow=slow, drain_seconds=25)
-
+from tests.crash.mutants.mutant import mutant, short
+from tests.crash.world import MIN_IDLE, Run
 
 COMMIT, CLAIM = "streams/lua/commit.lua", "streams/lua/claim_idle.lua"
 FENCE = "if row[2] ~= consumer or row[4] ~= count then return refuse(id, 1) end"
-MUTANTS = [
+SAFEGUARDS = [
     mutant(
         "acknowledged at delivery, before it is handled",
         short("rolling"),
@@ -133,7 +62,7 @@ MUTANTS = [
         "no lease",
         short("rolling"),
         "calm",
-        ("worker/intake/renewals.py", "held = self._holding.snapshot()", "held = []"),
+        ("worker/intake/renewals.py", "self._holding.snapshot()", "self._holding.snapshot()[:0]"),
     ),
     mutant(
         "reclaim skips a quiet stream",
@@ -142,8 +71,9 @@ MUTANTS = [
         (
             "worker/intake/claims.py",
             "if monotonic() >= self._next_reclaim:",
-            'seen, self._seen = getattr(self, "_seen", 0), self._metrics.delivered_total\n'
-            "        if monotonic() >= self._next_reclaim and seen != self._seen:",
+            'seen, total = self._metrics.counts["mutant"], self._metrics.events.total()\n'
+            '        self._metrics.counts["mutant"] = total\n'
+            "        if monotonic() >= self._next_reclaim and seen != total:",
         ),
     ),
     mutant(
