@@ -17,7 +17,7 @@ from bench.scaling.world import Scaler, Sight
 
 from headrace_api.v1alpha1 import Scaling
 from headrace_operator.backlog.wakeups import WAKE_INTERVAL, ScalingTarget
-from headrace_operator.scaling.decide import Look, ScalingHistory, decide
+from headrace_operator.scaling.decide import GroupState, ScalingHistory, decide
 
 TARGET = 100
 MOST = 10
@@ -47,7 +47,7 @@ class Headrace:
         if read is None or not self._is_asked(read, sight):
             return sight.replicas
         self._reported = replace(read, second=sight.second, ready=sight.ready)
-        look = Look(
+        look = GroupState(
             clock=float(sight.second),
             ready=read.backlog,
             lag=read.lag,
@@ -59,7 +59,9 @@ class Headrace:
         )
         decision = decide(self._spec, look, self._history)
         self._history = decision.history
-        self._next_look = sight.second + (inf if decision.next_look is None else decision.next_look)
+        self._next_look = sight.second + (
+            inf if decision.requeue_after is None else decision.requeue_after
+        )
         return decision.replicas
 
     def _is_asked(self, read: Sight, sight: Sight) -> bool:

@@ -17,7 +17,7 @@ from headrace_operator.plan.observation import (
 )
 from headrace_operator.plan.replicas import before_suspend, live_replicas
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import Look, ScalingDecision, ScalingHistory, decide
+from headrace_operator.scaling.decide import GroupState, ScalingDecision, ScalingHistory, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,13 @@ def decision_for(observation: Observation, seen: GroupView) -> ScalingDecision |
     return decided
 
 
-def _look(observation: Observation, seen: GroupView) -> Look:
+def _look(observation: Observation, seen: GroupView) -> GroupState:
     remembered = before_suspend(seen.live)
     backlog = seen.backlog
     stream = observation.backlog
     known = backlog is not None and backlog.exists
     due = backlog.next_due_ms if backlog is not None else None
-    return Look(
+    return GroupState(
         clock=observation.clock,
         ready=backlog.ready if backlog is not None and known else None,
         # Resuming: the number from before the suspension counts as what is there.

@@ -149,7 +149,7 @@ def _next_look(
     status_due: float | None,
     found: Sequence[problems.Problem],
 ) -> float | None:
-    looks = [d.next_look for d in decisions.values() if d.next_look is not None]
+    looks = [d.requeue_after for d in decisions.values() if d.requeue_after is not None]
     if status_due:
         looks.append(status_due)
     if found:

@@ -9,7 +9,7 @@ from typing import Any
 from headrace_api.v1alpha1 import Reason
 from headrace_operator.plan.actions import ScaleIn
 from headrace_operator.plan.observation import Manifest
-from headrace_operator.scaling.decide import DEFAULT_STARTUP
+from headrace_operator.scaling.decide import DEFAULT_STARTUP_SECONDS
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 VICTIM_COST = -100
@@ -97,7 +97,7 @@ def startup_seconds(pods: Iterable[Manifest]) -> float:
         created = _seconds(pod["metadata"]["creationTimestamp"])
         starts.append((created, _seconds(ready["lastTransitionTime"]) - created))
     newest = [seconds for _, seconds in sorted(starts)[-_STARTS:]]
-    return max(newest, default=DEFAULT_STARTUP)
+    return max(newest, default=DEFAULT_STARTUP_SECONDS)
 
 
 def victims(scale_in: ScaleIn, holdings: Mapping[str, int]) -> dict[str, int]:

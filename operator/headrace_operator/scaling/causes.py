@@ -1,6 +1,6 @@
-"""Which rule set a group's number of workers: few enough to count by.
+"""Why a group has this number of workers. A closed set: it is a metric label.
 
-The words that go with a cause hold the figures; docs/reference/operator-metrics.md has them all.
+docs/reference/operator-metrics.md explains each; the decision's reason holds the figures.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Arrival and per-worker rates, measured from what the poller sees anyway.
 
-In: one sample per look. Out: `Rates`. Pure and immutable: `observe` returns a new value.
+In: one sample per decision. Out: `Rates`. Pure and immutable: `observe` returns a new value.
 A worker's rate can only be seen while every worker has work waiting; a quiet group says
 nothing about how fast it could be, so such a stretch of time is not measured.
 """
@@ -10,16 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
-WINDOW = 60.0  # seconds that arrivals are averaged over
-RECENT = 15.0  # a rise is believed after this time, a fall only after WINDOW
-SPACING = 5.0  # seconds between two samples that are kept
-SMOOTHING = 0.3  # weight of the newest measurement of a worker's rate
-BELIEVED = 600.0  # seconds that a measured worker rate stands; then it is put to the test
+# Arrivals are averaged over this time.
+WINDOW_SECONDS = 60.0
+# A rise counts after this time, a fall only after WINDOW_SECONDS.
+RECENT_SECONDS = 15.0
+# Between two samples that are kept.
+SPACING_SECONDS = 5.0
+# Weight of the newest measurement of a worker's rate.
+SMOOTHING = 0.3
+# A worker's rate that nothing confirmed for this long is put to the test.
+RATE_TTL_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look: entries ever added, ready and not yet delivered; workers ready to take them.
+    """Entries ever added, ready and not yet delivered, and the workers ready to take them.
 
     clock: seconds, when Redis was read.
     """
@@ -42,22 +47,26 @@ class Rates:
     @property
     def arrival(self) -> float | None:
         """The mean of the window, or of its newest part where that is more."""
-        if not self.samples or self.samples[-1].clock - self.samples[0].clock < SPACING:
+        if not self.samples or self.samples[-1].clock - self.samples[0].clock < SPACING_SECONDS:
             return None
         last = self.samples[-1]
-        recent = [s for s in self.samples if SPACING <= last.clock - s.clock <= RECENT + SPACING]
+        recent = [
+            s
+            for s in self.samples
+            if SPACING_SECONDS <= last.clock - s.clock <= RECENT_SECONDS + SPACING_SECONDS
+        ]
         return max(_arrival(first, last) for first in (self.samples[0], *recent[:1]))
 
     def workers_for(self, arrival: float, clock: float) -> int | None:
         """Workers that keep up with `arrival`; None while a worker's rate is unknown.
 
-        A rate that nothing confirmed for long is taken to have grown: the group is tried with
-        fewer workers, and if they fall behind, the rate is measured again.
+        A stale rate is assumed to be too low and is raised step by step; if the group falls
+        behind, it is measured again.
         """
         if self.per_worker is None:
             return None
-        doubt = max(clock - self.measured_at - BELIEVED, 0.0) / BELIEVED
-        return ceil(arrival / (self.per_worker * (1 + doubt)))
+        staleness = max(clock - self.measured_at - RATE_TTL_SECONDS, 0.0) / RATE_TTL_SECONDS
+        return ceil(arrival / (self.per_worker * (1 + staleness)))
 
     def observe(self, sample: Sample) -> Rates:
         """Takes in a sample; a counter that went back (a new stream) starts afresh."""
@@ -66,11 +75,15 @@ class Rates:
         last = self.samples[-1]
         if sample.clock <= last.clock:
             # The same reading again, or the server's clock was put back.
-            return self if last.clock - sample.clock < WINDOW else replace(self, samples=(sample,))
+            return (
+                self
+                if last.clock - sample.clock < WINDOW_SECONDS
+                else replace(self, samples=(sample,))
+            )
         # A change of workers begins a stretch of its own, or none would ever have the same ones.
-        if sample.clock - last.clock < SPACING and sample.workers == last.workers:
+        if sample.clock - last.clock < SPACING_SECONDS and sample.workers == last.workers:
             return self
-        recent = tuple(s for s in self.samples if sample.clock - s.clock <= WINDOW)
+        recent = tuple(s for s in self.samples if sample.clock - s.clock <= WINDOW_SECONDS)
         return replace(self, samples=(*(recent or (last,)), sample))._measured(last, sample)
 
     def _measured(self, last: Sample, sample: Sample) -> Rates:
@@ -97,7 +110,7 @@ def _arrival(first: Sample, last: Sample) -> float:
 
 
 def _finished(before: Sample, after: Sample) -> float | None:
-    """Entries per second that the same workers finished between two looks, if they did."""
+    """Entries per second that the same workers finished between two samples, if they did."""
     if not before.workers == after.workers > 0:
         return None
     finished = (after.added - before.added) - (after.ready - before.ready)

@@ -15,7 +15,7 @@ from tests.support.replica_history import ReplicaHistory
 
 from headrace.streams.keys import PARKED, StreamKeys
 from headrace_operator.kube.kinds import DEPLOYMENT, EVENT, STREAM_PIPELINE
-from headrace_operator.scaling.decide import DEFAULT_STARTUP
+from headrace_operator.scaling.decide import DEFAULT_STARTUP_SECONDS
 
 NAME = "flights-audit"
 
@@ -146,9 +146,11 @@ def test_a_retry_tomorrow_holds_no_worker_and_one_that_falls_due_soon_finds_one(
     now = data.time()[0] * 1000
     data.zadd(retry, {f"m:{entry}": now + 86_400_000})
     until("no worker, though an entry is pending", lambda: workers.replicas() == 0)
-    data.zadd(retry, {f"m:{entry}": now + int((DEFAULT_STARTUP + 8) * 1000)})
+    data.zadd(retry, {f"m:{entry}": now + int((DEFAULT_STARTUP_SECONDS + 8) * 1000)})
     until("a worker again", lambda: workers.replicas() == 1)
-    assert data.time()[0] * 1000 < now + (DEFAULT_STARTUP + 8) * 1000, "not before it was due"
+    assert data.time()[0] * 1000 < now + (DEFAULT_STARTUP_SECONDS + 8) * 1000, (
+        "not before it was due"
+    )
     workers.went_through(0, 1, 0, 1)
 
 

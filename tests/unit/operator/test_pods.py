@@ -17,7 +17,7 @@ from tests.support.observed import (
 
 from headrace_operator.plan import ScaleIn, plan, victims
 from headrace_operator.plan.pod_health import DELETION_COST, startup_seconds
-from headrace_operator.scaling.decide import DEFAULT_STARTUP
+from headrace_operator.scaling.decide import DEFAULT_STARTUP_SECONDS
 
 SCALE_IN = ScaleIn("delays", "delays", "flights-delays", ("a", "b", "c-1"), surplus=1)
 
@@ -88,10 +88,10 @@ def test_pods_that_are_leaving_already_are_no_victims() -> None:
 @pytest.mark.parametrize(
     ("pods", "seconds"),
     [
-        ((), DEFAULT_STARTUP),
+        ((), DEFAULT_STARTUP_SECONDS),
         ((pod("a"), pod("b")), 4.0),
-        ((pod("a", ready=False),), DEFAULT_STARTUP),
-        ((pod("a", restartCount=1),), DEFAULT_STARTUP),
+        ((pod("a", ready=False),), DEFAULT_STARTUP_SECONDS),
+        ((pod("a", restartCount=1),), DEFAULT_STARTUP_SECONDS),
     ],
 )
 def test_start_up_is_measured_from_pods_that_started_well(pods: tuple, seconds: float) -> None:  # type: ignore[type-arg]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_operator.scaling.throughput import BELIEVED, Rates, Sample
+from headrace_operator.scaling.throughput import RATE_TTL_SECONDS, Rates, Sample
 
 
 def course(*samples: tuple[float, int, int, int, int]) -> Rates:
@@ -89,6 +89,6 @@ def test_a_new_stream_starts_afresh() -> None:
 
 def test_a_rate_that_nothing_confirms_is_put_to_the_test_with_fewer_workers() -> None:
     rates = Rates(per_worker=20.0, measured_at=0.0)
-    assert rates.workers_for(90, clock=BELIEVED) == 5
-    assert rates.workers_for(90, clock=BELIEVED * 1.5) == 3
+    assert rates.workers_for(90, clock=RATE_TTL_SECONDS) == 5
+    assert rates.workers_for(90, clock=RATE_TTL_SECONDS * 1.5) == 3
     assert Rates().workers_for(90, clock=0) is None

@@ -11,20 +11,25 @@ from hypothesis import strategies as st
 
 from headrace_api.v1alpha1 import Scaling, ScalingMode
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import RATE_LOOK, Look, ScalingHistory, decide
+from headrace_operator.scaling.decide import (
+    RATE_RECHECK_SECONDS,
+    GroupState,
+    ScalingHistory,
+    decide,
+)
 from headrace_operator.scaling.throughput import Rates
 
 NONE = ScalingHistory()
 AUTO = Scaling(scale_down_after=timedelta(seconds=60))  # 0..10, 100 for each worker
 
 
-def look(ready: int | None, current: int, clock: float = 1000.0, **facts: Any) -> Look:
-    return Look(clock=clock, ready=ready, current=current, lag=ready, **facts)
+def state(ready: int | None, current: int, clock: float = 1000.0, **facts: Any) -> GroupState:
+    return GroupState(clock=clock, ready=ready, current=current, lag=ready, **facts)
 
 
 def quiet_for(seconds: float, replicas: int, spec: Scaling = AUTO) -> ScalingHistory:
     """History of a group that wanted `replicas` until `seconds` ago."""
-    return ScalingHistory(wishes=((1000.0 - seconds, replicas),))
+    return ScalingHistory(proposals=((1000.0 - seconds, replicas),))
 
 
 @pytest.mark.parametrize(
@@ -42,100 +47,100 @@ def quiet_for(seconds: float, replicas: int, spec: Scaling = AUTO) -> ScalingHis
 def test_up_goes_straight_to_the_number_that_the_backlog_needs(
     ready: int, current: int, wanted: int
 ) -> None:
-    assert decide(AUTO, look(ready, current), NONE).replicas == wanted
+    assert decide(AUTO, state(ready, current), NONE).replicas == wanted
 
 
 def test_the_reason_says_what_was_counted() -> None:
-    assert decide(AUTO, look(250, 0), NONE).reason == "250 ready, 100 for each worker"
-    assert "held at maxReplicas 10" in decide(AUTO, look(5_000, 0), NONE).reason
-    upper = decide(AUTO, look(250, 0, exact=False), NONE)
+    assert decide(AUTO, state(250, 0), NONE).reason == "250 ready, 100 for each worker"
+    assert "held at maxReplicas 10" in decide(AUTO, state(5_000, 0), NONE).reason
+    upper = decide(AUTO, state(250, 0, exact=False), NONE)
     assert upper.reason == "at most 250 ready, 100 for each worker"
 
 
 def test_down_waits_until_fewer_were_enough_for_the_whole_window() -> None:
-    early = decide(AUTO, look(150, 8), quiet_for(59, 8))
+    early = decide(AUTO, state(150, 8), quiet_for(59, 8))
     assert early.replicas == 8
-    assert early.next_look == pytest.approx(1.0)
-    assert decide(AUTO, look(150, 8), quiet_for(60, 8)).replicas == 2
+    assert early.requeue_after == pytest.approx(1.0)
+    assert decide(AUTO, state(150, 8), quiet_for(60, 8)).replicas == 2
 
 
-def test_down_goes_to_the_highest_wish_of_the_window() -> None:
-    history = ScalingHistory(wishes=((930.0, 9), (960.0, 5), (990.0, 3)))
-    decision = decide(AUTO, look(100, 9), history)
+def test_down_goes_to_the_highest_proposal_of_the_window() -> None:
+    history = ScalingHistory(proposals=((930.0, 9), (960.0, 5), (990.0, 3)))
+    decision = decide(AUTO, state(100, 9), history)
     assert decision.replicas == 5
-    assert decision.next_look == pytest.approx(20.0)
+    assert decision.requeue_after == pytest.approx(20.0)
 
 
 def test_after_a_restart_of_the_operator_what_runs_is_kept_for_one_window() -> None:
-    decision = decide(AUTO, look(0, 7), NONE)
+    decision = decide(AUTO, state(0, 7), NONE)
     assert decision.replicas == 7
-    later = decide(AUTO, look(0, 7, clock=1060.0), decision.history)
+    later = decide(AUTO, state(0, 7, clock=1060.0), decision.history)
     assert later.replicas == 0
 
 
 def test_zero_only_when_nothing_is_ready() -> None:
-    assert decide(AUTO, look(0, 1), quiet_for(60, 1)).replicas == 0
-    assert decide(AUTO, look(1, 1), quiet_for(60, 1)).replicas == 1
+    assert decide(AUTO, state(0, 1), quiet_for(60, 1)).replicas == 0
+    assert decide(AUTO, state(1, 1), quiet_for(60, 1)).replicas == 1
 
 
 def test_a_worker_stays_for_a_retry_that_falls_due_soon() -> None:
-    soon = look(0, 1, next_due=69.0, startup=10.0)
+    soon = state(0, 1, next_due=69.0, startup=10.0)
     assert decide(AUTO, soon, quiet_for(60, 1)).replicas == 1
-    far = look(0, 1, next_due=71.0, startup=10.0)
+    far = state(0, 1, next_due=71.0, startup=10.0)
     assert decide(AUTO, far, quiet_for(60, 1)).replicas == 0
 
 
 def test_a_retry_in_a_day_holds_no_worker_and_wakes_one_in_time() -> None:
-    asleep = decide(AUTO, look(0, 0, next_due=86_400.0, startup=12.0), NONE)
+    asleep = decide(AUTO, state(0, 0, next_due=86_400.0, startup=12.0), NONE)
     assert asleep.replicas == 0
-    assert asleep.next_look == pytest.approx(86_388.0)
-    awake = decide(AUTO, look(0, 0, clock=87_388.0, next_due=12.0, startup=12.0), asleep.history)
+    assert asleep.requeue_after == pytest.approx(86_388.0)
+    awake = decide(AUTO, state(0, 0, clock=87_388.0, next_due=12.0, startup=12.0), asleep.history)
     assert awake.replicas == 1
 
 
 def test_an_unknown_backlog_holds_what_is_there() -> None:
-    assert decide(AUTO, look(None, 6), quiet_for(600, 6)).replicas == 6
-    assert decide(AUTO, look(None, 0), NONE).replicas == 0
+    assert decide(AUTO, state(None, 6), quiet_for(600, 6)).replicas == 6
+    assert decide(AUTO, state(None, 0), NONE).replicas == 0
 
 
 def test_a_long_unknown_backlog_goes_to_fallback_replicas() -> None:
     spec = Scaling(fallback_replicas=2, scale_down_after=timedelta(seconds=60))
-    first = decide(spec, look(None, 6), NONE)
+    first = decide(spec, state(None, 6), NONE)
     assert first.replicas == 6
-    assert first.next_look == pytest.approx(60.0)
-    halfway = decide(spec, look(None, 6, clock=1059.0), first.history)
+    assert first.requeue_after == pytest.approx(60.0)
+    halfway = decide(spec, state(None, 6, clock=1059.0), first.history)
     assert halfway.replicas == 6
-    assert decide(spec, look(None, 6, clock=1060.0), halfway.history).replicas == 2
-    assert decide(spec, look(None, 0, clock=1060.0), halfway.history).replicas == 2
+    assert decide(spec, state(None, 6, clock=1060.0), halfway.history).replicas == 2
+    assert decide(spec, state(None, 0, clock=1060.0), halfway.history).replicas == 2
 
 
 def test_fallback_replicas_0_never_ends_the_last_worker() -> None:
-    history = ScalingHistory(wishes=((0.0, 1),), unknown_since=0.0)
-    assert decide(Scaling(fallback_replicas=0), look(None, 3), history).replicas == 1
+    history = ScalingHistory(proposals=((0.0, 1),), unknown_since=0.0)
+    assert decide(Scaling(fallback_replicas=0), state(None, 3), history).replicas == 1
 
 
 def test_bounds_hold_at_once_even_under_load() -> None:
     lowered = Scaling(max_replicas=4)
-    assert decide(lowered, look(5_000, 10), quiet_for(1, 10)).replicas == 4
+    assert decide(lowered, state(5_000, 10), quiet_for(1, 10)).replicas == 4
     raised = Scaling(min_replicas=3)
-    assert decide(raised, look(0, 0), NONE).replicas == 3
+    assert decide(raised, state(0, 0), NONE).replicas == 3
     fixed_by_bounds = Scaling(min_replicas=5, max_replicas=5)
-    assert decide(fixed_by_bounds, look(100_000, 5), NONE).replicas == 5
-    assert decide(fixed_by_bounds, look(0, 5), quiet_for(600, 5)).replicas == 5
+    assert decide(fixed_by_bounds, state(100_000, 5), NONE).replicas == 5
+    assert decide(fixed_by_bounds, state(0, 5), quiet_for(600, 5)).replicas == 5
 
 
 def test_fixed_is_its_number_whatever_waits() -> None:
     spec = Scaling(mode=ScalingMode.FIXED, replicas=3)
     for ready in (None, 0, 100_000):
-        assert decide(spec, look(ready, 9), NONE).replicas == 3
+        assert decide(spec, state(ready, 9), NONE).replicas == 3
 
 
 def test_an_image_that_crashes_is_not_multiplied() -> None:
-    crashing = look(5_000, 1, crash_looping=1)
+    crashing = state(5_000, 1, crash_looping=1)
     decision = decide(AUTO, crashing, NONE)
     assert decision.replicas == 1
     assert "keep crashing" in decision.reason
-    one_works = look(5_000, 2, crash_looping=1, workers=1)
+    one_works = state(5_000, 2, crash_looping=1, workers=1)
     assert decide(AUTO, one_works, NONE).replicas == 10
 
 
@@ -152,50 +157,52 @@ def busy(per_worker: float, arrival: float) -> ScalingHistory:
 
 def test_target_delay_takes_the_workers_that_the_measured_rates_ask_for() -> None:
     spec = Scaling(target_backlog=1_000_000, target_delay=timedelta(seconds=10), max_replicas=50)
-    decision = decide(spec, look(2_000, 2), busy(per_worker=50, arrival=100))
+    decision = decide(spec, state(2_000, 2), busy(per_worker=50, arrival=100))
     assert decision.replicas == 6  # (100/s arriving + 2,000 in 10 s) / 50
     assert "in 10 s" in decision.reason
 
 
 def test_without_rates_target_delay_waits_and_target_backlog_decides() -> None:
     spec = Scaling(target_delay=timedelta(seconds=1))
-    assert decide(spec, look(250, 0), NONE).replicas == 3
+    assert decide(spec, state(250, 0), NONE).replicas == 3
 
 
 def test_workers_that_only_keep_up_are_not_taken_away() -> None:
-    history = replace(busy(per_worker=50, arrival=100), wishes=((0.0, 4),))
-    decision = decide(AUTO, look(20, 4), history)
+    history = replace(busy(per_worker=50, arrival=100), proposals=((0.0, 4),))
+    decision = decide(AUTO, state(20, 4), history)
     assert decision.replicas == 2  # 100/s need two workers, though 20 entries ask for one
     assert "keep up" in decision.reason
-    nothing_waits = decide(AUTO, look(0, 4), history)
+    nothing_waits = decide(AUTO, state(0, 4), history)
     assert nothing_waits.replicas == 2
 
 
 def test_arrivals_that_outgrow_the_workers_add_some_before_a_backlog_does() -> None:
     history = busy(per_worker=50, arrival=240)
-    assert decide(AUTO, look(20, 2), history).replicas == 5
+    assert decide(AUTO, state(20, 2), history).replicas == 5
 
 
 def test_workers_kept_by_the_arrival_rate_alone_are_looked_at_until_the_arrivals_end() -> None:
     """No backlog changes any more when they end, so no news would bring the next look."""
-    kept = decide(AUTO, look(0, 2), replace(busy(50, 100), wishes=((0.0, 2),)))
-    assert (kept.replicas, kept.next_look) == (2, RATE_LOOK)
+    kept = decide(AUTO, state(0, 2), replace(busy(50, 100), proposals=((0.0, 2),)))
+    assert (kept.replicas, kept.requeue_after) == (2, RATE_RECHECK_SECONDS)
     clock, history, replicas = 1000.0, kept.history, kept.replicas
     added = 100 * 19  # what `busy` has counted; nothing comes any more
     for _ in range(100):
-        clock += RATE_LOOK
-        seen = look(0, replicas, clock=clock, workers=replicas, added=added)
+        clock += RATE_RECHECK_SECONDS
+        seen = state(0, replicas, clock=clock, workers=replicas, added=added)
         decision = decide(AUTO, seen, history)
         replicas, history = decision.replicas, decision.history
-        if decision.next_look is None:
+        if decision.requeue_after is None:
             break
-    assert (replicas, decision.next_look) == (0, None)
-    assert clock < 1000 + 60 + 60 + 3 * RATE_LOOK, "the rate's window, then scaleDownAfter"
+    assert (replicas, decision.requeue_after) == (0, None)
+    assert clock < 1000 + 60 + 60 + 3 * RATE_RECHECK_SECONDS, (
+        "the rate's window, then scaleDownAfter"
+    )
 
 
 def test_where_nothing_waits_arrivals_add_no_worker() -> None:
     history = busy(per_worker=50, arrival=240)
-    assert decide(AUTO, look(0, 1), history).replicas == 1
+    assert decide(AUTO, state(0, 1), history).replicas == 1
 
 
 HELD_UP = Scaling(min_replicas=2)
@@ -207,29 +214,29 @@ BY_DELAY = Scaling(target_backlog=1_000_000, target_delay=timedelta(seconds=10))
 @pytest.mark.parametrize(
     ("cause", "spec", "seen", "history"),
     [
-        (Cause.FIXED, Scaling(mode=ScalingMode.FIXED, replicas=3), look(5, 0), NONE),
-        (Cause.BACKLOG, AUTO, look(250, 0), NONE),
-        (Cause.DELAY, BY_DELAY, look(2_000, 2), busy(per_worker=50, arrival=100)),
-        (Cause.ARRIVALS, AUTO, look(20, 2), busy(per_worker=50, arrival=240)),
-        (Cause.ARRIVALS, AUTO, look(0, 2), busy(per_worker=50, arrival=100)),
-        (Cause.RETRY_DUE, AUTO, look(0, 0, next_due=5.0), NONE),
-        (Cause.IDLE, AUTO, look(0, 0), NONE),
-        (Cause.IDLE, AUTO, look(0, 0, next_due=86_400.0), NONE),
-        (Cause.STABILIZING, AUTO, look(150, 8), quiet_for(10, 8)),
-        (Cause.AT_MAXIMUM, AUTO, look(5_000, 0), NONE),
-        (Cause.AT_MINIMUM, HELD_UP, look(0, 2), quiet_for(600, 2)),
-        (Cause.BACKLOG_UNKNOWN, AUTO, look(None, 4), NONE),
-        (Cause.BACKLOG_UNKNOWN, AUTO, look(None, 4), quiet_for(10, 8)),
-        (Cause.BACKLOG_UNKNOWN, HELD_UP, look(None, 1), NONE),
-        (Cause.FALLBACK, FALLING_BACK, look(None, 6), DARK_FOR_LONG),
-        (Cause.WORKERS_CRASHING, AUTO, look(5_000, 1, crash_looping=1), NONE),
-        (Cause.WORKERS_CRASHING, AUTO, look(5, 1, crash_looping=1), NONE),
-        (Cause.WORKERS_CRASHING, HELD_UP, look(5, 2, crash_looping=2), NONE),
+        (Cause.FIXED, Scaling(mode=ScalingMode.FIXED, replicas=3), state(5, 0), NONE),
+        (Cause.BACKLOG, AUTO, state(250, 0), NONE),
+        (Cause.DELAY, BY_DELAY, state(2_000, 2), busy(per_worker=50, arrival=100)),
+        (Cause.ARRIVALS, AUTO, state(20, 2), busy(per_worker=50, arrival=240)),
+        (Cause.ARRIVALS, AUTO, state(0, 2), busy(per_worker=50, arrival=100)),
+        (Cause.RETRY_DUE, AUTO, state(0, 0, next_due=5.0), NONE),
+        (Cause.IDLE, AUTO, state(0, 0), NONE),
+        (Cause.IDLE, AUTO, state(0, 0, next_due=86_400.0), NONE),
+        (Cause.STABILIZING, AUTO, state(150, 8), quiet_for(10, 8)),
+        (Cause.AT_MAXIMUM, AUTO, state(5_000, 0), NONE),
+        (Cause.AT_MINIMUM, HELD_UP, state(0, 2), quiet_for(600, 2)),
+        (Cause.BACKLOG_UNKNOWN, AUTO, state(None, 4), NONE),
+        (Cause.BACKLOG_UNKNOWN, AUTO, state(None, 4), quiet_for(10, 8)),
+        (Cause.BACKLOG_UNKNOWN, HELD_UP, state(None, 1), NONE),
+        (Cause.FALLBACK, FALLING_BACK, state(None, 6), DARK_FOR_LONG),
+        (Cause.WORKERS_CRASHING, AUTO, state(5_000, 1, crash_looping=1), NONE),
+        (Cause.WORKERS_CRASHING, AUTO, state(5, 1, crash_looping=1), NONE),
+        (Cause.WORKERS_CRASHING, HELD_UP, state(5, 2, crash_looping=2), NONE),
     ],
     ids=lambda value: value.value if isinstance(value, Cause) else "",
 )
 def test_each_number_has_one_cause(
-    cause: Cause, spec: Scaling, seen: Look, history: ScalingHistory
+    cause: Cause, spec: Scaling, seen: GroupState, history: ScalingHistory
 ) -> None:
     assert decide(spec, seen, history).cause is cause
 
@@ -255,13 +262,13 @@ moments = st.tuples(
 )
 
 
-def walk(spec: Scaling, steps: list[Any]) -> list[tuple[float, Look, int]]:
+def walk(spec: Scaling, steps: list[Any]) -> list[tuple[float, GroupState, int]]:
     """(clock, look, replicas after it) of a group that follows each decision."""
     clock, current, history = 1_000.0, spec.min_replicas, NONE
     trail = []
     for pause, ready, due in steps:
         clock += pause
-        seen = look(ready, current, clock=clock, next_due=due, workers=current)
+        seen = state(ready, current, clock=clock, next_due=due, workers=current)
         decision = decide(spec, seen, history)
         trail.append((clock, seen, decision.replicas))
         current, history = decision.replicas, decision.history
@@ -290,10 +297,10 @@ def test_more_backlog_never_means_fewer_workers(
     clock, current, history = 1_000.0, spec.min_replicas, NONE
     for pause, ready, due in before:
         clock += pause
-        decision = decide(spec, look(ready, current, clock=clock, next_due=due), history)
+        decision = decide(spec, state(ready, current, clock=clock, next_due=due), history)
         current, history = decision.replicas, decision.history
     low, high = (
-        decide(spec, look(ready, current, clock=clock + 1), history).replicas
+        decide(spec, state(ready, current, clock=clock + 1), history).replicas
         for ready in sorted((one, other))
     )
     assert low <= high
