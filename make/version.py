@@ -18,6 +18,7 @@ PLACES = [
     TRUTH,
     ("charts/headrace/Chart.yaml", "\nversion: {}"),
     ("charts/headrace/Chart.yaml", "\nappVersion: {}"),
+    ("charts/pipeline/Chart.yaml", "\nversion: {}"),
     ("README.md", "ghcr.io/headrace/worker:{}"),
 ]
 
