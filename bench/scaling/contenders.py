@@ -74,7 +74,7 @@ class Headrace:
         return moved and sight.second - last.second >= WAKE_INTERVAL
 
     def _wants(self, sight: Sight) -> int:
-        return min(ceil(sight.backlog / self._step.target), self._step.most)
+        return min(ceil(sight.backlog / self._step.target), self._step.max_replicas)
 
 
 @dataclass(frozen=True)

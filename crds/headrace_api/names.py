@@ -43,9 +43,8 @@ def trim_name(namespace: str, pipeline: str) -> str:
     return _fitted(pipeline, limit, ambiguous, namespace, pipeline) + suffix
 
 
-def config_map_name(namespace: str, pipeline: str, group: str, content_hash: str) -> str:
+def config_map_name(pipeline: str, group: str, content_hash: str) -> str:
     """`<pipeline>-<group>-<hash>`; the content names its owner, so its hash tells pairs apart."""
-    del namespace  # a ConfigMap's name may be long: nothing has to be cut
     return f"{pipeline}-{group}-{content_hash}"
 
 

@@ -21,7 +21,7 @@ from headrace_operator.kube.api_server import ApiServer, connect
 from headrace_operator.kube.cache import Cache, Key
 from headrace_operator.kube.leader_election import LeaderElection, LeaseLost
 from headrace_operator.kube.token_bucket import TokenBucket
-from headrace_operator.plan import Settings
+from headrace_operator.plan import PlanSettings
 from headrace_operator.reconcile.apply import Applier
 from headrace_operator.reconcile.consumer_groups import GroupOperations
 from headrace_operator.reconcile.deletion import Deletion
@@ -129,7 +129,7 @@ def reconciler(
         events=Events(api, chosen.identity, clock),
         poller=poller,
         redis=redis,
-        settings=Settings(worker_image=chosen.worker_image),
+        settings=PlanSettings(worker_image=chosen.worker_image),
         full_look=chosen.full_look,
         clock=clock,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
 from headrace_api.v1alpha1 import StreamPipeline
-from headrace_operator.plan import Plan, Settings, plan
+from headrace_operator.plan import Plan, PlanSettings, plan
 from headrace_operator.plan.observation import (
     ChildRef,
     ClaimState,
@@ -18,7 +18,7 @@ from tests.support.manifests import manifest
 
 NOW = 1_800_000_000.0
 CLOCK = 10_000.0
-SETTINGS = Settings(worker_image="ghcr.io/headrace/worker:0.1.0")
+SETTINGS = PlanSettings(worker_image="ghcr.io/headrace/worker:0.1.0")
 UID = "0b2c5f0e-0000-4000-8000-000000000001"
 OURS = GroupClaim(ClaimState.OURS)
 

@@ -34,13 +34,13 @@ class ScalingTarget:
     """How a group's workers follow its backlog: targetBacklog and maxReplicas."""
 
     target: int = 1
-    most: int = 1_000_000
+    max_replicas: int = 1_000_000
 
     def of(self, backlog: GroupBacklog) -> int | None:
         """The workers that this backlog asks for; None while it is unknown."""
         if not backlog.exists or backlog.ready is None:
             return None
-        return min(ceil(max(backlog.ready, 0) / self.target), self.most)
+        return min(ceil(max(backlog.ready, 0) / self.target), self.max_replicas)
 
 
 class Urgency(Enum):

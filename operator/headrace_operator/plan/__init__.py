@@ -8,15 +8,16 @@ from headrace_operator.plan.actions import (
     Event,
     GroupOperation,
     Plan,
+    PlanSettings,
     ReleaseGroup,
     Rescale,
     Scale,
     ScaleIn,
-    Settings,
     Workers,
 )
-from headrace_operator.plan.pipeline import Wanted, plan, wanted
+from headrace_operator.plan.pipeline import plan
 from headrace_operator.plan.pod_health import victims
+from headrace_operator.plan.rendered import RenderedPipeline, Wanted
 
 __all__ = [
     "Apply",
@@ -26,14 +27,14 @@ __all__ = [
     "Event",
     "GroupOperation",
     "Plan",
+    "PlanSettings",
     "ReleaseGroup",
+    "RenderedPipeline",
     "Rescale",
     "Scale",
     "ScaleIn",
-    "Settings",
     "Wanted",
     "Workers",
     "plan",
     "victims",
-    "wanted",
 ]

@@ -8,11 +8,11 @@ from typing import Any
 
 from headrace_operator.plan.observation import ChildRef
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import ScalingDecision, ScalingHistory
+from headrace_operator.scaling.decide import ScalingHistory
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PlanSettings:
     """The operator's own settings that shape children."""
 
     worker_image: str
@@ -113,7 +113,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rescale:
-    """A group's number of workers changes. It is told and counted once `child` was applied."""
+    """A group's number of workers changes. Emitted as an Event and counted only after `child`
+    was applied.
+    """
 
     group: str
     child: ChildRef
@@ -128,8 +130,8 @@ class Rescale:
 
     @property
     def event(self) -> Event:
-        words = f"{self.group}: {self.before} to {self.after} workers: {self.reason}"
-        return Event("Normal", "Scaled", words)
+        message = f"{self.group}: {self.before} to {self.after} workers: {self.reason}"
+        return Event("Normal", "Scaled", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Workers:
     wanted: int
     running: int
     ready: int
-    most: int | None
+    max_replicas: int | None
     cause: Cause | None
 
 
@@ -160,10 +162,10 @@ class Plan:
     status            the whole wanted status
     status_due        None: not worth a write; else seconds until it is (0.0: now)
     requeue_after     seconds until this key must be looked at again, None: only on a change
-    events            said when the status is written, of which they tell
+    events            emitted when the status is written: they are about its changes
     rescales          the changes of replicas among the applies
     history           goes into the next observation
-    decisions, workers  by group name and in the order of the spec, for metrics
+    workers           in the order of the spec, for metrics
     """
 
     group_operations: tuple[GroupOperation, ...] = ()
@@ -177,5 +179,4 @@ class Plan:
     events: tuple[Event, ...] = ()
     rescales: tuple[Rescale, ...] = ()
     history: Mapping[str, ScalingHistory] = field(default_factory=dict)
-    decisions: Mapping[str, ScalingDecision] = field(default_factory=dict)
     workers: tuple[Workers, ...] = ()

@@ -6,28 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace_api import names
-from headrace_api.v1alpha1 import StreamPipeline
-from headrace_api.worker_config import WorkerConfig
 from headrace_operator.plan import config_map, cron_jobs, ownership, pod_health, references
-from headrace_operator.plan.actions import Apply, Delete, Scale, ScaleIn, Settings
-from headrace_operator.plan.deployment import deployment, is_rolled_out
-from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.actions import Apply, Delete, Scale, ScaleIn
+from headrace_operator.plan.deployment import is_rolled_out
+from headrace_operator.plan.group import GroupPlan
 from headrace_operator.plan.observation import ChildRef, Manifest, Observation
+from headrace_operator.plan.rendered import RenderedPipeline
 from headrace_operator.plan.replicas import (
     BEFORE_SUSPEND,
     HAND_OVER_MANAGER,
+    Replicas,
     before_suspend,
     plan_replicas,
 )
-from headrace_operator.plan.service_account import service_account
-from headrace_operator.scaling.decide import ScalingDecision
 
 
 @dataclass(slots=True)
 class Children:
-    """What becomes of the children. `waiting_for`: what is under way, in words."""
+    """What becomes of the children, gathered step by step.
 
+    `waiting_for`: what is under way, for people.
+    """
+
+    observation: Observation
     applies: list[Apply] = field(default_factory=list)
     scales: list[Scale] = field(default_factory=list)
     scale_ins: list[ScaleIn] = field(default_factory=list)
@@ -35,174 +36,144 @@ class Children:
     conflicts: list[ChildRef] = field(default_factory=list)
     waiting_for: list[str] = field(default_factory=list)
 
-
-def wanted_children(pipeline: StreamPipeline) -> tuple[ChildRef, ...]:
-    """The names of all children that a plan may apply."""
-    meta = pipeline.metadata
-    found = [ChildRef("ServiceAccount", names.service_account_name(meta.name))]
-    for group in pipeline.spec.groups:
-        content_hash = WorkerConfig.from_pipeline(pipeline, group).content_hash()
-        place = (meta.namespace, meta.name, group.name)
-        found.append(ChildRef("ConfigMap", names.config_map_name(*place, content_hash)))
-        found.append(ChildRef("Deployment", names.deployment_name(*place)))
-        if group.wants_reclaim_job:
-            found.append(ChildRef("CronJob", names.reclaim_name(*place)))
-    if pipeline.spec.stream.trim is not None:
-        found.append(ChildRef("CronJob", names.trim_name(meta.namespace, meta.name)))
-    return tuple(found)
+    def apply(self, manifest: dict[str, Any]) -> bool:
+        """Adds an apply; False when the object must be left alone now."""
+        ref = ChildRef(manifest["kind"], manifest["metadata"]["name"])
+        live = self.observation.children.get(ref)
+        if live is not None and not ownership.is_ours(live, self.observation.pipeline):
+            self.conflicts.append(ref)
+            return False
+        if live is not None and ownership.is_terminating(live):
+            self.waiting_for.append(f"{ref.kind} {ref.name} is being deleted")
+            return False
+        self.applies.append(ownership.apply_to(live, manifest))
+        return True
 
 
 def plan_children(
-    observation: Observation,
-    settings: Settings,
-    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
+    observation: Observation, rendered: RenderedPipeline, groups: Sequence[GroupPlan]
 ) -> Children:
     """Every wanted child that is absent or ours, and what nothing wants any more."""
-    result = Children()
-    if _apply(observation, result, service_account(observation.pipeline)):
-        for seen, decision in groups:
-            _group(observation, settings, result, seen, decision)
-        manifest = cron_jobs.trim(observation.pipeline, settings)
-        if manifest is not None:
-            _apply(observation, result, manifest)
-    _prune(observation, result)
-    return result
+    children = Children(observation)
+    if children.apply(rendered.service_account):
+        for group in groups:
+            _group(children, group)
+        if rendered.trim is not None:
+            children.apply(rendered.trim)
+    _prune(children, rendered)
+    return children
 
 
-def _group(
-    observation: Observation,
-    settings: Settings,
-    result: Children,
-    seen: GroupView,
-    decision: ScalingDecision | None,
-) -> None:
-    pipeline, group = observation.pipeline, seen.group
-    configuration = config_map.config_map(pipeline, group)
-    name = configuration["metadata"]["name"]
-    if not _apply(observation, result, configuration):
+def _group(children: Children, group: GroupPlan) -> None:
+    if not children.apply(group.rendered.config_map):
         return
-    named = references.group_references(group)
+    observation = children.observation
+    named = group.rendered.references
     digest = references.content_hash(named, observation.references) if named else None
     if named and digest is None:
-        digest = _live_digest(seen.live)
-    manifest = deployment(pipeline, group, settings, name, digest)
-    _deployment(observation, result, seen, decision, manifest)
-    if group.wants_reclaim_job:
-        meta = pipeline.metadata
-        ref = ChildRef("CronJob", names.reclaim_name(meta.namespace, meta.name, group.name))
-        needed = cron_jobs.needs_reclaim(seen, observation.children.get(ref))
-        suspend = pipeline.spec.suspend or not seen.claimed or not needed
-        _apply(
-            observation,
-            result,
-            cron_jobs.reclaim(pipeline, group, settings, name, suspend=suspend),
-        )
+        digest = _live_digest(group.live)
+    _deployment(children, group, group.rendered.deployment(digest))
+    if group.rendered.reclaim_name is not None:
+        live = observation.children.get(ChildRef("CronJob", group.rendered.reclaim_name))
+        needed = group.view.needs_reclaim(live)
+        suspend = observation.pipeline.spec.suspend or not group.view.claimed or not needed
+        children.apply(cron_jobs.with_suspend(group.rendered.reclaim, suspend))
 
 
-def _deployment(
-    observation: Observation,
-    result: Children,
-    seen: GroupView,
-    decision: ScalingDecision | None,
-    manifest: dict[str, Any],
-) -> None:
+def _deployment(children: Children, group: GroupPlan, manifest: dict[str, Any]) -> None:
     """Adds replicas as their owner allows, and what has to come before."""
-    if seen.live is None and seen.is_external and not seen.claimed:
+    view, live = group.view, group.live
+    if live is None and view.is_external and not view.claimed:
         # Created without replicas it would start a worker at once, before the claim.
-        result.waiting_for.append(f"consumer group of {seen.group.name} is being set up")
+        children.waiting_for.append(f"consumer group of {group.name} is being set up")
         return
-    wanted = None if decision is None else decision.replicas
+    wanted = None if group.decision is None else group.decision.replicas
     # A resumed one stays at 0, with its former number, until its group is claimed (again).
-    resuming = before_suspend(seen.live) is not None
-    suspended = observation.pipeline.spec.suspend or (resuming and not seen.claimed)
-    replicas = plan_replicas(seen.group.scaling.mode, suspended, seen.live, wanted)
-    if replicas.in_manifest is not None:
-        manifest["spec"]["replicas"] = replicas.in_manifest
-    if replicas.remembered is not None:
-        manifest["metadata"]["annotations"][BEFORE_SUSPEND] = replicas.remembered
-    if replicas.hand_over is not None and seen.live is not None:
-        live = seen.live["metadata"]
-        uid, version = live["uid"], live["resourceVersion"]
-        result.scales.append(
-            Scale(seen.deployment, replicas.hand_over, HAND_OVER_MANAGER, uid, version)
+    resuming = before_suspend(live) is not None
+    suspended = children.observation.pipeline.spec.suspend or (resuming and not view.claimed)
+    replicas = plan_replicas(view.group.scaling.mode, suspended, live, wanted)
+    if replicas.hand_over is not None and live is not None:
+        children.scales.append(
+            Scale(
+                view.deployment,
+                replicas.hand_over,
+                HAND_OVER_MANAGER,
+                live["metadata"]["uid"],
+                live["metadata"]["resourceVersion"],
+            )
         )
         return
-    if _apply(observation, result, manifest):
-        _scale_in(result, seen, replicas.in_manifest)
-        _progress(result, seen, decision, manifest, suspended=suspended)
+    manifest = _with_replicas(manifest, replicas)
+    if children.apply(manifest):
+        _scale_in(children, group, replicas.in_manifest)
+        _progress(children, group, manifest, suspended=suspended)
 
 
-def _scale_in(result: Children, seen: GroupView, replicas: int | None) -> None:
+def _with_replicas(manifest: dict[str, Any], replicas: Replicas) -> dict[str, Any]:
+    if replicas.in_manifest is not None:
+        spec = {**manifest["spec"], "replicas": replicas.in_manifest}
+        manifest = {**manifest, "spec": spec}
+    if replicas.remembered is not None:
+        metadata = manifest["metadata"]
+        annotations = {**metadata["annotations"], BEFORE_SUSPEND: replicas.remembered}
+        manifest = {**manifest, "metadata": {**metadata, "annotations": annotations}}
+    return manifest
+
+
+def _scale_in(children: Children, group: GroupPlan, replicas: int | None) -> None:
     """Some workers go and some stay: those that hold nothing shall go."""
-    if replicas and seen.replicas > replicas and len(seen.pods) > replicas:
+    view = group.view
+    if replicas and view.replicas > replicas and len(view.pods) > replicas:
         # Kubernetes takes those that are not ready before it looks at any cost.
-        first = sorted(seen.pods, key=lambda pod: (pod_health.is_ready(pod), pod_health.name(pod)))
-        result.scale_ins.append(
+        first = sorted(view.pods, key=lambda pod: (pod_health.is_ready(pod), pod_health.name(pod)))
+        children.scale_ins.append(
             ScaleIn(
-                group=seen.group.name,
-                consumer_group=seen.group.consumer_group_name,
-                deployment=seen.deployment,
+                group=group.name,
+                consumer_group=view.group.consumer_group_name,
+                deployment=view.deployment,
                 pods=tuple(pod_health.name(pod) for pod in first),
-                surplus=len(seen.pods) - replicas,
+                surplus=len(view.pods) - replicas,
                 marked=frozenset(
-                    pod_health.name(pod) for pod in seen.pods if pod_health.is_marked(pod)
+                    pod_health.name(pod) for pod in view.pods if pod_health.is_marked(pod)
                 ),
             )
         )
 
 
-def _progress(
-    result: Children,
-    seen: GroupView,
-    decision: ScalingDecision | None,
-    manifest: Manifest,
-    *,
-    suspended: bool,
-) -> None:
-    name = seen.group.name
-    if not seen.claimed:
-        result.waiting_for.append(f"consumer group of {name} is being set up")
-    elif seen.live is None or not is_rolled_out(seen.live, manifest):
-        result.waiting_for.append(f"workers of {name} are being rolled out")
-    elif suspended and seen.pods:
-        result.waiting_for.append(f"workers of {name} are ending")
-    elif not seen.ready_pods and not suspended and _needs_a_worker(seen, decision):
-        result.waiting_for.append(f"no worker of {name} is ready yet")
+def _progress(children: Children, group: GroupPlan, manifest: Manifest, *, suspended: bool) -> None:
+    view, name = group.view, group.name
+    if not view.claimed:
+        children.waiting_for.append(f"consumer group of {name} is being set up")
+    elif view.live is None or not is_rolled_out(view.live, manifest):
+        children.waiting_for.append(f"workers of {name} are being rolled out")
+    elif suspended and view.pods:
+        children.waiting_for.append(f"workers of {name} are ending")
+    elif not view.ready_pods and not suspended and _always_has_a_worker(group):
+        children.waiting_for.append(f"no worker of {name} is ready yet")
 
 
-def _needs_a_worker(seen: GroupView, decision: ScalingDecision | None) -> bool:
-    """Always wanted, so one must be ready; waking from 0 is daily work and no news."""
-    wanted = seen.replicas if decision is None else decision.replicas
-    scaling = seen.group.scaling
-    floor = scaling.min_replicas if not seen.is_external and scaling.replicas is None else wanted
-    return min(wanted, floor) > 0
+def _always_has_a_worker(group: GroupPlan) -> bool:
+    """Then one must be ready; waking from 0 is everyday work."""
+    scaling = group.view.group.scaling
+    wanted = group.wanted_replicas
+    is_automatic = not group.view.is_external and scaling.replicas is None
+    return min(wanted, scaling.min_replicas if is_automatic else wanted) > 0
 
 
-def _apply(observation: Observation, result: Children, manifest: dict[str, Any]) -> bool:
-    """Adds an apply; False when the object must be left alone now."""
-    ref = ChildRef(manifest["kind"], manifest["metadata"]["name"])
-    live = observation.children.get(ref)
-    if live is not None and not ownership.is_ours(live, observation.pipeline):
-        result.conflicts.append(ref)
-        return False
-    if live is not None and ownership.is_terminating(live):
-        result.waiting_for.append(f"{ref.kind} {ref.name} is being deleted")
-        return False
-    result.applies.append(ownership.apply_to(live, manifest))
-    return True
+def _prune(children: Children, rendered: RenderedPipeline) -> None:
+    """ConfigMaps that nothing mounts and CronJobs that nothing wants.
 
-
-def _prune(observation: Observation, result: Children) -> None:
-    """ConfigMaps that nothing mounts and CronJobs that nothing wants. Deployments: departed.py."""
-    pipeline = observation.pipeline
-    wanted = set(wanted_children(pipeline))
+    Deployments go with their group, see removed_groups.py.
+    """
+    observation = children.observation
+    pipeline, wanted = observation.pipeline, set(rendered.wanted.children)
     configurations = {ref.name for ref in wanted if ref.kind == "ConfigMap"}
     for live in config_map.unused(observation.children, pipeline, configurations):
-        result.deletes.append(ownership.delete_of(live, "ConfigMap"))
+        children.deletes.append(ownership.delete_of(live, "ConfigMap"))
     for ref, live in sorted(observation.children.items()):
         ours = ref.kind == "CronJob" and ownership.is_ours(live, pipeline)
         if ours and ref not in wanted and not ownership.is_terminating(live):
-            result.deletes.append(ownership.delete_of(live, "CronJob"))
+            children.deletes.append(ownership.delete_of(live, "CronJob"))
 
 
 def _live_digest(live: Manifest | None) -> str | None:

@@ -8,11 +8,10 @@ from headrace.streams.backlog import Quality
 from headrace.streams.ids import parse_id
 from headrace_api.v1alpha1 import ConditionType, Reason, ScalingMode, TrimPolicy
 from headrace_operator.plan.condition_list import Condition
-from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.group import GroupPlan, GroupView
 from headrace_operator.plan.observation import Observation
 from headrace_operator.plan.problems import Problem
 from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import ScalingDecision
 
 # Why a group's workers do not follow its backlog; of several groups the gravest counts.
 _INACTIVE = {
@@ -25,14 +24,14 @@ _INACTIVE = {
 }
 
 
-def conditions(
+def conditions_of(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
+    groups: Sequence[GroupPlan],
     problems: Sequence[Problem],
     waiting_for: Sequence[str],
 ) -> Iterator[Condition]:
-    """`waiting_for`: what is under way without being a problem, in words."""
-    views = [seen for seen, _ in groups]
+    """`waiting_for`: what is under way without being a problem, for people."""
+    views = [group.view for group in groups]
     yield from _readiness(observation, groups, problems, waiting_for)
     yield _scaling_active(observation, groups)
     yield _backlog_known(observation, views)
@@ -51,7 +50,7 @@ def conditions(
 
 def _readiness(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
+    groups: Sequence[GroupPlan],
     problems: Sequence[Problem],
     waiting_for: Sequence[str],
 ) -> Iterator[Condition]:
@@ -69,40 +68,32 @@ def _readiness(
     elif observation.pipeline.spec.suspend:
         message = "suspended: no workers and no jobs run; set spec.suspend to false to go on"
         yield Condition(ConditionType.READY, True, Reason.SUSPENDED, message)
-    elif all(_desired(seen, decision) == 0 for seen, decision in groups):
+    elif all(group.wanted_replicas == 0 for group in groups):
         message = "no workers are needed; the next entry starts them"
         yield Condition(ConditionType.READY, True, Reason.SCALED_TO_ZERO, message)
     else:
         yield Condition(ConditionType.READY, True, Reason.AVAILABLE, "workers follow the spec")
 
 
-def _desired(seen: GroupView, decision: ScalingDecision | None) -> int:
-    return seen.replicas if decision is None else decision.replicas
-
-
-def _scaling_active(
-    observation: Observation, groups: Sequence[tuple[GroupView, ScalingDecision | None]]
-) -> Condition:
+def _scaling_active(observation: Observation, groups: Sequence[GroupPlan]) -> Condition:
     message = "; ".join(
-        f"{seen.group.name}: " + (decision.reason if decision else _external(seen))
-        for seen, decision in groups
+        f"{group.name}: " + (group.decision.reason if group.decision else _external(group.view))
+        for group in groups
     )
     active, reason = _scaling_state(observation, groups)
     return Condition(ConditionType.SCALING_ACTIVE, active, reason, message)
 
 
-def _scaling_state(
-    observation: Observation, groups: Sequence[tuple[GroupView, ScalingDecision | None]]
-) -> tuple[bool, Reason]:
+def _scaling_state(observation: Observation, groups: Sequence[GroupPlan]) -> tuple[bool, Reason]:
     if observation.pipeline.spec.suspend:
         return False, Reason.SUSPENDED
     automatic = [
-        (seen.group.scaling, decision)
-        for seen, decision in groups
-        if decision is not None and seen.group.scaling.mode is ScalingMode.AUTOMATIC
+        (group.view.group.scaling, group.decision)
+        for group in groups
+        if group.decision is not None and group.view.group.scaling.mode is ScalingMode.AUTOMATIC
     ]
     if not automatic:
-        external = any(seen.is_external for seen, _ in groups)
+        external = any(group.view.is_external for group in groups)
         return False, Reason.EXTERNAL if external else Reason.FIXED
     causes = {decision.cause for _, decision in automatic}
     for cause, reason in _INACTIVE.items():
@@ -116,13 +107,13 @@ def _scaling_state(
     return True, Reason.FOLLOWING_BACKLOG
 
 
-def _external(seen: GroupView) -> str:
-    if seen.replicas == 0:
+def _external(view: GroupView) -> str:
+    if view.replicas == 0:
         return (
-            f"External at 0, where an HPA does nothing: kubectl scale deployment {seen.deployment}"
+            f"External at 0, where an HPA does nothing: kubectl scale deployment {view.deployment}"
             " --replicas=1"
         )
-    return f"External: replicas of Deployment {seen.deployment} are somebody else's"
+    return f"External: replicas of Deployment {view.deployment} are somebody else's"
 
 
 def _backlog_known(observation: Observation, views: Sequence[GroupView]) -> Condition:
@@ -152,16 +143,16 @@ def _backlog_known(observation: Observation, views: Sequence[GroupView]) -> Cond
     return Condition(kind, True, Reason.EXACT, "every group's backlog is known exactly")
 
 
-def _is_known(seen: GroupView) -> bool:
-    return seen.backlog is not None and seen.backlog.exists and seen.backlog.ready is not None
+def _is_known(view: GroupView) -> bool:
+    return view.backlog is not None and view.backlog.exists and view.backlog.ready is not None
 
 
-def _why_unknown(seen: GroupView) -> str:
-    if seen.backlog is None:
+def _why_unknown(view: GroupView) -> str:
+    if view.backlog is None:
         return "not read yet"
-    if not seen.backlog.exists:
+    if not view.backlog.exists:
         return "the consumer group does not exist yet"
-    return seen.backlog.source
+    return view.backlog.source
 
 
 def _trim_held_back(observation: Observation) -> Condition | None:

@@ -12,12 +12,11 @@ from headrace_operator.plan import ownership
 from headrace_operator.plan.observation import ChildRef, Manifest
 
 
-def config_map(pipeline: StreamPipeline, group: Group) -> dict[str, Any]:
+def config_map(
+    pipeline: StreamPipeline, group: Group, name: str, config: WorkerConfig
+) -> dict[str, Any]:
     """Holds only what the worker reads, so that nothing else of the spec rolls its pods."""
-    config = WorkerConfig.from_pipeline(pipeline, group)
-    meta = pipeline.metadata
-    name = names.config_map_name(meta.namespace, meta.name, group.name, config.content_hash())
-    labels = names.common_labels(meta.name, group.name)
+    labels = names.common_labels(pipeline.name, group.name)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -11,8 +11,8 @@ from typing import Any
 
 from headrace.streams.keys import PARKED
 from headrace_api import mounts
-from headrace_api.v1alpha1 import Group, StreamPipeline
-from headrace_api.worker_config import RedisTarget, WorkerConfig
+from headrace_api.v1alpha1 import CredentialsSecretRef, StreamPipeline
+from headrace_api.worker_config import WorkerConfig
 
 
 def volumes(pipeline: StreamPipeline) -> list[dict[str, Any]]:
@@ -25,10 +25,9 @@ def volume_mounts(pipeline: StreamPipeline) -> list[dict[str, Any]]:
     ]
 
 
-def custom_environment(pipeline: StreamPipeline, group: Group) -> list[dict[str, str]]:
+def custom_environment(config: WorkerConfig) -> list[dict[str, str]]:
     """The documented variables for runtime Custom, which reads no worker.json."""
-    config = WorkerConfig.from_pipeline(pipeline, group)
-    redis: RedisTarget = config.redis
+    redis = config.redis
     values = {
         "STREAM": config.stream,
         "GROUP": config.consumer_group,
@@ -79,7 +78,7 @@ def _mounted(pipeline: StreamPipeline) -> Iterator[tuple[str, str, dict[str, Any
         yield name, mounts.TLS_CLIENT_DIR, {"secret": {"secretName": client.name, "items": items}}
 
 
-def _credentials(ref: Any) -> dict[str, Any]:
+def _credentials(ref: CredentialsSecretRef) -> dict[str, Any]:
     """A projected volume: the user name may be absent from the Secret, the password may not."""
     password = {
         "name": ref.name,

@@ -1,6 +1,6 @@
 """The CronJobs: reclaim for each group that may need it, trim for a pipeline that asks for it.
 
-A CronJob costs about 20 API writes a run, so reclaim sleeps while workers do it themselves.
+A run costs about 20 API writes, so reclaim is suspended while workers do it themselves.
 """
 
 from __future__ import annotations
@@ -17,19 +17,16 @@ from headrace_api.v1alpha1 import (
 )
 from headrace_api.worker_config import TrimConfig
 from headrace_operator.plan import ownership, pod_template
-from headrace_operator.plan.actions import Settings
+from headrace_operator.plan.actions import PlanSettings
 from headrace_operator.plan.deployment import image_of
-from headrace_operator.plan.group import GroupView
-from headrace_operator.plan.observation import Manifest
 
-_DEADLINE = 3600  # seconds; a pass over a large backlog takes minutes, never an hour
+# A run over a large backlog takes minutes, never an hour.
+_DEADLINE_SECONDS = 3600
 
 
 def reclaim(
-    pipeline: StreamPipeline, group: Group, settings: Settings, config_map: str, *, suspend: bool
+    pipeline: StreamPipeline, group: Group, settings: PlanSettings, name: str, config_map: str
 ) -> dict[str, Any]:
-    meta = pipeline.metadata
-    name = names.reclaim_name(meta.namespace, meta.name, group.name)
     if group.worker.runtime is Runtime.CUSTOM:
         # A custom image need not hold Headrace: the operator's dead-letters by maxRetries.
         spec = pod_template.worker_pod(pipeline, group, settings.worker_image, config_map, {})
@@ -41,7 +38,7 @@ def reclaim(
     container = spec["containers"][0]
     container["command"], container["args"] = ["headrace"], ["reclaim"]
     schedule = group.reclaim.schedule or names.offset_schedule(
-        DEFAULT_RECLAIM_SCHEDULE, meta.namespace, name
+        DEFAULT_RECLAIM_SCHEDULE, pipeline.namespace, name
     )
     return _cron_job(
         pipeline,
@@ -50,33 +47,28 @@ def reclaim(
         job="reclaim",
         schedule=schedule,
         time_zone=None,
-        suspend=suspend,
+        suspend=False,
         pod_spec=spec,
     )
 
 
-def needs_reclaim(seen: GroupView, live: Manifest | None) -> bool:
-    """Entries are pending and nobody is there to take them. `live`: the CronJob as it is."""
-    if seen.reclaims_itself:
-        return False
-    if seen.backlog is None or not seen.backlog.exists:
-        # Nothing new is known: what was decided when something was known stands.
-        return live is not None and not live["spec"].get("suspend", False)
-    return seen.backlog.pending - seen.backlog.parked > 0 or seen.backlog.due_now > 0
+def with_suspend(cron_job: dict[str, Any], suspend: bool) -> dict[str, Any]:
+    return {**cron_job, "spec": {**cron_job["spec"], "suspend": suspend}}
 
 
-def trim(pipeline: StreamPipeline, settings: Settings) -> dict[str, Any] | None:
+def trim(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any] | None:
     """None when the pipeline does not trim."""
     policy, config = pipeline.spec.stream.trim, TrimConfig.from_pipeline(pipeline)
     if policy is None or config is None:
         return None
-    meta = pipeline.metadata
-    name = names.trim_name(meta.namespace, meta.name)
+    name = names.trim_name(pipeline.namespace, pipeline.name)
     spec = pod_template.base_pod(pipeline)
     container = pod_template.base_container(pipeline, settings.worker_image, ["headrace"], ["trim"])
     container["env"].append({"name": mounts.ENV_TRIM, "value": config.canonical_json()})
     spec["containers"] = [container]
-    schedule = policy.schedule or names.offset_schedule(DEFAULT_TRIM_SCHEDULE, meta.namespace, name)
+    schedule = policy.schedule or names.offset_schedule(
+        DEFAULT_TRIM_SCHEDULE, pipeline.namespace, name
+    )
     return _cron_job(
         pipeline,
         group=None,
@@ -100,10 +92,9 @@ def _cron_job(
     suspend: bool,
     pod_spec: dict[str, Any],
 ) -> dict[str, Any]:
-    pipeline_name = pipeline.metadata.name
-    labels = names.common_labels(pipeline_name, group)
+    labels = names.common_labels(pipeline.name, group)
     # Pods of Jobs must never match a Deployment's selector: no group label on them.
-    pod_labels = {**names.common_labels(pipeline_name), names.JOB_LABEL: job}
+    pod_labels = {**names.common_labels(pipeline.name), names.JOB_LABEL: job}
     spec: dict[str, Any] = {
         "schedule": schedule,
         "concurrencyPolicy": "Forbid",
@@ -115,7 +106,7 @@ def _cron_job(
             "metadata": {"labels": {**labels, names.JOB_LABEL: job}},
             "spec": {
                 "backoffLimit": 0,
-                "activeDeadlineSeconds": _DEADLINE,
+                "activeDeadlineSeconds": _DEADLINE_SECONDS,
                 "template": {
                     "metadata": {"labels": pod_labels},
                     "spec": {**pod_spec, "restartPolicy": "Never"},

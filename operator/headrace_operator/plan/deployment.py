@@ -8,38 +8,36 @@ from typing import Any
 
 from headrace_api import mounts, names
 from headrace_api.v1alpha1 import Group, Runtime, StreamPipeline
+from headrace_api.worker_config import WorkerConfig
 from headrace_operator.plan import connection, ownership, pod_template, references
-from headrace_operator.plan.actions import Settings
+from headrace_operator.plan.actions import PlanSettings
 from headrace_operator.plan.observation import Manifest
 
 CONSUMER_GROUP_ANNOTATION = "headrace.dev/consumer-group"
 SPEC_HASH_ANNOTATION = "headrace.dev/spec-hash"
-STREAM_ANNOTATION = "headrace.dev/stream"
 
 
 def deployment(
     pipeline: StreamPipeline,
     group: Group,
-    settings: Settings,
+    settings: PlanSettings,
+    *,
+    name: str,
     config_map: str,
+    config: WorkerConfig,
     references_hash: str | None,
 ) -> dict[str, Any]:
     """`references_hash` changes when handler code or environment objects do: it rolls the pods."""
-    meta = pipeline.metadata
-    name = names.deployment_name(meta.namespace, meta.name, group.name)
-    labels = names.common_labels(meta.name, group.name)
+    labels = names.common_labels(pipeline.name, group.name)
     metadata = ownership.metadata(pipeline, name, labels)
-    # Enough to clean up after a group that has left the spec.
-    metadata["annotations"] = {
-        CONSUMER_GROUP_ANNOTATION: group.consumer_group_name,
-        STREAM_ANNOTATION: pipeline.spec.stream.name,
-    }
+    # When the group has left the spec, only the Deployment still knows its name in Redis.
+    metadata["annotations"] = {CONSUMER_GROUP_ANNOTATION: group.consumer_group_name}
     manifest: dict[str, Any] = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata,
         "spec": {
-            "selector": {"matchLabels": names.selector_labels(meta.name, group.name)},
+            "selector": {"matchLabels": names.selector_labels(pipeline.name, group.name)},
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": 120,
             "strategy": {
@@ -48,7 +46,7 @@ def deployment(
             },
             "template": {
                 "metadata": _template_metadata(group, labels, references_hash),
-                "spec": _pod_spec(pipeline, group, settings, config_map),
+                "spec": _pod_spec(pipeline, group, settings, config_map, config),
             },
         },
     }
@@ -68,7 +66,7 @@ def is_rolled_out(live: Manifest, wanted: Manifest) -> bool:
     )
 
 
-def image_of(group: Group, settings: Settings) -> str:
+def image_of(group: Group, settings: PlanSettings) -> str:
     return group.worker.image or settings.worker_image
 
 
@@ -87,14 +85,18 @@ def _template_metadata(
 
 
 def _pod_spec(
-    pipeline: StreamPipeline, group: Group, settings: Settings, config_map: str
+    pipeline: StreamPipeline,
+    group: Group,
+    settings: PlanSettings,
+    config_map: str,
+    config: WorkerConfig,
 ) -> dict[str, Any]:
     fields = pod_template.container_fields(group)
     spec = pod_template.worker_pod(pipeline, group, image_of(group, settings), config_map, fields)
     container = spec["containers"][0]
     if group.worker.runtime is Runtime.CUSTOM:
-        # Our variables stand before the user's, so that he may refer to them with $(NAME).
-        container["env"] = [*connection.custom_environment(pipeline, group), *container["env"]]
+        # Our variables stand before the user's, so that they can refer to ours with $(NAME).
+        container["env"] = [*connection.custom_environment(config), *container["env"]]
         return _without_empty_command(spec)
     if not container["command"]:
         container["command"] = ["headrace"]

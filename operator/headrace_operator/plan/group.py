@@ -15,6 +15,7 @@ from headrace_operator.plan.observation import (
     Manifest,
     Observation,
 )
+from headrace_operator.plan.rendered import RenderedGroup
 from headrace_operator.plan.replicas import before_suspend, live_replicas
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import GroupState, ScalingDecision, ScalingHistory, decide
@@ -24,8 +25,8 @@ from headrace_operator.scaling.decide import GroupState, ScalingDecision, Scalin
 class GroupView:
     """`live` is the group's own Deployment, None when absent or somebody else's.
 
-    `pods` are those that run or start; terminating ones are left out. `backlog` is None while
-    nothing trustworthy is known.
+    `pods` are those that run or start; terminating ones are left out. `ready_pods` are some of
+    them. `backlog` is None while nothing trustworthy is known.
     """
 
     group: Group
@@ -34,10 +35,7 @@ class GroupView:
     backlog: GroupBacklog | None
     claim: GroupClaim | None
     pods: tuple[Manifest, ...]
-
-    @property
-    def ready_pods(self) -> tuple[Manifest, ...]:
-        return tuple(pod for pod in self.pods if pod_health.is_ready(pod))
+    ready_pods: tuple[Manifest, ...]
 
     @property
     def claimed(self) -> bool:
@@ -56,15 +54,46 @@ class GroupView:
         """A ready Headrace worker takes over what others left."""
         return self.group.worker.runtime is Runtime.HEADRACE and bool(self.ready_pods)
 
+    def needs_reclaim(self, live: Manifest | None) -> bool:
+        """Entries are pending and nobody is there to take them. `live`: the reclaim CronJob."""
+        if self.reclaims_itself:
+            return False
+        if self.backlog is None or not self.backlog.exists:
+            # Backlog unknown: keep the current suspend state.
+            return live is not None and not live["spec"].get("suspend", False)
+        return self.backlog.pending - self.backlog.parked > 0 or self.backlog.due_now > 0
 
-def view(observation: Observation, group: Group) -> GroupView:
-    pipeline = observation.pipeline
-    meta = pipeline.metadata
-    name = names.deployment_name(meta.namespace, meta.name, group.name)
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A group and what is decided for it. `decision`: None in External, where the number of
+    workers is somebody else's.
+    """
+
+    rendered: RenderedGroup
+    view: GroupView
+    decision: ScalingDecision | None
+
+    @property
+    def name(self) -> str:
+        return self.view.group.name
+
+    @property
+    def live(self) -> Manifest | None:
+        return self.view.live
+
+    @property
+    def wanted_replicas(self) -> int:
+        return self.view.replicas if self.decision is None else self.decision.replicas
+
+
+def view_group(observation: Observation, rendered: RenderedGroup) -> GroupView:
+    pipeline, group = observation.pipeline, rendered.group
+    name = rendered.deployment_name
     live = observation.children.get(ChildRef("Deployment", name))
     if live is not None and not ownership.is_ours(live, pipeline):
         live = None
-    selector = names.selector_labels(meta.name, group.name).items()
+    selector = names.selector_labels(pipeline.name, group.name).items()
     running = tuple(
         pod
         for pod in observation.pods
@@ -74,31 +103,41 @@ def view(observation: Observation, group: Group) -> GroupView:
     backlog = None
     if observation.backlog is not None and observation.redis_error is None:
         backlog = observation.backlog.groups.get(group.consumer_group_name)
-    claim = observation.claims.get(group.name)
-    return GroupView(group, name, live, backlog, claim, running)
+    return GroupView(
+        group,
+        name,
+        live,
+        backlog,
+        observation.claims.get(group.name),
+        running,
+        tuple(pod for pod in running if pod_health.is_ready(pod)),
+    )
 
 
-def decision_for(observation: Observation, seen: GroupView) -> ScalingDecision | None:
-    """How many workers in Automatic and Fixed; None: nobody but the live number decides."""
-    if seen.is_external:
+def decide_replicas(observation: Observation, view: GroupView) -> ScalingDecision | None:
+    """How many workers in Automatic and Fixed.
+
+    None in External: Headrace leaves spec.replicas alone.
+    """
+    if view.is_external:
         return None
-    history = observation.history.get(seen.group.name, ScalingHistory())
+    history = observation.history.get(view.group.name, ScalingHistory())
     if observation.pipeline.spec.suspend:
         return ScalingDecision(0, Cause.SUSPENDED, "suspended")
-    if seen.claim is not None and seen.claim.state is ClaimState.ANOTHER:
+    if view.claim is not None and view.claim.state is ClaimState.ANOTHER:
         words = "the consumer group is claimed by another pipeline"
         return ScalingDecision(0, Cause.GROUP_CONFLICT, words)
-    decided = decide(seen.group.scaling, _look(observation, seen), history)
-    if not seen.claimed and decided.replicas > seen.replicas:
+    decided = decide(view.group.scaling, _state(observation, view), history)
+    if not view.claimed and decided.replicas > view.replicas:
         # Workers start only after the claim is in Redis; those that run already go on.
         reason = "no further workers before the consumer group is claimed in Redis"
-        return replace(decided, replicas=seen.replicas, cause=Cause.NOT_CLAIMED, reason=reason)
+        return replace(decided, replicas=view.replicas, cause=Cause.NOT_CLAIMED, reason=reason)
     return decided
 
 
-def _look(observation: Observation, seen: GroupView) -> GroupState:
-    remembered = before_suspend(seen.live)
-    backlog = seen.backlog
+def _state(observation: Observation, view: GroupView) -> GroupState:
+    remembered = before_suspend(view.live)
+    backlog = view.backlog
     stream = observation.backlog
     known = backlog is not None and backlog.exists
     due = backlog.next_due_ms if backlog is not None else None
@@ -106,13 +145,13 @@ def _look(observation: Observation, seen: GroupView) -> GroupState:
         clock=observation.clock,
         ready=backlog.ready if backlog is not None and known else None,
         # Resuming: the number from before the suspension counts as what is there.
-        current=seen.replicas if remembered is None else remembered,
+        current=view.replicas if remembered is None else remembered,
         lag=backlog.lag if backlog is not None else None,
         exact=backlog is not None and backlog.quality is Quality.EXACT,
         added=stream.entries_added if stream is not None and known else None,
         next_due=due / 1000 if due is not None else None,
-        workers=len(seen.ready_pods),
-        crash_looping=sum(pod_health.crash_loops(pod, observation.now) for pod in seen.pods),
-        startup=pod_health.startup_seconds(seen.pods),
+        workers=len(view.ready_pods),
+        crash_looping=sum(pod_health.crash_loops(pod, observation.now) for pod in view.pods),
+        startup=pod_health.startup_seconds(view.pods),
         read_at=stream.server_ms / 1000 if stream is not None and stream.server_ms else None,
     )

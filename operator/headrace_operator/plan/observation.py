@@ -38,7 +38,7 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupClaim:
-    """ApplyResult of the last EnsureGroup for one group.
+    """How the last EnsureGroup for one group ended.
 
     `owner` is `namespace/name`, or None where it must not be told. `unreachable`: Redis gave no
     answer at all.

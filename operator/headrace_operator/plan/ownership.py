@@ -15,13 +15,13 @@ def metadata(pipeline: StreamPipeline, name: str, labels: Mapping[str, str]) -> 
     """A child's metadata. The pipeline's own labels and annotations are not copied."""
     return {
         "name": name,
-        "namespace": pipeline.metadata.namespace,
+        "namespace": pipeline.namespace,
         "labels": dict(labels),
         "ownerReferences": [
             {
                 "apiVersion": API_VERSION,
                 "kind": KIND,
-                "name": pipeline.metadata.name,
+                "name": pipeline.name,
                 "uid": pipeline.metadata.uid,
                 "controller": True,
                 "blockOwnerDeletion": True,
@@ -44,10 +44,10 @@ def apply_to(live: Manifest | None, manifest: dict[str, Any]) -> Apply:
     """An apply bound to the object that was observed; the caller has checked whose it is."""
     if live is None:
         return Apply(manifest)
-    seen = live["metadata"]
-    return Apply(manifest, uid=seen["uid"], resource_version=seen["resourceVersion"])
+    metadata = live["metadata"]
+    return Apply(manifest, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
 
 
 def delete_of(live: Manifest, kind: str, after_group: str | None = None) -> Delete:
-    seen = live["metadata"]
-    return Delete(ChildRef(kind, seen["name"]), seen["uid"], after_group)
+    metadata = live["metadata"]
+    return Delete(ChildRef(kind, metadata["name"]), metadata["uid"], after_group)

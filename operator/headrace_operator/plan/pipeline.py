@@ -3,104 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from headrace_api.v1alpha1 import Group, Reason, ScalingMode, StreamPipeline
-from headrace_operator.plan import conditions, problems, references
-from headrace_operator.plan import status as reports
+from headrace_api.v1alpha1 import Group, Reason, ScalingMode
+from headrace_operator.plan import problems
 from headrace_operator.plan.actions import (
     EnsureGroup,
     Event,
     GroupOperation,
     Plan,
+    PlanSettings,
     Rescale,
-    Settings,
     Workers,
 )
-from headrace_operator.plan.children import Children, plan_children, wanted_children
-from headrace_operator.plan.group import GroupView, decision_for, view
+from headrace_operator.plan.children import Children, plan_children
+from headrace_operator.plan.conditions import conditions_of
+from headrace_operator.plan.group import GroupPlan, decide_replicas, view_group
 from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan.removed_groups import GroupRemoval, group_removals
+from headrace_operator.plan.rendered import RenderedGroup, RenderedPipeline
+from headrace_operator.plan.status import due, status_of
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import ScalingDecision
 
-RETRY = 10.0  # seconds until what failed outside Kubernetes is tried again
+# Until what failed outside Kubernetes is tried again.
+RETRY_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What `observe` must look at beyond its caches.
+def plan(
+    observation: Observation, settings: PlanSettings, rendered: RenderedPipeline | None = None
+) -> Plan:
+    """Says all there is to do for one pipeline that is not being deleted. Pure.
 
-    children: a name among these that no cache holds needs a live GET (it may be a stranger's).
-    secrets, config_maps: the user's objects to GET for Observation.references.
+    `rendered` saves work where the spec is the same as in an earlier plan.
     """
-
-    children: tuple[ChildRef, ...]
-    secrets: frozenset[str]
-    config_maps: frozenset[str]
-
-
-def wanted(pipeline: StreamPipeline) -> Wanted:
-    """Names everything a plan for `pipeline` would touch or read. Pure."""
-    named = references.connection_references(pipeline)
-    for group in pipeline.spec.groups:
-        named += references.group_references(group)
-    return Wanted(
-        children=wanted_children(pipeline),
-        secrets=frozenset(ref.name for ref in named if ref.kind == "Secret"),
-        config_maps=frozenset(ref.name for ref in named if ref.kind == "ConfigMap"),
-    )
-
-
-def plan(observation: Observation, settings: Settings) -> Plan:
-    """Says all there is to do for one pipeline that is not being deleted. Pure."""
     pipeline = observation.pipeline
-    views = [view(observation, group) for group in pipeline.spec.groups]
+    if rendered is None or not rendered.is_of(pipeline, settings):
+        rendered = RenderedPipeline(pipeline, settings)
     unsupported = problems.unsupported(pipeline)
     if unsupported is not None:
-        nothing = [
-            ScalingDecision(v.replicas, Cause.NOT_IMPLEMENTED, "nothing is run") for v in views
-        ]
-        held = list(zip(views, nothing, strict=True))
-        return _report(observation, held, [unsupported], Children(), ())
+        idle = [_not_run(observation, group) for group in rendered.groups]
+        return _report(observation, idle, [unsupported], Children(observation), ())
 
-    groups = [(seen, decision_for(observation, seen)) for seen in views]
-    children = plan_children(observation, settings, groups)
-    leaving = tuple(group_removals(observation))
+    views = [view_group(observation, group) for group in rendered.groups]
+    groups = [
+        GroupPlan(of_group, view, decide_replicas(observation, view))
+        for of_group, view in zip(rendered.groups, views, strict=True)
+    ]
+    children = plan_children(observation, rendered, groups)
+    removals = tuple(group_removals(observation))
     found = [problems.name_conflict(ref) for ref in children.conflicts]
-    found += problems.find(observation, views)
-    return _report(observation, groups, found, children, leaving)
+    found += problems.find(observation, rendered, views)
+    return _report(observation, groups, found, children, removals)
+
+
+def _not_run(observation: Observation, rendered: RenderedGroup) -> GroupPlan:
+    view = view_group(observation, rendered)
+    decision = ScalingDecision(view.replicas, Cause.NOT_IMPLEMENTED, "nothing is run")
+    return GroupPlan(rendered, view, decision)
 
 
 def _report(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
+    groups: Sequence[GroupPlan],
     found: Sequence[problems.Problem],
     children: Children,
-    leaving: Sequence[GroupRemoval],
+    removals: Sequence[GroupRemoval],
 ) -> Plan:
-    """Puts the status and the next look beside what was decided."""
-    found_conditions = list(conditions.conditions(observation, groups, found, children.waiting_for))
-    status = reports.status(observation, groups, found_conditions, _orphaned(observation, leaving))
+    """Puts the status and the next pass beside what was decided."""
+    conditions = list(conditions_of(observation, groups, found, children.waiting_for))
+    status = status_of(observation, groups, conditions, _orphaned(observation, removals))
     written = observation.status_written_at
     since = None if written is None else observation.clock - written
-    status_due = reports.due(status, observation.live_status, since)
-    decisions = {seen.group.name: decision for seen, decision in groups if decision is not None}
+    status_due = due(status, observation.live_status, since)
     return Plan(
-        group_operations=(*_claims(observation, found), *_operations(leaving)),
+        group_operations=(*_claims(observation, found), *_operations(removals)),
         scale_ins=tuple(children.scale_ins),
-        scales=(*children.scales, *(d.scale for d in leaving if d.scale is not None)),
+        scales=(*children.scales, *(r.scale for r in removals if r.scale is not None)),
         applies=tuple(children.applies),
-        deletes=(*children.deletes, *(d.delete for d in leaving if d.delete is not None)),
+        deletes=(*children.deletes, *(r.delete for r in removals if r.delete is not None)),
         status=status,
         status_due=status_due,
-        requeue_after=_next_look(decisions, status_due, found),
+        requeue_after=_requeue_after(groups, status_due, found),
         events=tuple(_events(observation, status)),
         rescales=tuple(_rescales(groups)),
-        history={name: decision.history for name, decision in decisions.items()},
-        decisions=decisions,
-        workers=tuple(_workers(seen, decision) for seen, decision in groups),
+        history={g.name: g.decision.history for g in groups if g.decision is not None},
+        workers=tuple(_workers(group) for group in groups),
     )
 
 
@@ -131,55 +119,55 @@ def _is_lost(observation: Observation, group: Group) -> bool:
     return misplaced or not backlog.exists
 
 
-def _operations(leaving: Sequence[GroupRemoval]) -> Iterator[GroupOperation]:
-    return (d.operation for d in leaving if d.operation is not None)
+def _operations(removals: Sequence[GroupRemoval]) -> Iterator[GroupOperation]:
+    return (r.operation for r in removals if r.operation is not None)
 
 
-def _orphaned(observation: Observation, leaving: Sequence[GroupRemoval]) -> list[tuple[str, str]]:
+def _orphaned(observation: Observation, removals: Sequence[GroupRemoval]) -> list[tuple[str, str]]:
     """(name, consumer group) of what Retain left behind; one that came back is no orphan."""
     present = {group.consumer_group_name for group in observation.pipeline.spec.groups}
     before = observation.live_status.get("orphanedGroups") or ()
     found = {entry["consumerGroup"]: entry["name"] for entry in before}
-    found |= {d.consumer_group: d.group for d in leaving if d.orphaned}
+    found |= {r.consumer_group: r.group for r in removals if r.orphaned}
     return [(name, group) for group, name in sorted(found.items()) if group not in present]
 
 
-def _next_look(
-    decisions: Mapping[str, ScalingDecision],
-    status_due: float | None,
-    found: Sequence[problems.Problem],
+def _requeue_after(
+    groups: Sequence[GroupPlan], status_due: float | None, found: Sequence[problems.Problem]
 ) -> float | None:
-    looks = [d.requeue_after for d in decisions.values() if d.requeue_after is not None]
+    delays = [group.decision.requeue_after for group in groups if group.decision is not None]
     if status_due:
-        looks.append(status_due)
+        delays.append(status_due)
     if found:
-        looks.append(RETRY)
-    return min(looks, default=None)
+        delays.append(RETRY_SECONDS)
+    return min((delay for delay in delays if delay is not None), default=None)
 
 
-def _rescales(groups: Sequence[tuple[GroupView, ScalingDecision | None]]) -> Iterator[Rescale]:
-    for seen, decision in groups:
-        if decision is not None and decision.replicas != seen.replicas:
+def _rescales(groups: Sequence[GroupPlan]) -> Iterator[Rescale]:
+    for group in groups:
+        view, decision = group.view, group.decision
+        if decision is not None and decision.replicas != view.replicas:
             yield Rescale(
-                seen.group.name,
-                ChildRef("Deployment", seen.deployment),
-                seen.replicas,
+                group.name,
+                ChildRef("Deployment", view.deployment),
+                view.replicas,
                 decision.replicas,
                 decision.cause,
                 decision.reason,
             )
 
 
-def _workers(seen: GroupView, decision: ScalingDecision | None) -> Workers:
-    automatic = seen.group.scaling.mode is ScalingMode.AUTOMATIC
+def _workers(group: GroupPlan) -> Workers:
+    scaling = group.view.group.scaling
+    automatic = scaling.mode is ScalingMode.AUTOMATIC
     return Workers(
-        group=seen.group.name,
-        consumer_group=seen.group.consumer_group_name,
-        wanted=seen.replicas if decision is None else decision.replicas,
-        running=len(seen.pods),
-        ready=len(seen.ready_pods),
-        most=seen.group.scaling.max_replicas if automatic else None,
-        cause=None if decision is None else decision.cause,
+        group=group.name,
+        consumer_group=group.view.group.consumer_group_name,
+        wanted=group.wanted_replicas,
+        running=len(group.view.pods),
+        ready=len(group.view.ready_pods),
+        max_replicas=scaling.max_replicas if automatic else None,
+        cause=None if group.decision is None else group.decision.cause,
     )
 
 

@@ -30,7 +30,7 @@ _CODE_VOLUME = f"{mounts.VOLUME_PREFIX}code"
 def base_pod(pipeline: StreamPipeline) -> dict[str, Any]:
     """What every pod of ours has, before its containers."""
     return {
-        "serviceAccountName": names.service_account_name(pipeline.metadata.name),
+        "serviceAccountName": names.service_account_name(pipeline.name),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": dict(RESTRICTED_POD),
@@ -66,7 +66,7 @@ def worker_pod(
     """A pod spec that runs an image with a group's configuration, the user's fields merged in.
 
     `fields` are Container's (see container_fields); those of the pod are taken from the group.
-    A field that the user wrote wins; restricted parts that he did not write stay restricted.
+    A field that the user wrote wins; restricted parts that they did not write stay restricted.
     """
     worker = group.worker
     container = base_container(pipeline, image, (), ())

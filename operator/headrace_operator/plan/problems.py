@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headrace_api.v1alpha1 import Reason, RedisMode, StreamPipeline
 from headrace_operator.plan import pod_health, references
 from headrace_operator.plan.group import GroupView
 from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
+from headrace_operator.plan.rendered import RenderedPipeline
 
 _UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
 
@@ -39,16 +40,18 @@ def name_conflict(ref: ChildRef) -> Problem:
     return Problem(Reason.NAME_CONFLICT, message, stalled=True)
 
 
-def find(observation: Observation, groups: Iterable[GroupView]) -> Iterator[Problem]:
+def find(
+    observation: Observation, rendered: RenderedPipeline, groups: Sequence[GroupView]
+) -> Iterator[Problem]:
     """All problems but name conflicts, the gravest kinds first."""
-    groups = tuple(groups)
     for ref, refusal in sorted(observation.rejections.items()):
         message = f"the API server refuses {ref.kind} {ref.name}: {refusal}. Correct the spec"
         yield Problem(Reason.INVALID_CHILD, message, stalled=True)
-    for seen in groups:
+    for view in groups:
         if observation.redis_error is None:  # else that says it, for all groups at once
-            yield from _claim(seen)
-    yield from _references(observation)
+            yield from _claim(view)
+    for reason, message in references.problems(rendered.references, observation.references):
+        yield Problem(reason, message)
     yield from _redis(observation)
     for conflict in observation.conflicts:
         yield Problem(
@@ -57,15 +60,15 @@ def find(observation: Observation, groups: Iterable[GroupView]) -> Iterator[Prob
             f" {conflict.child.name}: make it leave that field alone",
         )
     if not observation.pipeline.spec.suspend:
-        for seen in groups:
-            yield from _workers(seen, observation.now)
+        for view in groups:
+            yield from _workers(view, observation.now)
 
 
-def _claim(seen: GroupView) -> Iterator[Problem]:
-    claim = seen.claim
+def _claim(view: GroupView) -> Iterator[Problem]:
+    claim = view.claim
     if claim is None or claim.state is ClaimState.OURS:
         return
-    at = f"consumer group {seen.group.consumer_group_name}"
+    at = f"consumer group {view.group.consumer_group_name}"
     if claim.state is ClaimState.ANOTHER:
         owner = f"pipeline {claim.owner}" if claim.owner else "another pipeline"
         message = (
@@ -77,15 +80,6 @@ def _claim(seen: GroupView) -> Iterator[Problem]:
         reason = Reason.REDIS_UNREACHABLE if claim.unreachable else Reason.REDIS_REFUSED
         hint = f"; {_UNREACHABLE_HINT}" if claim.unreachable else ""
         yield Problem(reason, f"{at} cannot be set up: {claim.message}{hint}")
-
-
-def _references(observation: Observation) -> Iterator[Problem]:
-    spec = observation.pipeline.spec
-    wanted = references.connection_references(observation.pipeline)
-    for group in spec.groups:
-        wanted += references.group_references(group)
-    for reason, message in references.problems(wanted, observation.references):
-        yield Problem(reason, message)
 
 
 def _redis(observation: Observation) -> Iterator[Problem]:
@@ -103,27 +97,27 @@ def _redis(observation: Observation) -> Iterator[Problem]:
         yield Problem(reason, f"stream {stream} at {at} cannot be read: {error}")
 
 
-def _workers(seen: GroupView, now: float) -> Iterator[Problem]:
-    name = seen.group.name
-    for pod in seen.pods:
+def _workers(view: GroupView, now: float) -> Iterator[Problem]:
+    name = view.group.name
+    for pod in view.pods:
         if (blocked := pod_health.blocked(pod)) is not None:
             reason, words = blocked
             yield Problem(reason, f"workers of {name}: {words}")
             return
-    crashing = [pod for pod in seen.pods if pod_health.crash_loops(pod, now)]
+    crashing = [pod for pod in view.pods if pod_health.crash_loops(pod, now)]
     if crashing:
         end = pod_health.last_words(crashing[0]) or "no exit code"
         message = (
-            f"{len(crashing)} of {len(seen.pods)} workers of {name} keep crashing, {end}:"
+            f"{len(crashing)} of {len(view.pods)} workers of {name} keep crashing, {end}:"
             f" see kubectl logs --previous {pod_health.name(crashing[0])}"
         )
         yield Problem(Reason.WORKERS_CRASHING, message)
         return
-    for condition in (seen.live or {}).get("status", {}).get("conditions") or ():
+    for condition in (view.live or {}).get("status", {}).get("conditions") or ():
         if condition.get("reason") == "ProgressDeadlineExceeded":
             message = (
                 f"workers of {name} do not become ready: see kubectl describe deployment"
-                f" {seen.deployment} and its pods"
+                f" {view.deployment} and its pods"
             )
             yield Problem(Reason.WORKERS_NOT_READY, message)
         elif condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from headrace_api.v1alpha1 import Group, Reason, StreamPipeline
 from headrace_operator.plan.observation import References, SeenReference
 
 ANNOTATION = "headrace.dev/references"
+KINDS = ("Secret", "ConfigMap")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,6 +70,12 @@ def group_references(group: Group) -> list[Reference]:
                 field = f"{at}.envFrom"
                 found.append(Reference(kind, whole.name, field, (), bool(whole.optional)))
     return found
+
+
+def named_objects(references: Sequence[Reference]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of all Secrets and of all ConfigMaps among them."""
+    names = {kind: frozenset(r.name for r in references if r.kind == kind) for kind in KINDS}
+    return names["Secret"], names["ConfigMap"]
 
 
 def content_hash(wanted: Iterable[Reference], seen: References) -> str | None:

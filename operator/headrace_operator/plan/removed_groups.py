@@ -37,7 +37,7 @@ class GroupRemoval:
 
 
 def group_removals(observation: Observation) -> Iterator[GroupRemoval]:
-    """One departure for each Deployment of ours whose group the spec no longer has."""
+    """One removal for each Deployment of ours whose group the spec no longer has."""
     pipeline = observation.pipeline
     present = {group.name for group in pipeline.spec.groups}
     for ref, live in sorted(observation.children.items()):
@@ -52,22 +52,22 @@ def _next_step(observation: Observation, live: Manifest, group: str) -> GroupRem
     meta = live["metadata"]
     spec = observation.pipeline.spec
     consumer_group = (meta.get("annotations") or {}).get(CONSUMER_GROUP_ANNOTATION, group)
-    # The same Redis group may go on under another name in the list: then it is nobody's orphan.
+    # Another group of the spec still uses it, so it is not orphaned.
     taken_over = any(g.consumer_group_name == consumer_group for g in spec.groups)
     retained = spec.deletion_policy is DeletionPolicy.RETAIN
-    departure = GroupRemoval(group, consumer_group, orphaned=retained and not taken_over)
+    removal = GroupRemoval(group, consumer_group, orphaned=retained and not taken_over)
     if live_replicas(live) > 0:
         scale = Scale(meta["name"], 0, FIELD_MANAGER, meta["uid"], meta["resourceVersion"])
-        return replace(departure, scale=scale)
+        return replace(removal, scale=scale)
     if _still_running(observation, group):
-        return departure
+        return removal
     operation: GroupOperation | None = None
     if not taken_over:
         kind = ReleaseGroup if retained else DestroyGroup
         operation = kind(group, consumer_group)
     after = group if operation is not None else None
     return replace(
-        departure, operation=operation, delete=ownership.delete_of(live, "Deployment", after)
+        removal, operation=operation, delete=ownership.delete_of(live, "Deployment", after)
     )
 
 

@@ -10,8 +10,8 @@ from headrace_operator.plan import ownership
 
 
 def service_account(pipeline: StreamPipeline) -> dict[str, Any]:
-    name = names.service_account_name(pipeline.metadata.name)
-    labels = names.common_labels(pipeline.metadata.name)
+    name = names.service_account_name(pipeline.name)
+    labels = names.common_labels(pipeline.name)
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",

@@ -7,11 +7,11 @@ from typing import Any
 
 from headrace.streams.backlog import StreamBacklog
 from headrace_operator.plan.condition_list import Condition, merged
-from headrace_operator.plan.group import GroupView
+from headrace_operator.plan.group import GroupPlan
 from headrace_operator.plan.observation import Observation
-from headrace_operator.scaling.decide import ScalingDecision
 
-FIGURES_INTERVAL = 10.0  # seconds between two writes that bring only new figures
+# Between two writes that bring only new figures.
+FIGURES_INTERVAL_SECONDS = 10.0
 
 # What changes while work flows. Anything else is news and is written at once.
 _FIGURES = frozenset(
@@ -32,9 +32,9 @@ _FIGURES = frozenset(
 )
 
 
-def status(
+def status_of(
     observation: Observation,
-    groups: Sequence[tuple[GroupView, ScalingDecision | None]],
+    groups: Sequence[GroupPlan],
     conditions: Iterable[Condition],
     orphaned: Iterable[tuple[str, str]],
 ) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def status(
     pipeline = observation.pipeline
     generation = pipeline.metadata.generation
     live = observation.live_status.get("conditions") or ()
-    entries = [_group(seen, decision) for seen, decision in groups]
+    entries = [_group(group) for group in groups]
     replicas = sum(entry["replicas"] for entry in entries)
     ready = sum(entry["readyReplicas"] for entry in entries)
     result: dict[str, Any] = {
@@ -72,18 +72,21 @@ def due(
         return None
     if _reduced(wanted, figures=False) != _reduced(live, figures=False):
         return 0.0
-    return 0.0 if since_last_write is None else max(FIGURES_INTERVAL - since_last_write, 0.0)
+    return (
+        0.0 if since_last_write is None else max(FIGURES_INTERVAL_SECONDS - since_last_write, 0.0)
+    )
 
 
-def _group(seen: GroupView, decision: ScalingDecision | None) -> dict[str, Any]:
-    backlog = seen.backlog
+def _group(group: GroupPlan) -> dict[str, Any]:
+    view = group.view
+    backlog = view.backlog
     entry: dict[str, Any] = {
-        "name": seen.group.name,
-        "consumerGroup": seen.group.consumer_group_name,
-        "deployment": seen.deployment,
-        "replicas": len(seen.pods),
-        "readyReplicas": len(seen.ready_pods),
-        "desiredReplicas": seen.replicas if decision is None else decision.replicas,
+        "name": view.group.name,
+        "consumerGroup": view.group.consumer_group_name,
+        "deployment": view.deployment,
+        "replicas": len(view.pods),
+        "readyReplicas": len(view.ready_pods),
+        "desiredReplicas": group.wanted_replicas,
     }
     if backlog is not None and backlog.exists:
         age = backlog.oldest_age_s

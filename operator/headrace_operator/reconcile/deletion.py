@@ -33,7 +33,7 @@ from headrace_operator.kube.kinds import (
     STREAM_PIPELINE,
     Manifest,
 )
-from headrace_operator.plan import wanted
+from headrace_operator.plan.references import connection_references, named_objects
 from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTrouble, owner_of
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
@@ -139,8 +139,8 @@ class Deletion:
         known = memory.access or self._redis.recall(key_of(metadata.namespace, metadata.name))
         if known is not None:
             return known
-        want = wanted(pipeline)
-        fetched = await fetch(self._api, metadata.namespace, want.secrets, want.config_maps)
+        secrets, config_maps = named_objects(connection_references(pipeline))
+        fetched = await fetch(self._api, metadata.namespace, secrets, config_maps)
         return access_of(pipeline, fetched)
 
     async def _let_go(self, live: Manifest, reason: str, why: str) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headrace.streams.keys import GroupKeys
+from headrace_api.v1alpha1 import StreamPipelineSpec
 from headrace_operator.backlog.redis_clients import Access
 from headrace_operator.kube.apply_diff import Path
 from headrace_operator.kube.cache import Key
-from headrace_operator.plan import Workers
+from headrace_operator.plan import RenderedPipeline, Workers
 from headrace_operator.plan.observation import ChildRef, GroupClaim, References
 from headrace_operator.reconcile.conflicts import Conflicts
 from headrace_operator.scaling.causes import Cause
@@ -51,6 +52,9 @@ class Memory:
     looked_at_generation: int | None = None
     contained: dict[ChildRef, tuple[str, int]] = field(default_factory=dict)
     """resourceVersion and hash of the manifest for which nothing differed."""
+    spec: tuple[int, StreamPipelineSpec] | None = None
+    """The spec as it was parsed for a generation."""
+    rendered: RenderedPipeline | None = None
     unsettled: dict[ChildRef, frozenset[Path]] = field(default_factory=dict)
     """Fields that differ even right after an apply: the API server stores them otherwise."""
     looks_after_change: int = 0

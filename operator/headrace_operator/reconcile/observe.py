@@ -19,7 +19,7 @@ from headrace_operator.backlog.wakeups import ScalingTarget
 from headrace_operator.kube.api_server import ApiServer
 from headrace_operator.kube.cache import Cache, Key, key_of, split
 from headrace_operator.kube.kinds import BY_KIND, Manifest
-from headrace_operator.plan import Wanted, wanted
+from headrace_operator.plan import Wanted
 from headrace_operator.plan.observation import ChildRef, Observation, References
 from headrace_operator.reconcile.consumer_groups import owner_of
 from headrace_operator.reconcile.deletion import group_keys
@@ -46,11 +46,10 @@ class Observer:
         self._full_look = full_look
 
     async def observe(
-        self, live: Manifest, pipeline: StreamPipeline, memory: Memory
+        self, live: Manifest, pipeline: StreamPipeline, want: Wanted, memory: Memory
     ) -> Observation:
         """Raises ApiError, ApiUnreachable."""
         key = key_of(pipeline.metadata.namespace, pipeline.metadata.name)
-        want = wanted(pipeline)
         await self.look(key, pipeline, want, memory)
         children = await self._children(key, pipeline.metadata.namespace, want)
         reading = self._poller.reading(key) if memory.access else None

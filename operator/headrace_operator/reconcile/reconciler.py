@@ -19,7 +19,7 @@ from headrace_operator.kube.api_server import ApiError, ApiUnreachable
 from headrace_operator.kube.cache import Cache, Key, key_of
 from headrace_operator.kube.kinds import Manifest
 from headrace_operator.kube.leader_election import LeaseLost
-from headrace_operator.plan import Plan, Settings, plan
+from headrace_operator.plan import Plan, PlanSettings, RenderedPipeline, plan
 from headrace_operator.plan.observation import Observation
 from headrace_operator.reconcile import invalid
 from headrace_operator.reconcile.apply import Applier, ApplyResult
@@ -50,7 +50,7 @@ class Reconciler:
     events: Events
     poller: BacklogPoller
     redis: RedisAccess
-    settings: Settings
+    settings: PlanSettings
     full_look: float
     clock: Callable[[], float] = time.monotonic
 
@@ -96,14 +96,15 @@ class Reconciler:
             return await self.deletion.proceed(live, memory)
 
         try:
-            pipeline = StreamPipeline.model_validate(live)
+            pipeline = _parsed(live, memory)
         except ValidationError as error:
             await self._refuse(key, Reason.INVALID_SPEC, invalid.in_words(error))
             return None  # only a change of the resource can help
 
         live = await self.deletion.settle_finalizer(live, pipeline)
-        observation = await self.observer.observe(live, pipeline, memory)
-        todo = plan(observation, self.settings)
+        rendered = self._rendered(pipeline, memory)
+        observation = await self.observer.observe(live, pipeline, rendered.wanted, memory)
+        todo = plan(observation, self.settings, rendered)
         live = await self._note_orphans(live, todo, memory)
         memory.workers = todo.workers
         outcome = ApplyResult()
@@ -120,6 +121,11 @@ class Reconciler:
             return self._next_look(early, todo.requeue_after)
         status_again = await self._write_status(live, todo, memory)
         return self._next_look(SOON if outcome.changed else None, status_again, todo.requeue_after)
+
+    def _rendered(self, pipeline: StreamPipeline, memory: Memory) -> RenderedPipeline:
+        if memory.rendered is None or not memory.rendered.is_of(pipeline, self.settings):
+            memory.rendered = RenderedPipeline(pipeline, self.settings)
+        return memory.rendered
 
     async def _note_orphans(self, live: Manifest, todo: Plan, memory: Memory) -> Manifest:
         """A group that is kept is in the status before its Deployment, the last trace, goes."""
@@ -189,3 +195,13 @@ class Reconciler:
             await self.status.write(live, wanted, memory)
         except (ApiError, ApiUnreachable) as error:
             log.warning("the status could not be written: %s", error, extra={"pipeline": key})
+
+
+def _parsed(live: Manifest, memory: Memory) -> StreamPipeline:
+    """Raises ValidationError. The spec is parsed once per generation."""
+    generation = live["metadata"].get("generation", 0)
+    if memory.spec is not None and memory.spec[0] == generation:
+        return StreamPipeline.model_validate({**live, "spec": memory.spec[1]})
+    pipeline = StreamPipeline.model_validate(live)
+    memory.spec = (generation, pipeline.spec)
+    return pipeline

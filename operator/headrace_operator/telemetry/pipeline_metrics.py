@@ -113,7 +113,7 @@ class _Samples:
         self._set("headrace_scaling_wanted_replicas", labels, workers.wanted)
         self._set("headrace_scaling_replicas", labels, workers.running)
         self._set("headrace_scaling_ready_replicas", labels, workers.ready)
-        self._set("headrace_scaling_max_replicas", labels, workers.most)
+        self._set("headrace_scaling_max_replicas", labels, workers.max_replicas)
         if workers.cause is not None:
             self._set("headrace_scaling_cause", f'{labels},cause="{workers.cause}"', 1)
 

@@ -12,6 +12,7 @@ from tests.support.redis_servers import RedisServer, redis_server
 from tests.support.workers import GROUP, PARKED, STREAM, Stage, until_sync
 
 from headrace_api.v1alpha1 import StreamPipeline
+from headrace_api.worker_config import WorkerConfig
 from headrace_operator.plan.connection import custom_environment
 
 __all__ = ["redis_server"]
@@ -35,7 +36,7 @@ def environment(server: RedisServer) -> dict[str, str]:
     spec["stream"] = {"name": STREAM}
     spec["groups"][0] |= {"name": GROUP}
     pipeline = StreamPipeline.model_validate(manifest)
-    told = custom_environment(pipeline, pipeline.spec.groups[0])
+    told = custom_environment(WorkerConfig.from_pipeline(pipeline, pipeline.spec.groups[0]))
     return {one["name"]: one["value"] for one in told} | {"HEADRACE_POD": "pod-a"}
 
 

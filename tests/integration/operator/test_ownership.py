@@ -61,7 +61,7 @@ def wanted_name(kind: Kind, namespace: str, endpoint: str) -> str:
         "ServiceAccount": names.service_account_name("flights"),
         "CronJob": names.reclaim_name(namespace, "flights", "audit"),
         # Content holds the owner's uid, which cannot be known: what remains is the name's shape.
-        "ConfigMap": names.config_map_name(namespace, "flights", "audit", content_hash),
+        "ConfigMap": names.config_map_name("flights", "audit", content_hash),
     }[kind.kind]
 
 

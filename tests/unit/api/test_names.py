@@ -66,7 +66,7 @@ def test_a_deployment_is_called_after_pipeline_and_group() -> None:
     assert names.deployment_name("airport", "flights", "delays") == "flights-delays"
     assert names.reclaim_name("airport", "flights", "delays") == "flights-delays-reclaim"
     assert names.trim_name("airport", "flights") == "flights-trim"
-    assert names.config_map_name("airport", "flights", "delays", "0a") == "flights-delays-0a"
+    assert names.config_map_name("flights", "delays", "0a") == "flights-delays-0a"
     assert names.service_account_name("flights") == "flights-headrace"
 
 

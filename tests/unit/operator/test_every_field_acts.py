@@ -26,7 +26,7 @@ from tests.support.observed import (
 )
 
 from headrace_api.v1alpha1 import StreamPipeline, StreamPipelineSpec
-from headrace_operator.plan import plan, wanted
+from headrace_operator.plan import RenderedPipeline, plan
 from headrace_operator.scaling.decide import ScalingHistory
 from headrace_operator.scaling.throughput import Rates, Sample
 
@@ -190,10 +190,10 @@ def doings(subject: StreamPipeline) -> list[object]:
         replace(idle, history=measured),
         without_the_group(settled(subject)),
     ]
-    found: list[object] = [wanted(subject), subject.endpoints]
+    found: list[object] = [RenderedPipeline(subject, SETTINGS).wanted, subject.endpoints]
     for world in worlds:
         made = plan(world, SETTINGS)
-        numbers = [(name, d.replicas) for name, d in made.decisions.items()]
+        numbers = [(workers.group, workers.wanted) for workers in made.workers]
         found.append((made.applies, made.scales, made.deletes, made.group_operations, numbers))
     return found
 

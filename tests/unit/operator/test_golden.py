@@ -15,7 +15,7 @@ from tests.support.manifests import EXAMPLES, pipelines
 from tests.support.observed import SETTINGS, UID, observe
 
 from headrace_api.v1alpha1 import RedisMode, StreamPipeline
-from headrace_operator.plan import plan, wanted
+from headrace_operator.plan import RenderedPipeline, plan
 
 GOLDEN = Path(__file__).parent / "golden"
 OLDEST, NEWEST = "1.29", "1.35"
@@ -62,7 +62,9 @@ def test_the_names_looked_up_are_the_names_applied(name: str, document: dict[str
         assert plan(observe(pipeline), SETTINGS).applies == ()
         return
     made = plan(observe(pipeline), SETTINGS)
-    assert {a.ref for a in made.applies} == set(wanted(pipeline).children)
+    assert {a.ref for a in made.applies} == set(
+        RenderedPipeline(pipeline, SETTINGS).wanted.children
+    )
 
 
 def test_no_child_holds_a_secret_or_a_copied_label() -> None:

@@ -9,7 +9,7 @@ from tests.support.observed import backlog, group_backlog
 from headrace.streams.backlog import GroupBacklog, Quality
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget, Urgency, urgency
 
-STEPS = {"delays": ScalingTarget(target=100, most=10)}
+STEPS = {"delays": ScalingTarget(target=100, max_replicas=10)}
 
 
 def reading(group: GroupBacklog | None = None, **stream: Any) -> Reading:

@@ -113,7 +113,8 @@ class Replicas(RuleBasedStateMachine):
         """One look, with at most so many writes; how many there were to do."""
         seen = self.observation()
         made = plan(seen, SETTINGS)
-        decision = made.decisions.get("delays")
+        (group,) = made.workers
+        decided = None if group.cause is None else group.wanted
         todo = [*made.scales, *filter(self.differs, made.applies)]
         for write in todo[:most]:
             if isinstance(write, Apply) and write.ref != REF:
@@ -121,7 +122,7 @@ class Replicas(RuleBasedStateMachine):
                 continue
             before = None if self.replicas is None else self.replicas.value
             self.write(write)
-            self.check(before, None if decision is None else decision.replicas)
+            self.check(before, decided)
         self.history = dict(made.history)
         self.claimed |= any(isinstance(one, EnsureGroup) for one in made.group_operations)
         return len(todo)
