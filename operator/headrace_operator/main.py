@@ -33,6 +33,7 @@ from headrace_operator.reconcile.status_writer import StatusWriter
 from headrace_operator.reconcile.work_queue import WorkQueue
 from headrace_operator.settings import OperatorSettings
 from headrace_operator.tasks import first_to_end
+from headrace_operator.telemetry.condition_metrics import Conditions
 from headrace_operator.telemetry.http import Server
 from headrace_operator.telemetry.pipeline_metrics import Fleet
 
@@ -85,6 +86,7 @@ class Operator:
         self.reconcile = reconciler(chosen, self.api, self.cache, self.redis, self.poller)
         self.synced = False
         self.fleet = Fleet(self.reconcile.memories, self.poller.reading)
+        self.conditions = Conditions(self.cache, lambda: self.lease.held)
         metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
         metrics.PIPELINES.set_function(lambda: len(self.cache.pipelines()))
         metrics.LEADER.set_function(lambda: float(self.lease.held))
@@ -144,7 +146,7 @@ async def run(chosen: OperatorSettings) -> None:
         chosen.http_port,
         live=lambda: None,  # answering at all is the proof: one loop does everything
         ready=lambda: None if operator.synced else "the caches are not filled yet",
-        more_metrics=operator.fleet.text,
+        more_metrics=lambda: operator.fleet.text() + operator.conditions.text(),
     )
     await server.start()
     stop = asyncio.Event()

@@ -1,8 +1,10 @@
-"""The operator's own metrics. No namespace and no pipeline name among the labels: see fleet.py."""
+"""The operator's own metrics. Names of pipelines are never labels here: see telemetry/."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
+
+import headrace
 
 API_REQUESTS = Counter(
     "headrace_operator_api_requests",
@@ -33,5 +35,7 @@ LET_GO = Counter(
     "Deletions finished without cleaning Redis, by why.",
     ("reason",),
 )
+BUILD_INFO = Gauge("headrace_operator_build_info", "1, with the version as a label.", ("version",))
+BUILD_INFO.labels(headrace.__version__).set(1)
 LEADER = Gauge("headrace_operator_leader", "1 while this replica holds the Lease.")
 PIPELINES = Gauge("headrace_operator_pipelines", "StreamPipelines that the operator knows.")

@@ -170,6 +170,7 @@ def _build(options: argparse.Namespace) -> None:
     packages.install_missing(packages.REDIS)
     debian.unpacked(debian.SERVERS)
     debian.unpacked(debian.SERVERS, debian.NEWEST)
+    debian.unpacked(debian.PROMETHEUS)
     if other.kubeconfig():
         return
     requirements.check()

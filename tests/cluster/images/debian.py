@@ -17,6 +17,7 @@ SUITE = "trixie"
 # stands still is past its date; what it serves is signed all the same.
 NEWEST = "forky"
 SERVERS = ("valkey-server", "redis-server")
+PROMETHEUS = ("prometheus",)  # with promtool
 
 
 def mirror() -> list[str]:
