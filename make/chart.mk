@@ -8,12 +8,19 @@ HELM = $(shell $(PYTHON) -m tests.cluster helm)
 chart: venv ## write what the charts take from elsewhere: the definition, READMEs, descriptions
 	cp $(CRD) $(CRD_IN_CHART)
 	for chart in $(CHARTS); do $(BIN)/python make/chart_readme.py $$chart; done
+	$(BIN)/python make/kustomize.py "$(HELM)"
+
+.PHONY: install-manifest
+install-manifest: venv ## write dist/install.yaml, all that an install without Helm applies
+	@mkdir -p dist
+	$(shell $(PYTHON) -m tests.cluster kubectl) kustomize charts/kustomize/base > dist/install.yaml
 
 # Linted and rendered with every file in ci/; what comes out must be valid for the API server.
 .PHONY: check-chart
 check-chart: venv
 	@cmp -s $(CRD) $(CRD_IN_CHART) || { echo "$(CRD_IN_CHART) differs from $(CRD): run make chart"; exit 1; }
 	@for chart in $(CHARTS); do $(BIN)/python make/chart_readme.py $$chart --check; done
+	$(BIN)/python make/kustomize.py "$(HELM)" --check
 	@helm="$(HELM)"; for chart in $(CHARTS); do for values in $$chart/ci/*-values.yaml; do \
 	  echo "helm lint, template, validate: $$values"; \
 	  $$helm lint --quiet --strict $$chart --values $$values; \
