@@ -8,6 +8,7 @@ from tests.support.workers import GROUP, STREAM, Stage, until, worker
 import headrace
 
 REPLAY = f"headrace:{{{STREAM}}}:replay:{GROUP}:{STREAM}"
+STATE = f"headrace:{{{STREAM}}}:state:{GROUP}:{STREAM}"
 
 
 class Seen:
@@ -131,3 +132,96 @@ async def test_a_stream_restored_from_an_older_backup_is_handled_to_its_end(stag
         await until(lambda: stage.pending == 1)  # what was pending in the backup runs and is kept
         (left,) = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
         assert left["consumer"].decode() == runtime.settings.consumer
+
+
+LOSSES = pytest.mark.parametrize(
+    "harm", [destroy, delete, flush], ids=["XGROUP DESTROY", "DEL", "FLUSHALL"]
+)
+
+
+@LOSSES
+async def test_a_group_lost_while_commits_go_in_front_of_reads_is_made_again(
+    stage: Stage, harm
+) -> None:
+    app, seen = headrace.App(), set()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        seen.add(event["n"])
+
+    async with worker(stage, app) as runtime:
+        for round_ in range(5):
+            stage.send(*({"n": 0} for _ in range(3000)))
+            await until(lambda: runtime.settler.under_way is not None)
+            harm(stage.redis)
+            stage.send({"n": round_ + 1})
+            await until(lambda round_=round_: round_ + 1 in seen)
+            await until(lambda: stage.settled)
+            assert not runtime.failed.is_set()
+
+
+async def test_a_group_lost_while_the_worker_has_no_room_to_read_is_made_again(
+    stage: Stage,
+) -> None:
+    app, gate, seen = headrace.App(), asyncio.Event(), set()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        await gate.wait()
+        seen.add(event["n"])
+
+    stage.send(*({"n": n} for n in range(100)))
+    async with worker(
+        stage, app, concurrency=2, batchSize=2, delivery={"minIdle": "1h"}
+    ) as runtime:
+        await until(lambda: runtime.dispatcher.running == 2 and not runtime.reader.reading)
+        stage.redis.xgroup_destroy(STREAM, GROUP)
+        gate.set()
+        await until(lambda: seen == set(range(100)))
+        await until(lambda: stage.settled)
+
+
+def overwrite(redis) -> None:
+    redis.set(STREAM, "no stream")
+
+
+def give_away(redis) -> None:
+    with redis.pipeline(transaction=True) as both:
+        both.flushall()
+        both.hset(STATE, "owner", "airport/other/uid-2")
+        both.execute()
+
+
+@pytest.mark.parametrize("harm", [overwrite, give_away], ids=["SET", "another owner"])
+async def test_what_a_person_must_mend_under_a_read_that_blocks_is_waited_for(
+    stage: Stage, harm
+) -> None:
+    seen = Seen()
+    async with worker(stage, seen.app) as runtime:
+        await until(lambda: runtime.reader.reading)
+        harm(stage.redis)
+        await until(lambda: runtime.reader.outage.seconds > 0.5)
+        assert not runtime.failed.is_set()
+        stage.redis.flushall()
+        stage.send({"n": 1})
+        await until(lambda: seen.numbers == [1])
+        await until(lambda: stage.settled)
+
+
+async def test_a_lost_group_is_one_line_in_the_log_and_not_one_for_each_entry(
+    stage: Stage, caplog
+) -> None:
+    app, gate = headrace.App(), asyncio.Event()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        await gate.wait()
+
+    stage.send(*({"n": n} for n in range(60)))
+    async with worker(stage, app, concurrency=60) as runtime:
+        await until(lambda: runtime.dispatcher.running == 60)
+        stage.redis.xgroup_destroy(STREAM, GROUP)
+        gate.set()
+        await until(lambda: runtime.metrics.counts["lost"] >= 60)
+        await until(lambda: stage.settled)
+    assert len([line for line in caplog.messages if "no longer ours" in line]) == 1

@@ -187,7 +187,7 @@ def heal(redis: Redis) -> None:
 async def test_a_dead_letter_that_cannot_be_written_leaves_the_entry_pending(
     stage: Stage, monkeypatch, caplog, refuse, word: str
 ) -> None:
-    monkeypatch.setattr("headrace.worker.settling.settler.REFUSED_PAUSE", 0.2)
+    monkeypatch.setattr("headrace.worker.settling.refusals.PAUSE_SECONDS", 0.1)
     app, gate = headrace.App(), asyncio.Event()
 
     @app.on("flight.landed")

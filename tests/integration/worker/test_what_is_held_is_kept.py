@@ -96,6 +96,49 @@ async def test_an_event_trimmed_while_its_handler_runs_has_its_outcome_written(
     assert stage.dead[0][b"f:payload"] == b'{"n": 2}'
 
 
+@pytest.mark.parametrize("ending", ["output", "dead letter", "retry"])
+async def test_an_event_trimmed_while_its_commit_is_under_way_has_its_outcome_written(
+    stage: Stage, monkeypatch, ending: str
+) -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: dict, ctx: headrace.Context) -> None:
+        if ending == "dead letter":
+            raise headrace.Reject("bad")
+        if ending == "retry":
+            raise headrace.Retry(after=60)
+        ctx.emit(OUT, headrace.Event("out", event))
+
+    async with worker(stage, app, outputs=OUTPUTS, delivery=PATIENT) as runtime:
+        committer, renewer = runtime.settler.committer, runtime.renewer
+        send, renewed = committer.send, []
+
+        async def send_late(client, packed):
+            """The control connection is slow, for once; the lease's is not."""
+            if not renewed:
+                stage.redis.xtrim(STREAM, maxlen=0, approximate=False)
+                renewal = asyncio.run_coroutine_threadsafe(
+                    renewer._renew(runtime.settings.connect("control")), renewer._loop
+                )
+                await asyncio.wrap_future(renewal)
+                renewed.append(True)
+            return await send(client, packed)
+
+        monkeypatch.setattr(committer, "send", send_late)
+        monkeypatch.setattr(type(runtime.settler), "take_for_read", lambda self: None)
+        stage.send({"n": 1})
+        await until(lambda: renewed and not len(runtime.holding))
+        counts = runtime.metrics.counts
+        if ending == "retry":
+            assert (counts["retries"], counts["trimmed"]) == (0, 2)
+        elif ending == "dead letter":
+            assert len(stage.dead) == 1
+        else:
+            assert stage.redis.xlen(OUT) == 1
+        assert counts["lost"] == 0
+
+
 async def test_a_delivery_whose_reply_was_lost_comes_again_before_anything_new_is_read(
     stage: Stage,
 ) -> None:

@@ -16,7 +16,7 @@ from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
-from redis.exceptions import RedisError
+from redis.exceptions import MasterDownError, ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry as BlockingRetry
 
 _ANSWER_S = 5.0
@@ -184,7 +184,10 @@ def connect_blocking(
     Raises NotImplementedMode for a mode not built yet.
     """
     options = _options(target, credentials, client_name)
-    options |= {"retry": BlockingRetry(NoBackoff(), 0), "connection_class": redis.Connection}
+    options |= {
+        "retry": BlockingRetry(NoBackoff(), 0),
+        "connection_class": _BlockingPlainConnection,
+    }
     if target.tls is not None:
         options |= _tls_options(target.tls) | {"connection_class": _NamedBlockingSSLConnection}
     return redis.Redis.from_pool(redis.ConnectionPool(**options))
@@ -216,8 +219,26 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-class _PackedByHiredis:
-    """redis-py's asyncio connections pack commands in Python, at half a microsecond an argument."""
+def _is_no_primary(error: ResponseError) -> bool:
+    """The server became a replica. Behind a stable address a new connection may reach the new
+    primary, and this one never will."""
+    return isinstance(error, (ReadOnlyError, MasterDownError)) or "instance state" in str(error)
+
+
+class _AsyncConnection:
+    """What we change in redis-py's asyncio connections.
+
+    They pack commands in Python, at half a microsecond an argument; hiredis does it faster. And
+    after an error reply they go back to the pool, whatever it says.
+    """
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*args, **options)  # type: ignore[misc]
+        except ResponseError as error:
+            if _is_no_primary(error):
+                self.mark_for_reconnect()  # type: ignore[attr-defined]
+            raise
 
     def pack_command(self, *args: Any) -> list[bytes]:
         name = args[0]
@@ -226,11 +247,11 @@ class _PackedByHiredis:
         return [pack_command(args)]
 
 
-class _Connection(_PackedByHiredis, Connection):
+class _Connection(_AsyncConnection, Connection):
     """Without TLS."""
 
 
-class _NamedSSLConnection(_PackedByHiredis, SSLConnection):
+class _NamedSSLConnection(_AsyncConnection, SSLConnection):
     """TLS to a server whose certificate carries another name than its address."""
 
     def __init__(self, server_name: str | None = None, **options: Any) -> None:
@@ -242,8 +263,24 @@ class _NamedSSLConnection(_PackedByHiredis, SSLConnection):
         return {**super()._connection_arguments(), **named}
 
 
-class _NamedBlockingSSLConnection(redis.SSLConnection):
-    """The same for threads. redis-py checks the certificate against `host` alone."""
+class _BlockingConnection:
+    """The same for threads."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)  # type: ignore[misc]
+        except ResponseError as error:
+            if _is_no_primary(error):
+                self.mark_for_reconnect()  # type: ignore[attr-defined]
+            raise
+
+
+class _BlockingPlainConnection(_BlockingConnection, redis.Connection):
+    """Without TLS."""
+
+
+class _NamedBlockingSSLConnection(_BlockingConnection, redis.SSLConnection):
+    """TLS. redis-py checks the certificate against `host` alone."""
 
     def __init__(self, server_name: str | None = None, **options: Any) -> None:
         super().__init__(**options)

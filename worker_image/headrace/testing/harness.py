@@ -20,7 +20,6 @@ from headrace.testing.memory import Group
 from headrace.testing.process import Crash, Process
 from headrace.testing.result import Attempt, DeadLetter, Result, emitted
 from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
-from headrace.worker.settling.settler import OUTCOMES
 from headrace_api.v1alpha1 import Delivery, StreamPipeline
 
 __all__ = ["Crash", "Harness"]
@@ -207,7 +206,7 @@ class Harness:
         if refused:
             result.attempts.append(Attempt("lost"))
             return
-        outcome = OUTCOMES[decision.kind]
+        outcome = decision.kind.value
         result.attempts.append(
             Attempt(outcome, decision.error, decision.error_type, decision.delay)
         )

@@ -15,6 +15,7 @@ from headrace.entry import Entry
 from headrace.handler import Handler
 from headrace.streams.settlement import Settlement, Verdicts
 from headrace.testing.memory import Group
+from headrace.worker.group_guard import GroupGuard
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.handling.suspects import Suspects
 from headrace.worker.handling.tracing import trace_handlers
@@ -22,7 +23,8 @@ from headrace.worker.held import Holding
 from headrace.worker.metrics import Metrics
 from headrace.worker.routes import Route, Routes
 from headrace.worker.settling.decision import Decision, Policy
-from headrace.worker.settling.settler import Flush, Settler
+from headrace.worker.settling.flush import Flush
+from headrace.worker.settling.settler import Settler
 
 TICK_SECONDS = 0.01
 
@@ -85,6 +87,10 @@ class _Suspects(Suspects):
         return self.group.mark_solo(self._consumer, entry.id, entry.delivery_count)
 
 
+async def _no_group_is_lost() -> None:
+    """The group in memory is always there."""
+
+
 class Process:
     """Lives from `start` to `end`, or until it dies."""
 
@@ -118,6 +124,8 @@ class Process:
             self.holding,
             routes.all,
             metrics,
+            policy,
+            GroupGuard(_no_group_is_lost),
             on_end=on_end,
         )
         self.dispatcher = Dispatcher(

@@ -46,6 +46,8 @@ class Holding:
     def __init__(self) -> None:
         self.main: dict[bytes, Entry] = {}
         self.replay: dict[bytes, Entry] = {}
+        self.renewing = False
+        """Set by the lease's thread from its question to Redis until it has noted the answer."""
         self.on_drop: Callable[[Entry], None] = lambda _: None
         """Called with each dropped entry that carries an event id."""
 

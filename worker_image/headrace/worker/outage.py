@@ -10,10 +10,13 @@ import logging
 from collections.abc import Iterator
 from time import monotonic
 
+from headrace.streams.groups import NotAStream, OwnedByAnother
 from headrace.worker.backoff import attempts
 
 logger = logging.getLogger("headrace.worker")
 
+REFUSALS = (OwnedByAnother, NotAStream)
+"""What a person must end. They are tried again, for a person may."""
 HINTS = (
     ("NOAUTH", "set spec.redis.credentialsSecretRef"),
     ("WRONGPASS", "the Secret of spec.redis.credentialsSecretRef holds other credentials"),
@@ -30,7 +33,8 @@ HINTS = (
 
 
 def is_missing_group(error: BaseException) -> bool:
-    """True for NOGROUP, and for UNBLOCKED: the stream was deleted under a blocked read."""
+    """True for NOGROUP, and for UNBLOCKED: the stream was deleted (or the server became a replica)
+    under a blocked read."""
     text = str(error)
     return "NOGROUP" in text or "UNBLOCKED" in text
 

@@ -19,13 +19,14 @@ from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import ensure_groups
 from headrace.worker.cancel import cancel
 from headrace.worker.config import WorkerSettings
+from headrace.worker.group_guard import GroupGuard
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.handling.suspects import Suspects
 from headrace.worker.handling.tracing import trace_handlers
 from headrace.worker.held import Holding
 from headrace.worker.intake.claims import Claims
 from headrace.worker.intake.deduplication import Deduplication
-from headrace.worker.intake.reader import Reader, Repair
+from headrace.worker.intake.reader import Reader
 from headrace.worker.intake.renewals import Renewer
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
@@ -69,12 +70,15 @@ class Runtime:
         )
         deduplicate = config.delivery.deduplicate
         self.deduplication: Deduplication | None = None
+        self.group = GroupGuard(self.ensure_groups)
         self.settler = Settler(
             Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length),
             self.control,
             self.holding,
             self.routes.all,
             metrics,
+            settings.policy,
+            self.group,
             window_ms=round(deduplicate.window.total_seconds() * 1000) if deduplicate else 0,
         )
         self.dispatcher = Dispatcher(
@@ -106,7 +110,8 @@ class Runtime:
             dispatcher=self.dispatcher,
             settler=self.settler,
             metrics=metrics,
-            repair=Repair(self._hand_back_unheld, self.ensure_groups),
+            group=self.group,
+            hand_back_unheld=self._hand_back_unheld,
             deduplication=self.deduplication,
         )
         self.settler.on_room = self.reader.room_changed
@@ -122,6 +127,7 @@ class Runtime:
             deliver=self.deduplication.admit_later
             if self.deduplication
             else self.dispatcher.accept,
+            group=self.group,
             check_groups=lambda: self.ensure_groups(claim=False),
             rng=random,
         )
@@ -213,7 +219,7 @@ class Runtime:
         self.dispatcher.paused = True
         await self._stop_claiming()
         await self._stop_reading()
-        self.settler.flush_now()
+        self.settler.send_now()
         with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self.claims.hand_back(self._unstarted())
@@ -234,7 +240,9 @@ class Runtime:
                     self.control, self.settings.keys, self.settings.consumer
                 )
         except REDIS_ERRORS as error:
-            logger.warning("left %d entries to be reclaimed: %s", len(self.holding), error)
+            logger.warning(
+                "left %d entries to be reclaimed: %s", len(self.holding), sentence(error)
+            )
         await asyncio.gather(cancel(self._tasks), self.dispatcher.close())
         self.renewer.stop()
         for client in (self.control, self.read_client, self.handlers_client):
@@ -263,6 +271,8 @@ class Runtime:
         for outage in (self.reader.outage, self.settler.outage):
             if outage.seconds > AWAY_SECONDS:
                 return f"Redis is away: {outage.reason}"
+        if self.settler.refusal.seconds > AWAY_SECONDS:
+            return f"Redis refuses to settle entries: {self.settler.refusal.reason}"
         return None
 
     async def _stop_claiming(self) -> None:
@@ -313,6 +323,11 @@ class Runtime:
     def _gauges(self) -> None:
         gauge = self.metrics.gauge
         gauge("held", "Entries held", lambda: len(self.holding))
+        gauge(
+            "refused",
+            "Entries held for which Redis writes nothing",
+            lambda: len(self.settler.postponed),
+        )
         gauge("in_flight", "Handlers running", lambda: self.dispatcher.running)
         gauge("parked", "Entries of the group waiting for a try", lambda: self.metrics.parked)
         gauge(

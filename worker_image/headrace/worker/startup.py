@@ -9,15 +9,11 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
-from headrace.streams.groups import NotAStream, OwnedByAnother
 from headrace.streams.settlement import DeadLetter, Park, Settlement
-from headrace.worker.outage import Outage
+from headrace.worker.outage import REFUSALS, Outage
 from headrace.worker.runtime import Runtime
 
 logger = logging.getLogger("headrace.worker")
-
-REFUSED = (OwnedByAnother, NotAStream)
-"""Refusals that a person must end; they are tried again, for a person may."""
 
 
 async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
@@ -32,7 +28,7 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
             await dry_commit(runtime)
             await check_eviction(runtime)
             taken = await runtime.claims.take_over(runtime.settings.pod) if take_over else 0
-        except (*REDIS_ERRORS, *REFUSED) as error:
+        except (*REDIS_ERRORS, *REFUSALS) as error:
             await asyncio.sleep(outage.begin(error))
         else:
             outage.end()

@@ -33,6 +33,8 @@ end
 -- Phase 1: what is plainly acked. The fence is (consumer, delivery count) of the PEL.
 local refused = {}
 local function refuse(id, verdict, reason)
+  -- No entry's own trouble: this server became a replica. Nothing was written for any of them.
+  if reason and string.sub(reason, 1, 8) == 'READONLY' then error({err = reason}) end
   local n = #refused
   refused[n + 1], refused[n + 2], refused[n + 3] = id, verdict, reason or ''
 end

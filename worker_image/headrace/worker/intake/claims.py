@@ -19,12 +19,12 @@ from headrace.entry import Entry
 from headrace.streams import claim
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
-from headrace.streams.groups import NotAStream
 from headrace.streams.keys import GroupKeys
 from headrace.worker.backoff import Random
+from headrace.worker.group_guard import GroupGuard
 from headrace.worker.held import Holding
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import Outage, is_missing_group
+from headrace.worker.outage import REFUSALS, Outage
 
 logger = logging.getLogger("headrace.worker")
 
@@ -54,6 +54,7 @@ class Claims:
         count: int,
         room: Callable[[], int],
         deliver: Callable[[list[Entry]], None],
+        group: GroupGuard,
         check_groups: Callable[[], Awaitable[None]],
         rng: Random,
     ) -> None:
@@ -66,6 +67,7 @@ class Claims:
         self._count = count
         self._room = room
         self.deliver = deliver
+        self._group = group
         self._check_groups = check_groups
         self._rng = rng
         self._next_reclaim = 0.0
@@ -80,12 +82,13 @@ class Claims:
         while True:
             await asyncio.sleep(wait)
             try:
+                await self._group.restore()
                 wait = await self._round()
                 self.outage.end()
-            except (*REDIS_ERRORS, NotAStream) as error:
+            except (*REDIS_ERRORS, *REFUSALS) as error:
                 self._metrics.counts["redis_errors"] += 1
-                # A missing group is the reader's to heal; it reads all the time.
-                wait = 1.0 if is_missing_group(error) else self.outage.begin(error)
+                self._group.note(error)
+                wait = self.outage.begin(error)
 
     async def _round(self) -> float:
         wait = DUE_SECONDS

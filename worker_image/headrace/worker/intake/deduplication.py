@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from redis.asyncio import Redis
 
@@ -22,19 +22,12 @@ from headrace.streams import marks
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
-from headrace.streams.script import Command, call
+from headrace.streams.script import call
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import Outage
+from headrace.worker.rider import Ride
 
 logger = logging.getLogger("headrace.worker")
-
-
-@dataclass(slots=True)
-class LookUp:
-    """Entries, each with an event id, whose marks one command asks for."""
-
-    entries: list[Entry]
-    command: Command
 
 
 class Deduplication:
@@ -76,9 +69,9 @@ class Deduplication:
     def admit_later(self, entries: list[Entry]) -> None:
         """Take entries for which no read will come by; `run` looks them up."""
         self.admit(entries)
-        self.wake()
+        self.send_now()
 
-    def wake(self) -> None:
+    def send_now(self) -> None:
         """Have `run` look up what waits: no read is going to carry it."""
         if self._unasked:
             self._wake.set()
@@ -88,29 +81,32 @@ class Deduplication:
         """No look-up is under way or wanted."""
         return not (self._looking_up or self._unasked)
 
-    def ride(self) -> LookUp | None:
+    def take_for_read(self) -> Ride | None:
         """The look-up of what waits, to be sent in front of a read; None when nothing waits."""
         if not self._unasked:
             return None
         entries, self._unasked = self._unasked, []
         self._looking_up += 1
-        return LookUp(entries, marks.look_up(self._keys, [e.event_id or b"" for e in entries]))
+        return Ride(
+            marks.look_up(self._keys, [entry.event_id or b"" for entry in entries]),
+            answered=partial(self._looked_up, entries),
+            failed=partial(self._ask_again, entries),
+        )
 
-    def finish(self, look_up: LookUp, members: Sequence[bytes | None]) -> None:
+    def _looked_up(self, entries: list[Entry], members: Sequence[bytes | None]) -> None:
         """The look-up's answer: deliver what is new, settle what is not."""
         self._looking_up -= 1
         fresh = []
-        for entry, seen_by in zip(look_up.entries, members, strict=True):
+        for entry, seen_by in zip(entries, members, strict=True):
             if seen_by is not None and is_duplicate(entry, seen_by):
                 self._duplicate(entry)
             else:
                 fresh.append(entry)
         self._deliver(fresh)
 
-    def missed(self, look_up: LookUp) -> None:
-        """No answer came: `run` asks again."""
+    def _ask_again(self, entries: list[Entry]) -> None:
         self._looking_up -= 1
-        self._unasked += look_up.entries
+        self._unasked += entries
         self._wake.set()
 
     def unstarted(self) -> list[Entry]:
@@ -125,17 +121,17 @@ class Deduplication:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if (look_up := self.ride()) is None:
+            if (look_up := self.take_for_read()) is None:
                 continue
             try:
                 members = await call(self._client, look_up.command)
             except REDIS_ERRORS as error:
                 self._metrics.counts["redis_errors"] += 1
                 await asyncio.sleep(self._outage.begin(error))
-                self.missed(look_up)
+                look_up.failed()
             else:
                 self._outage.end()
-                self.finish(look_up, members)
+                look_up.answered(members)
 
     def forget(self, entry: Entry) -> None:
         """An entry has left the worker: those that waited for its end are looked up."""

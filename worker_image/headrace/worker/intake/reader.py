@@ -1,34 +1,35 @@
 """The read loop: XREADGROUP over the stream and its replay stream, on a connection of its own.
 
-Nothing else goes over this connection but commits and look-ups of marks that ride in front of a
-read: they are executed before it blocks. A read whose reply was lost may have delivered entries to
-us; they are handed back before the next one.
+Nothing else goes over this connection but what riders (commits, look-ups of marks) send in front
+of a read: it is executed before the read blocks. After any error the connection is dropped: a
+reply may still be on its way, and would be taken for the next answer. A read whose reply was lost
+may have delivered entries to us; they are handed back before the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
 
 from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from headrace.entry import Entry
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.keys import GroupKeys
-from headrace.streams.script import Command
+from headrace.worker.group_guard import GroupGuard
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.held import Holding, read_count, read_room
-from headrace.worker.intake.deduplication import Deduplication, LookUp
+from headrace.worker.intake.deduplication import Deduplication
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import Outage, is_missing_group
-from headrace.worker.settling.settler import Flush, Settler
+from headrace.worker.outage import REFUSALS, Outage
+from headrace.worker.rider import Ride, Rider
+from headrace.worker.settling.settler import Settler
 
 logger = logging.getLogger("headrace.worker")
 
@@ -36,17 +37,12 @@ REPLY_SECONDS = 5.0
 """How much longer than BLOCK a reply may take before the connection counts as lost."""
 
 
-@dataclass(slots=True)
-class Repair:
-    """What the reader asks for when a read went wrong."""
-
-    hand_back_unheld: Callable[[], Awaitable[None]]
-    """Give back what is delivered to us and not held; no read is under way."""
-    ensure_groups: Callable[[], Awaitable[None]]
-
-
 class Reader:
-    """Owns the read connection. `run` ends after `stop`, with no read outstanding."""
+    """Owns the read connection. `run` ends after `stop`, with no read outstanding.
+
+    `hand_back_unheld` gives back what is delivered to us and not held; it is called while no read
+    is under way.
+    """
 
     def __init__(
         self,
@@ -61,7 +57,8 @@ class Reader:
         dispatcher: Dispatcher,
         settler: Settler,
         metrics: Metrics,
-        repair: Repair,
+        group: GroupGuard,
+        hand_back_unheld: Callable[[], Awaitable[None]],
         deduplication: Deduplication | None,
     ) -> None:
         self._client = client
@@ -74,8 +71,10 @@ class Reader:
         self._dispatcher = dispatcher
         self._settler = settler
         self._metrics = metrics
-        self._repair = repair
+        self._group = group
+        self._hand_back_unheld = hand_back_unheld
         self._deduplication = deduplication
+        self._riders: Sequence[Rider] = [settler, deduplication] if deduplication else [settler]
         self._connection: AbstractConnection | None = None
         self._stopping = False
         self._room = asyncio.Event()
@@ -109,22 +108,19 @@ class Reader:
             count = self._count()
             if count == 0:
                 self._room.clear()
-                self._settler.flush_now()
-                self._look_up_elsewhere()
+                self._send_riders_now()
                 await self._wait_for_room()
                 continue
             try:
                 await self._prepare()
                 await self._read(count)
                 self.outage.end()
-            except REDIS_ERRORS as error:
+            except (*REDIS_ERRORS, *REFUSALS) as error:
                 await self._recover(error)
         await self._disconnect()
 
     def _count(self) -> int:
-        held = len(self._holding)
-        if self._settler.under_way is None:
-            held -= self._settler.ready  # they leave in front of this read
+        held = len(self._holding) - self._settler.leaving
         mean = self._mean.update(self._dispatcher)
         return read_count(held, self._concurrency, self._batch_size, mean)
 
@@ -136,7 +132,9 @@ class Reader:
             return
 
     async def _prepare(self) -> None:
-        """Connect if need be, and give back what a lost reply may have left with us."""
+        """Have the group and a connection, and give back what a lost reply may have left with
+        us."""
+        await self._group.restore()
         if self._connection is None:
             self._connection = await self._client.connection_pool.get_connection()
             self._connection.socket_timeout = None  # each read brings its own
@@ -147,7 +145,7 @@ class Reader:
             await self._connection.send_command("CLIENT", "ID")
             self.client_id = int(await self._reply(REPLY_SECONDS))
         if self._unsure:
-            await self._repair.hand_back_unheld()
+            await self._hand_back_unheld()
             self._unsure = False
 
     async def _read(self, count: int) -> None:
@@ -158,14 +156,8 @@ class Reader:
             b"XREADGROUP", b"GROUP", keys.group, self._consumer, b"COUNT", count,
             b"BLOCK", self._block_ms, b"STREAMS", keys.stream, keys.replay, b">", b">",
         )  # fmt: skip
-        flush = self._settler.ride()
-        look_up = self._deduplication.ride() if self._deduplication is not None else None
-        commands: list[Command] = []
-        if flush is not None:
-            commands.append(flush.packed[0].command())
-        if look_up is not None:
-            commands.append(look_up.command)
-        commands.append(read)
+        rides = [ride for rider in self._riders if (ride := rider.take_for_read()) is not None]
+        commands = [*(ride.command for ride in rides), read]
         self._unsure = True
         self.reading = True
         try:
@@ -173,17 +165,13 @@ class Reader:
                 [pack_command(command) for command in commands],  # type: ignore[arg-type]
                 check_health=False,
             )
-            if flush is not None:
-                await self._finish(flush)
-            if look_up is not None:
-                await self._looked_up(look_up)
-                look_up = None
+            while rides:
+                await self._answer(rides[0])
+                del rides[0]
             reply = await self._reply(self._block_ms / 1000 + REPLY_SECONDS)
         except BaseException:
-            if flush is not None:
-                self._settler.missed(flush)
-            if look_up is not None and self._deduplication is not None:
-                self._deduplication.missed(look_up)
+            for ride in rides:
+                ride.failed()
             raise
         finally:
             self.reading = False
@@ -192,26 +180,17 @@ class Reader:
         if reply:
             self._deliver(reply)
 
-    async def _finish(self, flush: Flush) -> None:
+    async def _answer(self, ride: Ride) -> None:
         try:
             reply = await self._reply(REPLY_SECONDS)
-        except NoScriptError:
-            self._settler.missed(flush)  # control knows the script's text
-        else:
-            self._settler.finish(flush, flush.packed[0].read(reply))
-
-    async def _looked_up(self, look_up: LookUp) -> None:
-        assert self._deduplication is not None
-        try:
-            members = await self._reply(REPLY_SECONDS)
         except ResponseError:
-            self._deduplication.missed(look_up)  # the read's own answer is still to come
+            ride.failed()  # the control connection asks again; the read's own answer comes next
         else:
-            self._deduplication.finish(look_up, members)
+            ride.answered(reply)
 
-    def _look_up_elsewhere(self) -> None:
-        if self._deduplication is not None:
-            self._deduplication.wake()
+    def _send_riders_now(self) -> None:
+        for rider in self._riders:
+            rider.send_now()
 
     async def _reply(self, seconds: float) -> Any:
         connection = self._connection
@@ -234,18 +213,9 @@ class Reader:
 
     async def _recover(self, error: BaseException) -> None:
         self._metrics.counts["redis_errors"] += 1
-        if is_missing_group(error):
-            try:
-                await self._repair.ensure_groups()
-            except REDIS_ERRORS as again:
-                error = again
-            else:
-                logger.warning("the consumer group was missing and is there again: %s", error)
-                self._unsure = False
-                return
-        else:
-            await self._disconnect()
-        self._look_up_elsewhere()
+        self._group.note(error)
+        await self._disconnect()
+        self._send_riders_now()
         wait = self.outage.begin(error)
         if not self._stopping:
             await asyncio.sleep(wait)

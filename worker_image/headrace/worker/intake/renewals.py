@@ -16,6 +16,7 @@ from time import monotonic
 
 from redis.asyncio import Redis
 
+from headrace.entry import Entry
 from headrace.streams import claim
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
@@ -109,14 +110,22 @@ class Renewer:
             ids = list(entries)
             for start in range(0, len(ids), CHUNK):
                 chunk = ids[start : start + CHUNK]
-                renewed = await claim.renew(client, self._keys, self._consumer, source, chunk)
+                self._holding.renewing = True
+                try:
+                    renewed = await claim.renew(client, self._keys, self._consumer, source, chunk)
+                    self._note(renewed, entries, source)
+                finally:
+                    self._holding.renewing = False
                 self._metrics.counts["leases_renewed"] += len(chunk) - len(renewed.lost)
-                for id_ in renewed.trimmed:
-                    entries[id_].trimmed = True
-                    entries[id_].plain = False
-                    self._metrics.counts["trimmed"] += 1
-                for id_ in renewed.lost:
-                    # What was settled meanwhile is no longer held; the rest was taken from us.
-                    if id_ in self._holding.ids(source):
-                        entries[id_].lost = True
-                        self._metrics.counts["leases_lost"] += 1
+
+    def _note(self, renewed: claim.Renewed, entries: dict[bytes, Entry], source: Source) -> None:
+        for id_ in renewed.trimmed:
+            entries[id_].trimmed = True
+            entries[id_].plain = False
+            self._metrics.counts["trimmed"] += 1
+        held = set(self._holding.ids(source))
+        for id_ in renewed.lost:
+            # What was settled meanwhile is no longer held; the rest was taken from us.
+            if id_ in held:
+                entries[id_].lost = True
+                self._metrics.counts["leases_lost"] += 1

@@ -17,10 +17,12 @@ MAX_ERROR_LENGTH = 1000
 
 
 class Kind(StrEnum):
-    ACK = "ack"
-    SKIP = "skip"
-    RETRY = "retry"
-    DEAD_LETTER = "dead_letter"
+    """How an entry ends; the value is the outcome in the metric of settled events."""
+
+    ACK = "done"
+    SKIP = "skipped"
+    RETRY = "retried"
+    DEAD_LETTER = "dead_lettered"
     DUPLICATE = "duplicate"
 
 

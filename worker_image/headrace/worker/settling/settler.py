@@ -11,58 +11,40 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from redis.asyncio import Redis
 
 from headrace.entry import Entry
-from headrace.streams.commit import Committer, Packed
+from headrace.streams.commit import Committer
 from headrace.streams.connect import REDIS_ERRORS
-from headrace.streams.settlement import (
-    Ack,
-    DeadLetter,
-    Mark,
-    Park,
-    Settlement,
-    Verdict,
-    VerdictKind,
-    Verdicts,
-)
+from headrace.streams.settlement import Verdict, VerdictKind, Verdicts
+from headrace.worker.group_guard import GroupGuard
 from headrace.worker.held import Holding
+from headrace.worker.log_limit import LogLimit
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import Outage, sentence
+from headrace.worker.outage import REFUSALS, Outage, sentence
+from headrace.worker.rider import Ride
 from headrace.worker.routes import Route
-from headrace.worker.settling.decision import Decision, Kind
+from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
+from headrace.worker.settling.flush import Decided, Done, Flush, make_flush
+from headrace.worker.settling.refusals import instead
 
 logger = logging.getLogger("headrace.worker")
 
 GATHER_SECONDS = 0.001
 """How long a settled entry waits for the next read to carry it before control does."""
-REFUSED_PAUSE = 5.0
-OUTCOMES = {
-    Kind.ACK: "done",
-    Kind.SKIP: "skipped",
-    Kind.RETRY: "retried",
-    Kind.DEAD_LETTER: "dead_lettered",
-    Kind.DUPLICATE: "duplicate",
-}
-COUNTED = {
+REFUSED_SECONDS = 5.0
+"""Between two tries to settle an entry for which nothing at all can be written."""
+RENEWAL_SECONDS = 0.05
+"""Between two looks whether the renewal that is under way has ended."""
+COUNTERS = {
     Kind.RETRY: "retries",
     Kind.DEAD_LETTER: "dead_letters",
     Kind.DUPLICATE: "duplicates",
 }
 """Decisions with a counter of their own beside `events`."""
-
-
-@dataclass(slots=True)
-class Flush:
-    """What one commit carries. `done`: per route, the entries that its handler ended well."""
-
-    packed: list[Packed]
-    done: list[tuple[Route, list[Entry]]]
-    decided: list[tuple[Entry, str, Decision]]
-    size: int = 0
-    riding: bool = False
-    """Gone in front of a read, its answer awaited there: control must leave it alone."""
 
 
 @dataclass(slots=True)
@@ -74,15 +56,20 @@ class Settler:
     holding: Holding
     routes: list[Route]
     metrics: Metrics
+    policy: Policy
+    group: GroupGuard
     window_ms: int = 0
     """Deduplication window; 0 = the group does not deduplicate."""
     on_room: Callable[[], None] = lambda: None
     """Called after each flush: held entries became fewer."""
-    decided: list[tuple[Entry, str, Decision]] = field(default_factory=list)
+    decided: Decided = field(default_factory=list)
     postponed: set[Entry] = field(default_factory=set)
-    """Entries whose settlement Redis refused, until it is tried again."""
+    """Entries for which Redis writes nothing at all, held until it does."""
     under_way: Flush | None = None
     outage: Outage = field(default_factory=lambda: Outage("commit"))
+    refusal: Outage = field(default_factory=lambda: Outage("settle"))
+    """Lasts while entries are postponed."""
+    _log_limit: LogLimit = field(default_factory=LogLimit)
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _timer: asyncio.TimerHandle | None = None
@@ -97,6 +84,11 @@ class Settler:
         """Entries that the next flush will carry."""
         return len(self.decided) + sum(len(route.done) for route in self.routes)
 
+    @property
+    def leaving(self) -> int:
+        """Held entries that will be gone when a read that starts now is answered."""
+        return self.ready if self.under_way is None and not self.postponed else 0
+
     def settle(self, entry: Entry, label: str, decision: Decision) -> None:
         """Take note of an entry's end, other than the success that `Route.done` carries."""
         self.decided.append((entry, label, decision))
@@ -104,9 +96,9 @@ class Settler:
     def flush_soon(self) -> None:
         """There may be something to write; called when a slot runs out of work."""
         if self._timer is None and self.under_way is None:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush_now)
+            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.send_now)
 
-    def flush_now(self) -> None:
+    def send_now(self) -> None:
         """Have the control connection write what is settled."""
         if self._timer is not None:
             self._timer.cancel()
@@ -117,53 +109,48 @@ class Settler:
         """Wait until everything settled is written (what Redis refuses by itself excepted)."""
         while not self.is_empty:
             self._finished.clear()
-            self.flush_now()
+            self.send_now()
             await self._finished.wait()
 
-    def ride(self) -> Flush | None:
+    def take_for_read(self) -> Ride | None:
         """A flush to send in front of a read; None when there is none that fits into one call."""
         flush = self.take()
         if flush is None:
             return None
-        flush.riding = len(flush.packed) == 1
-        if not flush.riding:
-            self.flush_now()
+        if len(flush.packed) > 1:
+            self.send_now()
             return None
-        return flush
+        flush.sent_with_read = True
+        return Ride(
+            flush.packed[0].command(),
+            answered=partial(self._answered, flush),
+            failed=partial(self._read_failed, flush),
+        )
 
-    def missed(self, flush: Flush) -> None:
-        """The ride brought no answer: control sends the same calls until one comes."""
+    def _answered(self, flush: Flush, reply: Any) -> None:
+        self.finish(flush, flush.packed[0].read(reply))
+
+    def _read_failed(self, flush: Flush) -> None:
+        """Control sends the same calls until an answer comes; it also knows the script's text."""
         if self.under_way is flush:
-            flush.riding = False
-            self.flush_now()
+            flush.sent_with_read = False
+            self.send_now()
 
     def take(self) -> Flush | None:
         """All that is settled, packed; None when that is nothing or a flush is under way."""
         if self.under_way is not None:
             return None
-        flushed, ids = [], []
-        settlements: list[Settlement] = []
-        size = 0
+        done: Done = []
         for route in self.routes:
-            done = route.done
-            if done:
+            if route.done:
+                done.append((route, route.done))
                 route.done = []
-                flushed.append((route, done))
-                size += len(done)
-                plain = [entry.id for entry in done if entry.plain and entry.outputs is None]
-                ids += plain
-                if len(plain) < len(done):
-                    settlements += [
-                        self._success(entry)
-                        for entry in done
-                        if not entry.plain or entry.outputs is not None
-                    ]
         decided, self.decided = self.decided, []
-        if not size and not decided:
+        if not done and not decided:
             return None
-        settlements += [self._settlement(*one) for one in decided]
-        packed = self.committer.pack(ids, settlements)
-        self.under_way = Flush(packed, flushed, decided, size + len(decided))
+        self.under_way = make_flush(
+            self.committer, done, decided, window_ms=self.window_ms, policy=self.policy
+        )
         return self.under_way
 
     async def run(self) -> None:
@@ -172,134 +159,129 @@ class Settler:
             await self._wake.wait()
             self._wake.clear()
             flush = self.under_way or self.take()
-            if flush is not None and not flush.riding:
+            if flush is not None and not flush.sent_with_read:
                 await self._send(flush)
 
     async def _send(self, flush: Flush) -> None:
         while True:
             try:
-                refused = await self.committer.send(self.control, flush.packed)
-            except REDIS_ERRORS as error:
+                await self.group.restore()
+                verdicts = await self.committer.send(self.control, flush.packed)
+            except (*REDIS_ERRORS, *REFUSALS) as error:
                 self.metrics.counts["redis_errors"] += 1
+                self.group.note(error)
                 await asyncio.sleep(self.outage.begin(error))
             else:
                 self.outage.end()
-                self.finish(flush, refused)
+                self.finish(flush, verdicts)
                 return
 
-    def finish(self, flush: Flush, refused: Verdicts) -> None:
-        """Act on the verdicts of an answered flush: everything not refused is done."""
+    def finish(self, flush: Flush, verdicts: Verdicts) -> None:
+        """Act on an answered flush: everything without a verdict is done."""
         self.under_way = None
         self.metrics.counts["commits"] += 1
         self.metrics.commit_entries.add(flush.size)
+        lost = self.metrics.counts["lost"]
         for route, entries in flush.done:
-            self._finish_done(route, entries, refused)
+            self._finish_done(route, entries, verdicts)
         for entry, label, decision in flush.decided:
-            if not refused or not _failed(entry, refused):
-                self.holding.drop(entry)
-            if not refused or not self._refused(entry, label, decision, refused):
-                self.metrics.events[label, OUTCOMES[decision.kind]] += 1
-                if decision.kind in COUNTED:
-                    self.metrics.counts[COUNTED[decision.kind]] += 1
+            if verdicts and self._judge(entry, label, decision, verdicts):
+                continue
+            self._drop(entry)
+            self.metrics.events[label, decision.kind] += 1
+            if decision.kind in COUNTERS:
+                self.metrics.counts[COUNTERS[decision.kind]] += 1
+        self._say_lost(self.metrics.counts["lost"] - lost)
         self.on_room()
         self._finished.set()
         if self.ready:
             self.flush_soon()
 
-    def _finish_done(self, route: Route, entries: list[Entry], refused: Verdicts) -> None:
+    def _finish_done(self, route: Route, entries: list[Entry], verdicts: Verdicts) -> None:
+        if verdicts:
+            entries = [e for e in entries if not self._judge(e, route.label, ACK, verdicts)]
         main, drop = self.holding.main, self.holding.drop
         for entry in entries:
             if not entry.plain:
-                if not refused or not _failed(entry, refused):
-                    drop(entry)
+                drop(entry)
             elif main.get(entry.id) is entry:
                 del main[entry.id]
-        done = len(entries)
-        if refused:
-            done -= sum(self._refused(entry, route.label, None, refused) for entry in entries)
-        self.metrics.events[route.label, "done"] += done
+        self.metrics.events[route.label, "done"] += len(entries)
 
-    def _refused(
-        self, entry: Entry, label: str, decision: Decision | None, refused: Verdicts
-    ) -> bool:
-        """Handle one verdict that is not "done"; False when there is none for this entry."""
-        verdict = refused.get((entry.source, entry.id))
-        if verdict is None or (entry.trimmed and verdict.kind is VerdictKind.GONE):
+    def _drop(self, entry: Entry) -> None:
+        self.holding.drop(entry)
+        if self.postponed:
+            self.postponed.discard(entry)
+            if not self.postponed:
+                self.refusal.end()
+
+    def _judge(self, entry: Entry, label: str, decision: Decision, verdicts: Verdicts) -> bool:
+        """Handle a verdict that is not "done"; False when there is none for this entry."""
+        verdict = verdicts.get((entry.source, entry.id))
+        if verdict is None:
             return False
         counts = self.metrics.counts
+        if verdict.kind is VerdictKind.FAILED:
+            self._refused(entry, label, decision, verdict)
+            return True
+        if verdict.kind is VerdictKind.GONE and self._trimmed_meanwhile(entry, label, decision):
+            return True
+        self._drop(entry)
         if verdict.kind is VerdictKind.DUPLICATE:
             counts["duplicates"] += 1
-            self.metrics.events[label, "duplicate"] += 1
+            self.metrics.events[label, Kind.DUPLICATE] += 1
         elif verdict.kind is VerdictKind.TRIMMED:
             counts["trimmed"] += 1
             logger.error("entry %s was trimmed before its retry: lost", entry.id.decode())
-        elif verdict.kind is VerdictKind.FAILED:
-            self._postpone(entry, label, decision, verdict)
         else:
             entry.lost = True
             counts["lost"] += 1
-            logger.warning(
-                "entry %s was taken by another consumer: result discarded", entry.id.decode()
-            )
         return True
 
-    def _postpone(
-        self, entry: Entry, label: str, decision: Decision | None, verdict: Verdict
-    ) -> None:
-        """Redis refused this one entry's settlement: hold it, and try the same again later."""
+    def _trimmed_meanwhile(self, entry: Entry, label: str, decision: Decision) -> bool:
+        """True where a renewal took the entry out of the pending list, or may have: its body was
+        trimmed while this flush, which was packed with the fence, was on its way. Its outcome is
+        written without one."""
+        if entry.trimmed:
+            self.settle(entry, label, decision)
+            return True
+        if self.holding.renewing:
+            asyncio.get_running_loop().call_later(
+                RENEWAL_SECONDS, self._again, entry, label, decision
+            )
+            return True
+        return False
+
+    def _refused(self, entry: Entry, label: str, decision: Decision, verdict: Verdict) -> None:
+        """Nothing was written for this entry, so it is settled otherwise, or held."""
         counts = self.metrics.counts
         counts["commit_failures"] += 1
-        if counts["commit_failures"] == 1 or counts["commit_failures"] % 1000 == 0:
+        reason = sentence(Exception(verdict.reason))
+        kind = decision.kind.name.lower()
+        if times := self._log_limit.due(f"{kind} {verdict.reason}"):
             logger.error(
-                "entry %s cannot be settled as %s: %s; it stays pending and is tried again",
+                "entry %s cannot be settled as %s: %s (%d such entries of late)",
                 entry.id.decode(),
-                decision.kind.value if decision else "ack",
-                sentence(Exception(verdict.reason)),
+                kind,
+                reason,
+                times,
             )
-        self.holding.add([entry])
+        if (other := instead(entry, decision, verdict.reason)) is not None:
+            self.settle(entry, label, other)
+            return
+        if not self.postponed:
+            self.refusal.begin(Exception(verdict.reason))
         self.postponed.add(entry)
-        again = decision or Decision(Kind.ACK)
-        asyncio.get_running_loop().call_later(REFUSED_PAUSE, self._again, entry, label, again)
+        asyncio.get_running_loop().call_later(REFUSED_SECONDS, self._again, entry, label, decision)
 
     def _again(self, entry: Entry, label: str, decision: Decision) -> None:
-        self.postponed.discard(entry)
         self.settle(entry, label, decision)
         self.flush_soon()
 
-    def _success(self, entry: Entry) -> Settlement:
-        """An end that needs more than a plain acknowledgement of a first delivery."""
-        mark = None
-        if self.window_ms and entry.event_id:
-            mark = Mark(entry.event_id, self.window_ms, entry.original_id)
-        return Settlement(
-            entry.source,
-            entry.id,
-            entry.delivery_count,
-            _DONE,
-            entry.outputs or (),
-            mark,
-            not entry.trimmed,
-        )
-
-    def _settlement(self, entry: Entry, _: str, decision: Decision) -> Settlement:
-        if decision.kind is Kind.ACK:
-            return self._success(entry)
-        outcome: Ack | Park | DeadLetter = _DONE
-        if decision.kind is Kind.RETRY:
-            delay_ms = max(0, round(decision.delay * 1000))
-            outcome = Park(delay_ms, decision.error, failure=decision.failed)
-        elif decision.kind is Kind.DEAD_LETTER:
-            outcome = DeadLetter(
-                entry.fields, decision.error, decision.error_type, entry.original_id
+    def _say_lost(self, lost: int) -> None:
+        if lost and (times := self._log_limit.due("lost", lost)):
+            logger.warning(
+                "%d entries were no longer ours (taken by another consumer, or their group was"
+                " lost): their results are discarded",
+                times,
             )
-        return Settlement(
-            entry.source, entry.id, entry.delivery_count, outcome, fenced=not entry.trimmed
-        )
-
-
-def _failed(entry: Entry, refused: Verdicts) -> bool:
-    verdict = refused.get((entry.source, entry.id))
-    return verdict is not None and verdict.kind is VerdictKind.FAILED
-
-
-_DONE = Ack()
