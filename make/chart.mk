@@ -8,6 +8,7 @@ HELM = $(shell $(PYTHON) -m tests.cluster helm)
 chart: venv ## write what the charts take from elsewhere: the definition, READMEs, descriptions
 	cp $(CRD) $(CRD_IN_CHART)
 	for chart in $(CHARTS); do $(BIN)/python make/chart_readme.py $$chart; done
+	$(BIN)/python make/dashboards.py
 	$(BIN)/python make/kustomize.py "$(HELM)"
 
 .PHONY: install-manifest
@@ -20,6 +21,7 @@ install-manifest: venv ## write dist/install.yaml, all that an install without H
 check-chart: venv
 	@cmp -s $(CRD) $(CRD_IN_CHART) || { echo "$(CRD_IN_CHART) differs from $(CRD): run make chart"; exit 1; }
 	@for chart in $(CHARTS); do $(BIN)/python make/chart_readme.py $$chart --check; done
+	$(BIN)/python make/dashboards.py --check
 	$(BIN)/python make/kustomize.py "$(HELM)" --check
 	@helm="$(HELM)"; for chart in $(CHARTS); do for values in $$chart/ci/*-values.yaml; do \
 	  echo "helm lint, template, validate: $$values"; \

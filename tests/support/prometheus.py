@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from tests.cluster.images import debian
+from tests.support.redis_servers import free_port
 
 
 def promtool(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -14,3 +19,42 @@ def promtool(*arguments: str, directory: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [*command, *arguments], cwd=directory, capture_output=True, text=True, check=False
     )
+
+
+class Prometheus:
+    """A real Prometheus that scrapes one address of this machine each second."""
+
+    def __init__(self, directory: Path, target: str) -> None:
+        self.port = free_port()
+        config = directory / "prometheus.yml"
+        config.write_text(
+            "global: {scrape_interval: 1s}\n"
+            "scrape_configs:\n"
+            "- job_name: headrace\n"
+            "  honor_labels: true\n"
+            f'  static_configs: [{{targets: ["{target}"]}}]\n'
+        )
+        self._log = (directory / "prometheus.log").open("w")
+        self._process = subprocess.Popen(
+            [
+                *debian.own_loader(debian.unpacked(debian.PROMETHEUS), "prometheus"),
+                f"--config.file={config}",
+                f"--storage.tsdb.path={directory / 'data'}",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+            ],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The series of an instant query. Raises HTTPError when Prometheus refuses it."""
+        words = urlencode({"query": expression})
+        address = f"http://127.0.0.1:{self.port}/api/v1/query?{words}"
+        with urlopen(address, timeout=10) as answer:
+            series: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return series
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+        self._log.close()
