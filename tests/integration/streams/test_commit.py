@@ -332,6 +332,31 @@ async def test_a_user_without_the_dead_letter_key_still_settles_all_else(
         await client.acl_deluser("worker")
 
 
+async def test_what_follows_a_call_that_met_a_forbidden_key_is_settled_too(
+    redis_server: RedisServer, client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    """The call is sent again in parts, each with a flush number of its own."""
+    replayed = await client.xadd(keys.replay, {"type": "t"})
+    await read(client, keys, "w1", 1, Source.REPLAY)
+    rights = (f"~{keys.stream}", f"~headrace:{{{keys.tag}}}:*", "+@all")
+    await client.execute_command("ACL", "SETUSER", "w", "on", ">pw", *rights)
+    limited = connect(redis_server.target, StaticCredentials("w", "pw"), role="control")
+    forbidden = Output("elsewhere", [b"type", b"x"])
+    refused = await committer(keys).commit(
+        limited,
+        held[2:],
+        [
+            settle(held[0], outputs=(forbidden,)),
+            settle(held[1]),
+            Settlement(Source.REPLAY, replayed, 1, Ack()),
+        ],
+    )
+    await limited.aclose()
+    assert set(refused) == {(Source.MAIN, held[0])}
+    assert await pending(client, keys) == {held[0]: ("w1", 1)}
+    assert await pending(client, keys, Source.REPLAY) == {}
+
+
 async def test_a_user_who_may_not_ack_is_told_at_once(
     client: Redis, redis_server: RedisServer, keys: GroupKeys, held: list[bytes]
 ) -> None:

@@ -53,6 +53,23 @@ async def test_an_event_that_fails_again_keeps_the_id_of_its_first_life(
     assert await client.xlen(keys.replay) == 0
 
 
+async def test_an_entry_of_ten_thousand_fields_is_buried_and_replayed_whole(
+    client: Redis, keys: GroupKeys, stream: StreamKeys
+) -> None:
+    await ensure_groups(client, keys)
+    fields = [b"type", b"t"] + [b"%d" % n for n in range(2 * 10_000)]
+    await call(client, ("XADD", keys.stream, "7-0", *fields))
+    await read(client, keys, "w1", 1)
+    worker = Committer(keys, "w1", dead_letter_max_length=100)
+    settlement = Settlement(Source.MAIN, b"7-0", 1, DeadLetter(fields, "no", "ValueError"))
+    assert await worker.commit(client, [], [settlement]) == {}
+    (letter,) = await list_letters(client, stream)
+    assert (letter.type, letter.fields) == ("t", fields)
+    assert await replay(client, stream, [letter.id], groups=["delays"]) == {}
+    ((_, flat),) = await call(client, ("XRANGE", keys.replay, "-", "+"))
+    assert read_replayed(flat).fields == fields
+
+
 async def test_letters_of_a_group_outside_the_spec_stay(
     client: Redis, stream: StreamKeys, letter_id: bytes
 ) -> None:

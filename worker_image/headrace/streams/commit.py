@@ -21,7 +21,7 @@ from redis.exceptions import NoPermissionError
 
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
-from headrace.streams.packing import arguments, size_of
+from headrace.streams.packing import arguments, renumber, size_of
 from headrace.streams.script import Argument, Command, Script
 from headrace.streams.settlement import Settlement, Verdict, VerdictKind, Verdicts
 
@@ -106,9 +106,14 @@ class Committer:
     async def send(self, client: Redis, packed: Sequence[Packed]) -> Verdicts:
         """Send packed calls one after the other. After a lost connection, send the same again."""
         refused: Verdicts = {}
-        for call in packed:
+        for at, call in enumerate(packed):
             if call.answer is None:
                 call.answer = await self._send_one(client, call)
+                if call.instead is not None:
+                    # Its parts got newer numbers: a lower one counts as applied before.
+                    for later in packed[at + 1 :]:
+                        self._number += 1
+                        renumber(later.args, self._number)
             refused |= call.answer
         return refused
 

@@ -1,13 +1,15 @@
 """Dead letters: their layout, and list, replay and purge.
 
 A letter holds what is known of the failure, then every original field, byte for byte, under
-`f:<name>`. A replay-stream entry holds `original_id` and the same `f:<name>` fields: it rebuilds
+`f:<name>`; the fields beyond the first 3,000 stand in one, `packed_fields` (a msgpack list), for no
+script can write more. A replay-stream entry holds `original_id` and the same fields: it rebuilds
 exactly the event of the first life, and fails back into a letter that still names that life.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgpack
 from redis.asyncio import Redis
 
 from headrace.streams.keys import GroupKeys, StreamKeys
@@ -16,6 +18,8 @@ from headrace.streams.settlement import DeadLetter
 
 _REPLAY = Script("replay")
 _MAX_ERROR = 4_000
+_MAX_PAIRS = 3_000
+_PACKED = b"packed_fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,11 @@ def letter_fields(keys: GroupKeys, entry_id: bytes, outcome: DeadLetter) -> list
 
 def _prefixed(fields: Sequence[bytes]) -> list[bytes | str]:
     flat: list[bytes | str] = []
-    for name, value in zip(fields[::2], fields[1::2], strict=True):
+    most = 2 * _MAX_PAIRS
+    for name, value in zip(fields[:most:2], fields[1:most:2], strict=True):
         flat += (b"f:" + name, value)
+    if len(fields) > most:
+        flat += (_PACKED, msgpack.packb(fields[most:]))
     return flat
 
 
@@ -74,6 +81,8 @@ def read_letter(letter_id: bytes, flat: Sequence[bytes]) -> Letter:
     for name, value in zip(flat[::2], flat[1::2], strict=True):
         if name.startswith(b"f:"):
             fields += (name[2:], value)
+        elif name == _PACKED:
+            fields += _unpacked(value)
         else:
             known[name] = value
 
@@ -106,6 +115,14 @@ def read_replayed(fields: Sequence[bytes]) -> Replayed:
     """Unpack an entry of a replay stream (`original_id` and `f:<name>` fields)."""
     letter = read_letter(b"", fields)
     return Replayed(letter.original_id, letter.fields)
+
+
+def _unpacked(value: bytes) -> list[bytes]:
+    try:
+        fields = msgpack.unpackb(value)
+    except ValueError:
+        return []
+    return fields if isinstance(fields, list) and len(fields) % 2 == 0 else []
 
 
 async def list_letters(

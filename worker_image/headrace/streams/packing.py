@@ -11,8 +11,8 @@ from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Argument
 from headrace.streams.settlement import Ack, DeadLetter, Park, Settlement
 
-_BODY = 6
-"""Where the msgpack stands in ARGV, counted from 0."""
+_NUMBER, _BODY = 2, 6
+"""Where the flush number and the msgpack stand in ARGV, counted from 0."""
 _MAX_ERROR = 1_000
 
 
@@ -52,6 +52,11 @@ def size_of(args: Sequence[Argument]) -> int:
     body = args[_BODY]
     assert isinstance(body, bytes)
     return len(body)
+
+
+def renumber(args: list[Argument], number: int) -> None:
+    """Give a call that was never sent another flush number."""
+    args[_NUMBER] = number
 
 
 def _add(

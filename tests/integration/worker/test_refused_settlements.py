@@ -1,0 +1,165 @@
+"""What Redis or the commit refuses concerns its own entry: the others are settled, the group goes
+on, and what the worker holds stays bounded."""
+
+import asyncio
+import math
+
+import pytest
+from redis import Redis
+from tests.support.workers import DEAD, GROUP, STREAM, Stage, until, worker
+
+import headrace
+from headrace.worker.held import read_room
+
+OUT = "{flights}:out"
+OUTPUTS = [{"stream": OUT}]
+RETRY = f"headrace:{{{STREAM}}}:retry:{GROUP}:{STREAM}"
+
+
+class Emitter:
+    """`emits` writes an output, `flight.landed` none."""
+
+    def __init__(self) -> None:
+        self.app = headrace.App()
+        self.seen: list[int] = []
+
+        @self.app.on("emits")
+        async def emits(event: dict, ctx: headrace.Context) -> None:
+            ctx.emit(OUT, headrace.Event("out", event))
+
+        @self.app.on("flight.landed")
+        async def landed(event: dict) -> None:
+            self.seen.append(event["n"])
+
+
+def forbid(redis: Redis) -> None:
+    keys = (f"~{STREAM}", "~headrace:{flights}:*")
+    redis.execute_command("ACL", "SETUSER", "default", "resetkeys", *keys)
+
+
+def occupy(redis: Redis) -> None:
+    redis.set(OUT, "somebody's string")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"), [(occupy, b"WRONGTYPE"), (forbid, b"NOPERM")], ids=["WRONGTYPE", "NOPERM"]
+)
+async def test_an_output_that_can_never_be_written_makes_a_dead_letter_and_stops_nobody(
+    stage: Stage, spoil, word: bytes
+) -> None:
+    emitter = Emitter()
+    try:
+        async with worker(stage, emitter.app, outputs=OUTPUTS) as runtime:
+            spoil(stage.redis)
+            for n in range(0, 500, 5):
+                stage.send({"n": n}, type="emits")
+                stage.send(*({"n": n + more} for more in range(1, 5)))
+            await until(lambda: stage.settled)
+            assert runtime.ready() is None
+    finally:
+        stage.redis.execute_command("ACL", "SETUSER", "default", "allkeys")
+    assert len(emitter.seen) == 400
+    assert len(stage.dead) == 100
+    assert stage.dead[0][b"error_type"] == b"Refused"
+    assert word in stage.dead[0][b"error"]
+
+
+async def test_on_a_full_server_an_event_with_outputs_is_parked_and_comes_again(
+    stage: Stage,
+) -> None:
+    emitter = Emitter()
+    async with worker(stage, emitter.app, outputs=OUTPUTS) as runtime:
+        stage.send({"n": 1}, type="emits")
+        await until(lambda: stage.settled)
+        await until(lambda: runtime.reader.reading)
+        with stage.redis.pipeline(transaction=True) as both:
+            event = {"type": "emits", "version": 1, "payload": '{"n": 2}'}
+            both.xadd(STREAM, event)
+            both.config_set("maxmemory", "1")
+            both.execute()
+        try:
+            await until(lambda: stage.redis.zcard(RETRY) == 1)
+            assert len(runtime.holding) == 0
+        finally:
+            stage.redis.config_set("maxmemory", "0")
+        await until(lambda: stage.settled)
+    assert stage.redis.xlen(OUT) == 2
+    assert stage.dead == []
+
+
+async def test_what_cannot_even_be_parked_is_held_within_the_bound_and_the_worker_says_so(
+    stage: Stage, monkeypatch
+) -> None:
+    monkeypatch.setattr("headrace.worker.settling.settler.REFUSED_SECONDS", 0.05)
+    monkeypatch.setattr("headrace.worker.runtime.AWAY_SECONDS", 0.5)
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        raise headrace.Retry("later")
+
+    stage.send(*({"n": n} for n in range(1000)))
+    async with worker(stage, app, concurrency=4, batchSize=10) as runtime:
+        await until(lambda: runtime.metrics.counts["retries"] > 0)
+        stage.redis.set(RETRY, "somebody's string")
+        await until(lambda: runtime.metrics.counts["commit_failures"] > 500)
+        assert len(runtime.holding) <= read_room(0, 4, 10, 0.0) + 4
+        await until(lambda: "WRONGTYPE" in (runtime.ready() or ""))
+        stage.redis.delete(RETRY)
+        await until(lambda: not runtime.settler.postponed)
+        assert runtime.ready() is None
+
+
+async def test_an_unknown_entry_of_many_fields_becomes_a_whole_dead_letter(stage: Stage) -> None:
+    fields = {"type": "unknown", **{f"field-{n}": str(n) for n in range(5_000)}}
+    emitter = Emitter()
+    stage.redis.xadd(STREAM, fields)
+    stage.send({"n": 1})
+    async with worker(stage, emitter.app):
+        await until(lambda: stage.settled)
+    assert emitter.seen == [1]
+    (letter,) = stage.dead
+    assert letter[b"f:field-7"] == b"7"
+    assert b"field-4999" in letter[b"packed_fields"]
+
+
+@pytest.mark.parametrize("after", [math.inf, math.nan, 1e300], ids=str)
+async def test_a_number_that_cannot_be_written_fails_its_own_event_only(
+    stage: Stage, after: float
+) -> None:
+    app, seen = headrace.App(), []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        if event["n"] == 1:
+            retry = headrace.Retry("soon")
+            retry.after = after
+            raise retry
+        seen.append(event["n"])
+
+    stage.send(*({"n": n} for n in range(20)))
+    async with worker(stage, app) as runtime:
+        await until(lambda: stage.settled)
+        assert not runtime.failed.is_set()
+    assert len(seen) == 19
+    (letter,) = stage.dead
+    assert letter[b"f:payload"] == b'{"n": 1}'
+
+
+async def test_an_output_that_cannot_be_packed_fails_its_own_event_only(stage: Stage) -> None:
+    app, seen = headrace.App(), asyncio.Event()
+
+    @app.on("flight.landed")
+    async def landed(event: dict, ctx: headrace.Context) -> None:
+        ctx.emit(OUT, headrace.Event("out", event))
+        if event["n"] == 1:
+            ctx._entry.outputs[0].fields = [object()]
+        if event["n"] == 3:
+            seen.set()
+
+    stage.send(*({"n": n} for n in range(4)))
+    async with worker(stage, app, outputs=OUTPUTS) as runtime:
+        await until(lambda: stage.settled)
+        assert not runtime.failed.is_set()
+    assert stage.redis.xlen(OUT) == 3
+    assert stage.redis.xlen(DEAD) == 1
