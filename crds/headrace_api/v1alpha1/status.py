@@ -178,7 +178,14 @@ class Status(Report):
         (), description="Each consumer group."
     )
     orphaned_groups: Annotated[tuple[OrphanedGroup, ...], atomic(at_most=64)] = Field(
-        (), description="Groups that left the spec and were kept in Redis: they hold trimming back."
+        (),
+        description=(
+            "Groups that left the spec and are still in Redis: they hold trimming back. One that"
+            " is dropped there (XGROUP DESTROY) leaves this list. The newest 64."
+        ),
+    )
+    orphaned_group_count: Count | None = Field(
+        None, description="How many such groups there are, where they are more than are listed."
     )
 
     def condition(self, condition_type: str) -> Condition | None:

@@ -1,7 +1,7 @@
 """Reads the backlog of the whole fleet: one loop per Redis access, every second.
 
 In: `watch(key, ...)` / `forget(key)`. Out: `reading(key)`, and `on_change(key)` whenever a new
-reading could change a decision (news.py says when). A stuck endpoint delays only its own.
+reading could change a decision (wakeups.py says when). A stuck endpoint delays only its own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import redis.asyncio
 import redis.exceptions
 
+from headrace.streams import refusals
 from headrace.streams.backlog import read_backlogs
 from headrace.streams.connect import NotImplementedMode
 from headrace.streams.keys import StreamKeys
@@ -55,7 +56,10 @@ class Subject:
 
 @dataclass(slots=True)
 class _Watched:
+    """`is_due`: read it now, not in the next round."""
+
     subject: Subject
+    is_due: bool = True
     reading: Reading | None = None
     reported: Reading | None = None
 
@@ -81,7 +85,12 @@ class BacklogPoller:
 
     def watch(self, key: str, subject: Subject) -> None:
         """Starts or changes the polling of pipeline `key`; the same subject again is free."""
-        if self._keys.get(key) == subject:
+        known = self._keys.get(key)
+        if known == subject:
+            return
+        if known is not None and (known.access, known.keys) == (subject.access, subject.keys):
+            self._keys[key] = subject
+            self._endpoints[subject.access].change(key, subject)
             return
         self.forget(key)
         endpoint = self._endpoints.get(subject.access)
@@ -147,6 +156,14 @@ class _Endpoint:
         self.watched[key] = _Watched(subject)
         self._new.set()  # the first reading is not kept waiting for the next round
 
+    def change(self, key: str, subject: Subject) -> None:
+        """Reads other groups of the same stream; what was read of the others still holds."""
+        watched = self.watched[key]
+        if watched.subject.groups != subject.groups:
+            watched.is_due = True
+            self._new.set()
+        watched.subject = subject
+
     def stop(self) -> None:
         self._stopped = True  # a cancellation may be swallowed, see tasks.end
         self.task.cancel()
@@ -158,7 +175,7 @@ class _Endpoint:
             started = time.monotonic()
             only_new = self._new.is_set() and pause > 0
             self._new.clear()
-            keys = [k for k, w in self.watched.items() if not only_new or w.reading is None]
+            keys = [k for k, w in self.watched.items() if not only_new or w.is_due]
             await self._read(keys)
             pause = pace(self._interval, time.monotonic() - started, self._failures)
 
@@ -186,6 +203,8 @@ class _Endpoint:
     async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
         known = [(key, self.watched[key]) for key in keys if key in self.watched]
         try:
+            for _, watched in known:
+                watched.is_due = False
             backlogs = await read_backlogs(client, [w.subject.query for _, w in known])
         except OUTAGES:
             raise
@@ -206,7 +225,7 @@ class _Endpoint:
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         self.answers = False
-        words = str(error) or type(error).__name__
+        words = refusals.describe(error)
         refused = isinstance(error, _REFUSALS)
         if self._failures == 1:
             log.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)

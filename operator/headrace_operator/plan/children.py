@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headrace_api import FIELD_MANAGER
 from headrace_operator.plan import config_map, cron_jobs, ownership, pod_health, references
 from headrace_operator.plan.actions import Apply, Delete, Scale, ScaleIn
 from headrace_operator.plan.deployment import is_rolled_out
@@ -55,17 +56,19 @@ def plan_children(
 ) -> Children:
     """Every wanted child that is absent or ours, and what nothing wants any more."""
     children = Children(observation)
-    if children.apply(rendered.service_account):
-        for group in groups:
-            _group(children, group)
-        if rendered.trim is not None:
-            children.apply(rendered.trim)
+    has_account = children.apply(rendered.service_account)
+    for group in groups:
+        _group(children, group, is_blocked=group.rendered.uses_our_account and not has_account)
+    if rendered.trim is not None and has_account:
+        children.apply(rendered.trim)
     _prune(children, rendered)
     return children
 
 
-def _group(children: Children, group: GroupPlan) -> None:
-    if not children.apply(group.rendered.config_map):
+def _group(children: Children, group: GroupPlan, *, is_blocked: bool) -> None:
+    """`is_blocked`: new pods could not start, so templates stay as they are."""
+    if is_blocked or not children.apply(group.rendered.config_map):
+        _only_scale(children, group)
         return
     observation = children.observation
     named = group.rendered.references
@@ -93,20 +96,29 @@ def _deployment(children: Children, group: GroupPlan, manifest: dict[str, Any]) 
     suspended = children.observation.pipeline.spec.suspend or (resuming and not view.claimed)
     replicas = plan_replicas(view.group.scaling.mode, suspended, live, wanted)
     if replicas.hand_over is not None and live is not None:
-        children.scales.append(
-            Scale(
-                view.deployment,
-                replicas.hand_over,
-                HAND_OVER_MANAGER,
-                live["metadata"]["uid"],
-                live["metadata"]["resourceVersion"],
-            )
-        )
+        children.scales.append(ownership.scale_of(live, replicas.hand_over, HAND_OVER_MANAGER))
         return
+    refused = ChildRef("Deployment", view.deployment) in children.observation.rejections
+    if refused and _only_scale(children, group):
+        return  # a try of the whole manifest comes with the next pass
     manifest = _with_replicas(manifest, replicas)
     if children.apply(manifest):
         _scale_in(children, group, replicas.in_manifest)
         _progress(children, group, manifest, suspended=suspended)
+
+
+def _only_scale(children: Children, group: GroupPlan) -> bool:
+    """Workers that run follow the backlog although their template cannot be written.
+
+    True when their number changes, so that the Deployment is left alone otherwise.
+    """
+    live = group.live
+    wanted = 0 if children.observation.pipeline.spec.suspend else group.wanted_replicas
+    if live is None or ownership.is_terminating(live) or wanted == group.view.replicas:
+        return False
+    children.scales.append(ownership.scale_of(live, wanted, FIELD_MANAGER))
+    _scale_in(children, group, wanted)
+    return True
 
 
 def _with_replicas(manifest: dict[str, Any], replicas: Replicas) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from headrace.streams.backlog import Quality
 from headrace.streams.ids import parse_id
-from headrace_api.v1alpha1 import ConditionType, Reason, ScalingMode, TrimPolicy
+from headrace_api.v1alpha1 import ConditionType, Reason, TrimPolicy
+from headrace_operator.plan import ownership
 from headrace_operator.plan.condition_list import Condition
 from headrace_operator.plan.group import GroupPlan, GroupView
-from headrace_operator.plan.observation import Observation
+from headrace_operator.plan.observation import ChildRef, Observation
+from headrace_operator.plan.orphans import Orphans
 from headrace_operator.plan.problems import Problem
 from headrace_operator.scaling.causes import Cause
 
@@ -29,13 +31,14 @@ def conditions_of(
     groups: Sequence[GroupPlan],
     problems: Sequence[Problem],
     waiting_for: Sequence[str],
+    orphans: Orphans,
 ) -> Iterator[Condition]:
     """`waiting_for`: what is under way without being a problem, for people."""
     views = [group.view for group in groups]
     yield from _readiness(observation, groups, problems, waiting_for)
     yield _scaling_active(observation, groups)
     yield _backlog_known(observation, views)
-    held = _trim_held_back(observation)
+    held = _trim_held_back(observation, orphans)
     if held is not None:
         yield held
     conflicts = [p.message for p in problems if p.reason is Reason.CONFLICT]
@@ -69,10 +72,25 @@ def _readiness(
         message = "suspended: no workers and no jobs run; set spec.suspend to false to go on"
         yield Condition(ConditionType.READY, True, Reason.SUSPENDED, message)
     elif all(group.wanted_replicas == 0 for group in groups):
-        message = "no workers are needed; the next entry starts them"
-        yield Condition(ConditionType.READY, True, Reason.SCALED_TO_ZERO, message)
+        yield from _at_zero(observation, groups)
     else:
         yield Condition(ConditionType.READY, True, Reason.AVAILABLE, "workers follow the spec")
+
+
+def _at_zero(observation: Observation, groups: Sequence[GroupPlan]) -> Iterator[Condition]:
+    automatic = [group.view for group in groups if group.view.is_automatic]
+    if automatic and observation.backlog is None and observation.redis_error is None:
+        message = "the backlog is not read yet, so it is not known whether workers are needed"
+        yield Condition(ConditionType.READY, False, Reason.PROGRESSING, message)
+        yield Condition(ConditionType.RECONCILING, True, Reason.PROGRESSING, message)
+        return
+    if not automatic:
+        message = "the spec asks for no workers"
+    elif all(_is_known(view) for view in automatic):
+        message = "no workers are needed; the next entry starts them"
+    else:
+        message = "no workers run; while the backlog is unknown none are started"
+    yield Condition(ConditionType.READY, True, Reason.SCALED_TO_ZERO, message)
 
 
 def _scaling_active(observation: Observation, groups: Sequence[GroupPlan]) -> Condition:
@@ -90,11 +108,14 @@ def _scaling_state(observation: Observation, groups: Sequence[GroupPlan]) -> tup
     automatic = [
         (group.view.group.scaling, group.decision)
         for group in groups
-        if group.decision is not None and group.view.group.scaling.mode is ScalingMode.AUTOMATIC
+        if group.decision is not None and group.view.is_automatic
     ]
     if not automatic:
         external = any(group.view.is_external for group in groups)
         return False, Reason.EXTERNAL if external else Reason.FIXED
+    for group in groups:
+        if (obstacle := _number_obstacle(observation, group)) is not None:
+            return False, obstacle
     causes = {decision.cause for _, decision in automatic}
     for cause, reason in _INACTIVE.items():
         if cause in causes:
@@ -105,6 +126,19 @@ def _scaling_state(observation: Observation, groups: Sequence[GroupPlan]) -> tup
     ):
         return True, Reason.AT_MAXIMUM
     return True, Reason.FOLLOWING_BACKLOG
+
+
+def _number_obstacle(observation: Observation, group: GroupPlan) -> Reason | None:
+    """Why the number of workers that was decided cannot be written."""
+    if group.decision is None or group.wanted_replicas == group.view.replicas:
+        return None
+    ref = ChildRef("Deployment", group.view.deployment)
+    live = observation.children.get(ref)
+    if live is not None and not ownership.is_ours(live, observation.pipeline):
+        return Reason.NAME_CONFLICT
+    # A Deployment that exists is scaled even when its new template is refused.
+    refused = ref in observation.rejections and live is None
+    return Reason.INVALID_CHILD if refused else None
 
 
 def _external(view: GroupView) -> str:
@@ -155,7 +189,7 @@ def _why_unknown(view: GroupView) -> str:
     return view.backlog.source
 
 
-def _trim_held_back(observation: Observation) -> Condition | None:
+def _trim_held_back(observation: Observation, orphans: Orphans) -> Condition | None:
     """The stream is over its bound by a tenth, and the oldest entry is still some group's."""
     trim = observation.pipeline.spec.stream.trim
     stream = observation.backlog
@@ -167,19 +201,19 @@ def _trim_held_back(observation: Observation) -> Condition | None:
     over_age = trim.max_age is not None and age > trim.max_age.total_seconds() * 1.1
     if not over_length and not over_age:
         return None
-    holding = [
+    holding = {
         name
         for name, group in stream.groups.items()
-        if group.floor_id is not None
-        and parse_id(group.floor_id) <= parse_id(stream.first_id)
-        and name not in trim.ignore_groups
-    ]
-    orphans = [o.consumer_group for o in observation.pipeline.status.orphaned_groups]
-    if not holding and not orphans:
+        if group.floor_id is not None and parse_id(group.floor_id) <= parse_id(stream.first_id)
+    }
+    # Of an orphan that was not read nothing is known but that it was kept.
+    holding |= {group for _, group in orphans.listed if group not in stream.groups}
+    holding -= set(trim.ignore_groups)
+    if not holding:
         return None
     message = (
-        f"the stream holds {stream.length:,} entries: trimming waits for"
-        f" {', '.join(sorted({*holding, *orphans}))}. Let these groups catch up, name them in"
-        " trim.ignoreGroups, or drop them with XGROUP DESTROY"
+        f"the stream is over its bound: trimming waits for {', '.join(sorted(holding))}."
+        " Let these groups catch up, name them in stream.trim.ignoreGroups, or drop those that"
+        " nobody reads with XGROUP DESTROY"
     )
     return Condition(ConditionType.TRIM_HELD_BACK, True, Reason.HELD_BACK_BY_GROUP, message)

@@ -8,7 +8,7 @@ from typing import Any
 from headrace_api import mounts, names
 from headrace_api.v1alpha1 import Group, StreamPipeline
 from headrace_api.worker_config import WorkerConfig
-from headrace_operator.plan import ownership
+from headrace_operator.plan import job_health, ownership
 from headrace_operator.plan.observation import ChildRef, Manifest
 
 
@@ -43,7 +43,7 @@ def _mounted(children: Mapping[ChildRef, Manifest]) -> Iterator[str]:
             yield from _volumes(live["spec"]["template"])
         elif ref.kind == "CronJob":
             yield from _volumes(live["spec"]["jobTemplate"]["spec"]["template"])
-        elif ref.kind == "Job" and not _finished(live):
+        elif ref.kind == "Job" and not job_health.is_finished(live):
             yield from _volumes(live["spec"]["template"])
 
 
@@ -51,8 +51,3 @@ def _volumes(template: Manifest) -> Iterator[str]:
     for volume in template.get("spec", {}).get("volumes") or ():
         if "configMap" in volume:
             yield volume["configMap"]["name"]
-
-
-def _finished(job: Manifest) -> bool:
-    conditions = job.get("status", {}).get("conditions") or ()
-    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)

@@ -14,6 +14,8 @@ from headrace_operator.plan.actions import PlanSettings
 from headrace_operator.plan.observation import Manifest
 
 CONSUMER_GROUP_ANNOTATION = "headrace.dev/consumer-group"
+# Pods that are not ready after this long are reported as a problem.
+PROGRESS_DEADLINE_SECONDS = 120
 SPEC_HASH_ANNOTATION = "headrace.dev/spec-hash"
 
 
@@ -39,7 +41,7 @@ def deployment(
         "spec": {
             "selector": {"matchLabels": names.selector_labels(pipeline.name, group.name)},
             "revisionHistoryLimit": 2,
-            "progressDeadlineSeconds": 120,
+            "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
             "strategy": {
                 "type": "RollingUpdate",
                 "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0},

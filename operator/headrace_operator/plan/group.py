@@ -50,6 +50,10 @@ class GroupView:
         return self.group.scaling.mode is ScalingMode.EXTERNAL
 
     @property
+    def is_automatic(self) -> bool:
+        return self.group.scaling.mode is ScalingMode.AUTOMATIC
+
+    @property
     def reclaims_itself(self) -> bool:
         """A ready Headrace worker takes over what others left."""
         return self.group.worker.runtime is Runtime.HEADRACE and bool(self.ready_pods)

@@ -7,7 +7,7 @@ from typing import Any
 
 from headrace_api import API_VERSION, KIND
 from headrace_api.v1alpha1 import StreamPipeline
-from headrace_operator.plan.actions import Apply, Delete
+from headrace_operator.plan.actions import Apply, Delete, Scale
 from headrace_operator.plan.observation import ChildRef, Manifest
 
 
@@ -46,6 +46,11 @@ def apply_to(live: Manifest | None, manifest: dict[str, Any]) -> Apply:
         return Apply(manifest)
     metadata = live["metadata"]
     return Apply(manifest, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+
+
+def scale_of(live: Manifest, replicas: int, manager: str) -> Scale:
+    metadata = live["metadata"]
+    return Scale(metadata["name"], replicas, manager, metadata["uid"], metadata["resourceVersion"])
 
 
 def delete_of(live: Manifest, kind: str, after_group: str | None = None) -> Delete:

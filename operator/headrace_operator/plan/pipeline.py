@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headrace_api.v1alpha1 import Group, Reason, ScalingMode
+from headrace_api.v1alpha1 import Group, Reason
 from headrace_operator.plan import problems
 from headrace_operator.plan.actions import (
     EnsureGroup,
@@ -20,6 +20,7 @@ from headrace_operator.plan.children import Children, plan_children
 from headrace_operator.plan.conditions import conditions_of
 from headrace_operator.plan.group import GroupPlan, decide_replicas, view_group
 from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
+from headrace_operator.plan.orphans import find_orphans
 from headrace_operator.plan.removed_groups import GroupRemoval, group_removals
 from headrace_operator.plan.rendered import RenderedGroup, RenderedPipeline
 from headrace_operator.plan.status import due, status_of
@@ -51,9 +52,9 @@ def plan(
         for of_group, view in zip(rendered.groups, views, strict=True)
     ]
     children = plan_children(observation, rendered, groups)
-    removals = tuple(group_removals(observation))
+    removals = tuple(group_removals(observation, rendered.wanted.children))
     found = [problems.name_conflict(ref) for ref in children.conflicts]
-    found += problems.find(observation, rendered, views)
+    found += problems.find(observation, rendered, groups)
     return _report(observation, groups, found, children, removals)
 
 
@@ -71,8 +72,9 @@ def _report(
     removals: Sequence[GroupRemoval],
 ) -> Plan:
     """Puts the status and the next pass beside what was decided."""
-    conditions = list(conditions_of(observation, groups, found, children.waiting_for))
-    status = status_of(observation, groups, conditions, _orphaned(observation, removals))
+    orphans = find_orphans(observation, removals)
+    conditions = list(conditions_of(observation, groups, found, children.waiting_for, orphans))
+    status = status_of(observation, groups, conditions, orphans)
     written = observation.status_written_at
     since = None if written is None else observation.clock - written
     status_due = due(status, observation.live_status, since)
@@ -123,15 +125,6 @@ def _operations(removals: Sequence[GroupRemoval]) -> Iterator[GroupOperation]:
     return (r.operation for r in removals if r.operation is not None)
 
 
-def _orphaned(observation: Observation, removals: Sequence[GroupRemoval]) -> list[tuple[str, str]]:
-    """(name, consumer group) of what Retain left behind; one that came back is no orphan."""
-    present = {group.consumer_group_name for group in observation.pipeline.spec.groups}
-    before = observation.live_status.get("orphanedGroups") or ()
-    found = {entry["consumerGroup"]: entry["name"] for entry in before}
-    found |= {r.consumer_group: r.group for r in removals if r.orphaned}
-    return [(name, group) for group, name in sorted(found.items()) if group not in present]
-
-
 def _requeue_after(
     groups: Sequence[GroupPlan], status_due: float | None, found: Sequence[problems.Problem]
 ) -> float | None:
@@ -158,15 +151,13 @@ def _rescales(groups: Sequence[GroupPlan]) -> Iterator[Rescale]:
 
 
 def _workers(group: GroupPlan) -> Workers:
-    scaling = group.view.group.scaling
-    automatic = scaling.mode is ScalingMode.AUTOMATIC
     return Workers(
         group=group.name,
         consumer_group=group.view.group.consumer_group_name,
         wanted=group.wanted_replicas,
         running=len(group.view.pods),
         ready=len(group.view.ready_pods),
-        max_replicas=scaling.max_replicas if automatic else None,
+        max_replicas=group.view.group.scaling.max_replicas if group.view.is_automatic else None,
         cause=None if group.decision is None else group.decision.cause,
     )
 

@@ -14,23 +14,34 @@ from headrace_operator.scaling.decide import DEFAULT_STARTUP_SECONDS
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 VICTIM_COST = -100
 WORKER_CONTAINER = "worker"
-CRASHES = 3  # restarts after which a container is not just having a bad start
-STEADY = 60.0  # seconds that a restarted container must run before it is believed again
-WORKER_REFUSED = 2  # exit code of `headrace worker` for what it cannot start with
-MAX_WORDS = 400
+# Restarts after which a container is not just having a bad start.
+CRASHES = 3
+# A container that crashed so often must run this long before it counts as well again.
+STEADY_SECONDS = 60.0
+# What a worker has from its container's start until it must be ready.
+STARTUP_PROBE_SECONDS = 60.0
+# Exit code of `headrace worker` for what it cannot start with.
+WORKER_REFUSED = 2
+MAX_MESSAGE_LENGTH = 400
+# Reasons of the kubelet for a container that waits.
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
-_STARTS = 10  # newest starts that the start-up time is taken from
+# How many starts the start-up time is taken from.
+_NEWEST_STARTS = 10
 
 
 def name(pod: Manifest) -> str:
     return str(pod["metadata"]["name"])
 
 
+def is_finished(pod: Manifest) -> bool:
+    """Its containers have ended for good, as those of an evicted pod."""
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
 def is_gone_or_going(pod: Manifest) -> bool:
-    """Terminating, or over."""
-    done = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return done or pod["metadata"].get("deletionTimestamp") is not None
+    """Terminating, or finished."""
+    return is_finished(pod) or pod["metadata"].get("deletionTimestamp") is not None
 
 
 def is_ready(pod: Manifest) -> bool:
@@ -49,7 +60,8 @@ def crash_loops(pod: Manifest, now: float) -> bool:
     if container.get("restartCount", 0) < CRASHES or _ended_cleanly(container):
         return False
     started = state.get("running", {}).get("startedAt")
-    return started is None or now - _seconds(started) < STEADY
+    # Before 0 the kubelet's clock is ahead of ours: how long it has run cannot be told.
+    return started is None or 0 <= now - _seconds(started) < STEADY_SECONDS
 
 
 def _ended_cleanly(container: Manifest) -> bool:
@@ -70,33 +82,62 @@ def blocked(pod: Manifest) -> tuple[Reason, str] | None:
     return None
 
 
-def last_words(pod: Manifest) -> str | None:
+def unready_seconds(pod: Manifest, now: float) -> float:
+    """How long a pod that is not ready has been so, or has existed."""
+    ready = _condition(pod, "Ready")
+    since = (ready or {}).get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]
+    return now - _seconds(since)
+
+
+def why_unready(pod: Manifest) -> str:
+    """Why a pod is not ready, in the scheduler's or the kubelet's words, or where to look."""
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled is not None and scheduled.get("status") == "False":
+        message = scheduled.get("message") or scheduled.get("reason", "")
+        return f"cannot be scheduled: {message}"[:MAX_MESSAGE_LENGTH]
+    waiting = (_worker(pod) or {}).get("state", {}).get("waiting")
+    if waiting is not None or _worker(pod) is None:
+        state = waiting or {}
+        message = state.get("message") or state.get("reason") or "its container is not created"
+        return f"waits: {message}; see kubectl describe pod {name(pod)}"[:MAX_MESSAGE_LENGTH]
+    return f"runs and is not ready: see kubectl logs {name(pod)}"
+
+
+def last_end(pod: Manifest) -> str | None:
     """How the last run of the worker container ended, for a message; None if it never did.
 
-    What the worker itself left as its termination message stands in it; of other endings only the
-    exit code, as what a user's own program prints may hold a secret.
+    The termination message only where `headrace worker` wrote it; of other endings the exit code,
+    as what a user's own program prints may hold a secret.
     """
     container = _worker(pod) or {}
     for state in (container.get("state", {}), container.get("lastState", {})):
         ended = state.get("terminated")
         if ended:
             if ended.get("exitCode") == WORKER_REFUSED and ended.get("message"):
-                return str(ended["message"]).strip()[:MAX_WORDS]
+                return str(ended["message"]).strip()[:MAX_MESSAGE_LENGTH]
             return f"exit code {ended.get('exitCode')} ({ended.get('reason', 'unknown')})"
     return None
 
 
 def startup_seconds(pods: Iterable[Manifest]) -> float:
-    """The longest of the newest starts, from creation to Ready; restarted pods do not count."""
+    """The longest of the newest starts, from creation to Ready; restarted pods do not count.
+
+    A pod tells only when it last became ready, which may be hours after its start. So what comes
+    after the container's start counts for no more than the startup probe allows.
+    """
     starts = []
     for pod in pods:
         ready = _condition(pod, "Ready")
-        restarts = (_worker(pod) or {}).get("restartCount", 0)
-        if ready is None or ready.get("status") != "True" or restarts:
+        container = _worker(pod) or {}
+        running = container.get("state", {}).get("running", {}).get("startedAt")
+        if ready is None or ready.get("status") != "True":
             continue
-        created = _seconds(pod["metadata"]["creationTimestamp"])
-        starts.append((created, _seconds(ready["lastTransitionTime"]) - created))
-    newest = [seconds for _, seconds in sorted(starts)[-_STARTS:]]
+        if running is None or container.get("restartCount", 0):
+            continue
+        created, started = _seconds(pod["metadata"]["creationTimestamp"]), _seconds(running)
+        to_ready = _seconds(ready["lastTransitionTime"]) - started
+        starts.append((created, started - created + min(to_ready, STARTUP_PROBE_SECONDS)))
+    newest = [seconds for _, seconds in sorted(starts)[-_NEWEST_STARTS:]]
     return max(newest, default=DEFAULT_STARTUP_SECONDS)
 
 

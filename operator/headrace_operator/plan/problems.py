@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from headrace.streams import refusals
 from headrace_api.v1alpha1 import Reason, RedisMode, StreamPipeline
 from headrace_operator.plan import pod_health, references
-from headrace_operator.plan.group import GroupView
-from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
+from headrace_operator.plan.deployment import PROGRESS_DEADLINE_SECONDS
+from headrace_operator.plan.group import GroupPlan, GroupView
+from headrace_operator.plan.observation import ChildRef, ClaimState, Manifest, Observation
 from headrace_operator.plan.rendered import RenderedPipeline
 
+# The API server's words where RBAC, a quota or an admission policy refuses a well-formed object.
+_POLICY_WORDS = ("forbidden", "exceeded quota", "denied the request", "denied request")
 _UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
 
 
@@ -41,15 +45,14 @@ def name_conflict(ref: ChildRef) -> Problem:
 
 
 def find(
-    observation: Observation, rendered: RenderedPipeline, groups: Sequence[GroupView]
+    observation: Observation, rendered: RenderedPipeline, groups: Sequence[GroupPlan]
 ) -> Iterator[Problem]:
     """All problems but name conflicts, the gravest kinds first."""
     for ref, refusal in sorted(observation.rejections.items()):
-        message = f"the API server refuses {ref.kind} {ref.name}: {refusal}. Correct the spec"
-        yield Problem(Reason.INVALID_CHILD, message, stalled=True)
-    for view in groups:
+        yield _rejection(ref, refusal)
+    for group in groups:
         if observation.redis_error is None:  # else that says it, for all groups at once
-            yield from _claim(view)
+            yield from _claim(group.view)
     for reason, message in references.problems(rendered.references, observation.references):
         yield Problem(reason, message)
     yield from _redis(observation)
@@ -60,8 +63,16 @@ def find(
             f" {conflict.child.name}: make it leave that field alone",
         )
     if not observation.pipeline.spec.suspend:
-        for view in groups:
-            yield from _workers(view, observation.now)
+        for group in groups:
+            yield from _workers(group, observation.now)
+
+
+def _rejection(ref: ChildRef, refusal: str) -> Problem:
+    what = f"the API server refuses {ref.kind} {ref.name}: {refusal.rstrip('.')}"
+    if any(word in refusal for word in _POLICY_WORDS):
+        advice = "Ask whoever runs the cluster for it, or write what its policy and quota allow"
+        return Problem(Reason.FORBIDDEN, f"{what}. {advice}", stalled=True)
+    return Problem(Reason.INVALID_CHILD, f"{what}. Correct the spec", stalled=True)
 
 
 def _claim(view: GroupView) -> Iterator[Problem]:
@@ -77,28 +88,39 @@ def _claim(view: GroupView) -> Iterator[Problem]:
         )
         yield Problem(Reason.GROUP_CONFLICT, message, stalled=True)
     else:
-        reason = Reason.REDIS_UNREACHABLE if claim.unreachable else Reason.REDIS_REFUSED
-        hint = f"; {_UNREACHABLE_HINT}" if claim.unreachable else ""
-        yield Problem(reason, f"{at} cannot be set up: {claim.message}{hint}")
+        what = f"{at} cannot be set up"
+        if claim.unreachable:
+            message = f"{what}: {claim.message}; {_UNREACHABLE_HINT}"
+            yield Problem(Reason.REDIS_UNREACHABLE, message)
+        else:
+            yield _redis_refusal(what, claim.message)
 
 
 def _redis(observation: Observation) -> Iterator[Problem]:
     at = ", ".join(observation.pipeline.endpoints)
     if observation.redis_error is not None:
-        refused = observation.redis_refused
-        reason = Reason.REDIS_REFUSED if refused else Reason.REDIS_UNREACHABLE
-        what = "refuses" if refused else "cannot be reached"
-        hint = "check the credentials and the ACL" if refused else _UNREACHABLE_HINT
-        yield Problem(reason, f"Redis at {at} {what}: {observation.redis_error}; {hint}")
+        if observation.redis_refused:
+            yield _redis_refusal(f"Redis at {at} refuses", observation.redis_error)
+        else:
+            message = f"Redis at {at} cannot be reached: {observation.redis_error}"
+            yield Problem(Reason.REDIS_UNREACHABLE, f"{message}; {_UNREACHABLE_HINT}")
     elif observation.backlog is not None and observation.backlog.error is not None:
-        error = observation.backlog.error
-        reason = Reason.WRONG_TYPE if "WRONGTYPE" in error else Reason.REDIS_REFUSED
         stream = observation.pipeline.spec.stream.name
-        yield Problem(reason, f"stream {stream} at {at} cannot be read: {error}")
+        yield _redis_refusal(f"stream {stream} at {at} cannot be read", observation.backlog.error)
 
 
-def _workers(view: GroupView, now: float) -> Iterator[Problem]:
-    name = view.group.name
+def _redis_refusal(what: str, error: str) -> Problem:
+    if "WRONGTYPE" in error:
+        return Problem(Reason.WRONG_TYPE, f"{what}: {error}; name another stream, or move that key")
+    too_old = "unknown command" in error.lower()
+    reason = Reason.REDIS_TOO_OLD if too_old else Reason.REDIS_REFUSED
+    hint = refusals.hint(error) or "see what its log says about it"
+    return Problem(reason, f"{what}: {error}; {hint}")
+
+
+def _workers(group: GroupPlan, now: float) -> Iterator[Problem]:
+    """Why workers do not come up; only the first reason found, and what the Deployment says."""
+    view, name = group.view, group.name
     for pod in view.pods:
         if (blocked := pod_health.blocked(pod)) is not None:
             reason, words = blocked
@@ -106,20 +128,56 @@ def _workers(view: GroupView, now: float) -> Iterator[Problem]:
             return
     crashing = [pod for pod in view.pods if pod_health.crash_loops(pod, now)]
     if crashing:
-        end = pod_health.last_words(crashing[0]) or "no exit code"
+        end = pod_health.last_end(crashing[0]) or "no exit code"
         message = (
             f"{len(crashing)} of {len(view.pods)} workers of {name} keep crashing, {end}:"
             f" see kubectl logs --previous {pod_health.name(crashing[0])}"
         )
         yield Problem(Reason.WORKERS_CRASHING, message)
         return
-    for condition in (view.live or {}).get("status", {}).get("conditions") or ():
-        if condition.get("reason") == "ProgressDeadlineExceeded":
-            message = (
-                f"workers of {name} do not become ready: see kubectl describe deployment"
-                f" {view.deployment} and its pods"
-            )
-            yield Problem(Reason.WORKERS_NOT_READY, message)
-        elif condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            message = f"workers of {name} cannot be created: {condition.get('message', '')}"
-            yield Problem(Reason.WORKERS_NOT_READY, message)
+    if (failure := _replica_failure(view.live)) is not None:
+        message = f"workers of {name} cannot be created: {failure}"
+        yield Problem(Reason.WORKERS_NOT_READY, message)
+        return
+    stuck = _stuck_pod(group, now)
+    if stuck is not None:
+        message = (
+            f"no worker of {name} has become ready in {PROGRESS_DEADLINE_SECONDS} s:"
+            f" pod {pod_health.name(stuck)} {pod_health.why_unready(stuck)}"
+        )
+        yield Problem(Reason.WORKERS_NOT_READY, message)
+    elif _progress_deadline_exceeded(view.live):
+        message = (
+            f"workers of {name} do not become ready: see kubectl describe deployment"
+            f" {view.deployment} and its pods"
+        )
+        yield Problem(Reason.WORKERS_NOT_READY, message)
+
+
+def _stuck_pod(group: GroupPlan, now: float) -> Manifest | None:
+    """The pod that has tried longest, when none is ready although workers are wanted.
+
+    Kubernetes does not say it: to a Deployment that is rolled out, being scaled from 0 to 5 is no
+    progress that could miss a deadline.
+    """
+    if group.wanted_replicas == 0 or group.view.ready_pods or not group.view.pods:
+        return None
+    longest = max(group.view.pods, key=lambda pod: pod_health.unready_seconds(pod, now))
+    waited = pod_health.unready_seconds(longest, now)
+    return longest if waited > PROGRESS_DEADLINE_SECONDS else None
+
+
+def _replica_failure(live: Manifest | None) -> str | None:
+    """Why the ReplicaSet cannot create pods: a quota, an admission policy."""
+    for condition in _deployment_conditions(live):
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return str(condition.get("message") or condition.get("reason", ""))
+    return None
+
+
+def _progress_deadline_exceeded(live: Manifest | None) -> bool:
+    return any(c.get("reason") == "ProgressDeadlineExceeded" for c in _deployment_conditions(live))
+
+
+def _deployment_conditions(live: Manifest | None) -> Sequence[Manifest]:
+    return (live or {}).get("status", {}).get("conditions") or ()

@@ -5,13 +5,13 @@ The Deployment is the durable mark that the work is unfinished; it names group a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from headrace_api import FIELD_MANAGER
 from headrace_api.names import GROUP_LABEL
 from headrace_api.v1alpha1 import DeletionPolicy
-from headrace_operator.plan import ownership
+from headrace_operator.plan import job_health, ownership, pod_health
 from headrace_operator.plan.actions import (
     Delete,
     DestroyGroup,
@@ -20,7 +20,7 @@ from headrace_operator.plan.actions import (
     Scale,
 )
 from headrace_operator.plan.deployment import CONSUMER_GROUP_ANNOTATION
-from headrace_operator.plan.observation import Manifest, Observation
+from headrace_operator.plan.observation import ChildRef, Manifest, Observation
 from headrace_operator.plan.replicas import live_replicas
 
 
@@ -36,15 +36,18 @@ class GroupRemoval:
     delete: Delete | None = None
 
 
-def group_removals(observation: Observation) -> Iterator[GroupRemoval]:
-    """One removal for each Deployment of ours whose group the spec no longer has."""
-    pipeline = observation.pipeline
-    present = {group.name for group in pipeline.spec.groups}
+def group_removals(observation: Observation, wanted: Container[ChildRef]) -> Iterator[GroupRemoval]:
+    """One removal for each Deployment of ours that the spec no longer wants.
+
+    Only its name counts: labels can be edited by anybody, and are put right by the next apply.
+    """
     for ref, live in sorted(observation.children.items()):
-        if ref.kind != "Deployment" or not ownership.is_ours(live, pipeline):
+        if ref.kind != "Deployment" or ref in wanted:
             continue
-        group = (live["metadata"].get("labels") or {}).get(GROUP_LABEL)
-        if group and group not in present and not ownership.is_terminating(live):
+        ours = ownership.is_ours(live, observation.pipeline)
+        # The selector cannot change, so it still names the group that the Deployment was made for.
+        group = (live["spec"]["selector"].get("matchLabels") or {}).get(GROUP_LABEL)
+        if ours and group and not ownership.is_terminating(live):
             yield _next_step(observation, live, group)
 
 
@@ -57,8 +60,7 @@ def _next_step(observation: Observation, live: Manifest, group: str) -> GroupRem
     retained = spec.deletion_policy is DeletionPolicy.RETAIN
     removal = GroupRemoval(group, consumer_group, orphaned=retained and not taken_over)
     if live_replicas(live) > 0:
-        scale = Scale(meta["name"], 0, FIELD_MANAGER, meta["uid"], meta["resourceVersion"])
-        return replace(removal, scale=scale)
+        return replace(removal, scale=ownership.scale_of(live, 0, FIELD_MANAGER))
     if _still_running(observation, group):
         return removal
     operation: GroupOperation | None = None
@@ -72,9 +74,13 @@ def _next_step(observation: Observation, live: Manifest, group: str) -> GroupRem
 
 
 def _still_running(observation: Observation, group: str) -> bool:
-    """A pod of the group or a Job of its CronJob may still write to Redis."""
+    """A pod of the group or a Job of its CronJob may still write to Redis.
+
+    Finished ones cannot: Kubernetes leaves evicted pods lying about for months.
+    """
     jobs = (live for ref, live in observation.children.items() if ref.kind == "Job")
-    return any(
-        (live["metadata"].get("labels") or {}).get(GROUP_LABEL) == group
-        for live in (*observation.pods, *jobs)
-    )
+    running = [
+        *(pod for pod in observation.pods if not pod_health.is_finished(pod)),
+        *(job for job in jobs if not job_health.is_finished(job)),
+    ]
+    return any((one["metadata"].get("labels") or {}).get(GROUP_LABEL) == group for one in running)

@@ -50,6 +50,12 @@ class RenderedGroup:
         self.references: tuple[Reference, ...] = tuple(references.group_references(group))
         self._deployment: tuple[str | None, dict[str, Any]] | None = None
 
+    @property
+    def uses_our_account(self) -> bool:
+        """Its pods run under the pipeline's own ServiceAccount."""
+        template = self.group.worker.pod_template
+        return template is None or "serviceAccountName" not in template.spec_manifest()
+
     @cached_property
     def config(self) -> WorkerConfig:
         return WorkerConfig.from_pipeline(self._pipeline, self.group)

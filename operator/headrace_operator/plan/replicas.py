@@ -11,6 +11,7 @@ Each step reads only the live object, so a crash between two steps changes nothi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from headrace_api import FIELD_MANAGER
@@ -19,6 +20,7 @@ from headrace_operator.plan.observation import Manifest
 
 BEFORE_SUSPEND = "headrace.dev/replicas-before-suspend"
 HAND_OVER_MANAGER = "headrace-handover"
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def before_suspend(live: Manifest | None) -> int | None:
     if live is None:
         return None
     value = (live["metadata"].get("annotations") or {}).get(BEFORE_SUSPEND)
-    return int(value) if value is not None and value.isdigit() else None
+    # Anybody can edit the annotation, and int() raises for "²" and for very long numbers.
+    return int(value) if value is not None and _NUMBER.fullmatch(value) else None
 
 
 def plan_replicas(

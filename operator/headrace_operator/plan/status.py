@@ -9,6 +9,7 @@ from headrace.streams.backlog import StreamBacklog
 from headrace_operator.plan.condition_list import Condition, merged
 from headrace_operator.plan.group import GroupPlan
 from headrace_operator.plan.observation import Observation
+from headrace_operator.plan.orphans import Orphans
 
 # Between two writes that bring only new figures.
 FIGURES_INTERVAL_SECONDS = 10.0
@@ -36,7 +37,7 @@ def status_of(
     observation: Observation,
     groups: Sequence[GroupPlan],
     conditions: Iterable[Condition],
-    orphaned: Iterable[tuple[str, str]],
+    orphans: Orphans,
 ) -> dict[str, Any]:
     """The whole status, camelCase. What is not known is absent, never 0."""
     pipeline = observation.pipeline
@@ -58,9 +59,7 @@ def status_of(
     if observation.backlog is not None and observation.redis_error is None:
         result["deadLetters"] = observation.backlog.dead_letters
         result["stream"] = _stream(observation.backlog)
-    kept = [{"name": name, "consumerGroup": group} for name, group in orphaned]
-    if kept:
-        result["orphanedGroups"] = kept
+    result |= orphans.as_status()
     return {name: value for name, value in result.items() if value is not None}
 
 

@@ -33,7 +33,7 @@ RETRY_REJECTED = 60.0
 class ApplyResult:
     """``changed``: the world or what is known of it changed, so another look is due at once.
 
-    ``applied``: the children that were written.
+    ``applied``: the children that were written, or scaled.
     """
 
     changed: bool = False
@@ -68,12 +68,14 @@ class Applier:
             await self._mark_victims(scale_in, observation, memory)
         for scale in plan.scales:
             await self._scale(scale, observation)
+            outcome.applied.add(ChildRef("Deployment", scale.deployment))
             outcome.changed = True
         for apply in plan.applies:
             await self._apply(apply, observation, memory, outcome)
             if outcome.terminating:
                 return
         wanted = {apply.ref for apply in plan.applies}
+        wanted |= {ChildRef("Deployment", scale.deployment) for scale in plan.scales}
         memory.contained = {ref: c for ref, c in memory.contained.items() if ref in wanted}
         memory.rejections = {ref: r for ref, r in memory.rejections.items() if ref in wanted}
         for delete in plan.deletes:

@@ -102,7 +102,10 @@ class Observer:
             Subject(
                 access=memory.access,
                 keys=StreamKeys(pipeline.spec.stream.name, pipeline.dead_letter_stream),
-                groups=tuple(group.consumer_group_name for group in pipeline.spec.groups),
+                groups=(
+                    *(group.consumer_group_name for group in pipeline.spec.groups),
+                    *(orphan.consumer_group for orphan in pipeline.status.orphaned_groups),
+                ),
                 steps={
                     group.consumer_group_name: ScalingTarget(
                         group.scaling.target_backlog, group.scaling.max_replicas

@@ -300,3 +300,30 @@ async def test_an_unreachable_endpoint_is_an_error_from_the_start(fleet: Fleet) 
     reading = await fleet.until("ns/p", failed)
     assert "127.0.0.1:1" in str(reading.error)
     assert fleet.changed == ["ns/p"]
+
+
+async def test_other_targets_and_other_groups_keep_what_was_read(
+    fleet: Fleet, client: Redis, redis_server: RedisServer
+) -> None:
+    """Else each edit of a scaling field would make the backlog unknown for a moment."""
+    await stream_with_group(client, "s", 3)
+    await client.xgroup_create("s", "h", "0")
+    fleet.watch("n/one", redis_server, "s", "g", target=100)
+    before = await fleet.until("n/one", ready(3))
+    fleet.watch("n/one", redis_server, "s", "g", target=7)
+    assert fleet.poller.reading("n/one") is before
+    fleet.watch("n/one", redis_server, "s", "g", "h", target=7)
+    assert fleet.poller.reading("n/one") is before
+    both = await fleet.until("n/one", lambda r: r.backlog is not None and "h" in r.backlog.groups)
+    assert ready(3, "g")(both)
+    assert ready(3, "h")(both)
+
+
+async def test_the_reading_of_another_stream_is_not_kept(
+    fleet: Fleet, client: Redis, redis_server: RedisServer
+) -> None:
+    await stream_with_group(client, "s", 3)
+    fleet.watch("n/one", redis_server, "s", "g")
+    await fleet.until("n/one", ready(3))
+    fleet.watch("n/one", redis_server, "t", "g")
+    assert fleet.poller.reading("n/one") is None

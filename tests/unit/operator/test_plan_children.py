@@ -40,6 +40,10 @@ G = "spec.groups.0"
 TWO = {"spec.groups.1": {"name": "audit", "worker": {"handler": "handlers:audit"}}}
 
 
+def fixed(replicas: int) -> dict[str, Any]:
+    return {f"{G}.scaling": {"mode": "Fixed", "replicas": replicas}}
+
+
 def template(made: Plan, name: str) -> Any:
     return child(made, "Deployment", name)["spec"]["template"]
 
@@ -138,9 +142,57 @@ def test_a_strangers_object_is_left_alone_and_named(
     assert f"{kind} {name}" in stalled["message"]
 
 
+BUSY = backlog(delays=group_backlog(450))
+DEPLOYMENT = ChildRef("Deployment", "flights-delays")
+
+
 def test_without_its_service_account_no_pod_is_started() -> None:
     strangers = somebody_elses("ServiceAccount", "flights-headrace")
     assert plan(observe(pipeline(), children=strangers), SETTINGS).applies == ()
+
+
+def test_without_its_service_account_what_runs_follows_the_backlog_all_the_same() -> None:
+    running = settled(pipeline())
+    strangers = somebody_elses("ServiceAccount", "flights-headrace")
+    seen = replace(running, children={**running.children, **strangers}, backlog=BUSY)
+    made = plan(seen, SETTINGS)
+    assert [(scale.deployment, scale.replicas) for scale in made.scales] == [("flights-delays", 5)]
+    assert made.applies == ()
+
+
+def test_a_group_with_a_service_account_of_its_own_needs_not_ours() -> None:
+    own = {f"{G}.worker.podTemplate": {"spec": {"serviceAccountName": "mine"}}}
+    strangers = somebody_elses("ServiceAccount", "flights-headrace")
+    made = plan(observe(pipeline(TWO | own), children=strangers), SETTINGS)
+    assert [a.ref.name for a in made.applies if a.ref.kind == "Deployment"] == ["flights-delays"]
+
+
+def refused(seen: Observation) -> Observation:
+    """The spec got a template that the API server does not take."""
+    changed = pipeline({f"{G}.worker.env": [{"name": "A", "value": "b"}]}, generation=2)
+    return replace(seen, pipeline=changed, rejections={DEPLOYMENT: "requests over limits"})
+
+
+def test_a_deployment_whose_new_template_is_refused_still_follows_the_backlog() -> None:
+    seen = replace(refused(settled(pipeline())), backlog=BUSY)
+    made = plan(seen, SETTINGS)
+    assert [(scale.deployment, scale.replicas) for scale in made.scales] == [("flights-delays", 5)]
+    assert DEPLOYMENT not in {a.ref for a in made.applies}
+    scaling = condition(made, "ScalingActive")
+    assert scaling is not None
+    assert scaling["status"] == "True"
+    after = replace(seen, children=applied(made, seen))
+    again = plan(after, SETTINGS)
+    assert again.scales == ()
+    assert DEPLOYMENT in {a.ref for a in again.applies}, "the template is tried again"
+
+
+def test_a_deployment_whose_template_is_refused_is_suspended_all_the_same() -> None:
+    running = settled(pipeline(), backlog=BUSY)
+    seen = refused(running)
+    suspended = pipeline({"spec.suspend": True}, generation=3)
+    made = plan(replace(seen, pipeline=suspended), SETTINGS)
+    assert [(scale.deployment, scale.replicas) for scale in made.scales] == [("flights-delays", 0)]
 
 
 def test_two_pipelines_whose_names_join_alike_want_different_deployments() -> None:
@@ -417,6 +469,24 @@ def test_a_group_that_left_ends_its_workers_first() -> None:
     assert ChildRef("CronJob", "flights-audit-reclaim") in {d.ref for d in made.deletes}
 
 
+def test_an_edited_label_takes_no_deployment_for_another_groups() -> None:
+    seen = settled(pipeline(fixed(3)))
+    edited = copy.deepcopy(seen.children[DEPLOYMENT])
+    edited["metadata"]["labels"]["headrace.dev/group"] = "other"
+    made = plan(replace(seen, children={**seen.children, DEPLOYMENT: edited}), SETTINGS)
+    assert (made.scales, made.deletes, made.group_operations) == ((), (), ())
+    labels = child(made, "Deployment", "flights-delays")["metadata"]["labels"]
+    assert labels["headrace.dev/group"] == "delays"
+
+
+def test_an_edited_label_keeps_no_group_that_left() -> None:
+    seen = left_behind()
+    edited = copy.deepcopy(seen.children[AUDIT])
+    edited["metadata"]["labels"]["headrace.dev/group"] = "delays"
+    made = plan(replace(seen, children={**seen.children, AUDIT: edited}), SETTINGS)
+    assert [(scale.deployment, scale.replicas) for scale in made.scales] == [("flights-audit", 0)]
+
+
 def at_zero(seen: Observation) -> Observation:
     return replace(seen, children=applied(plan(seen, SETTINGS), seen))
 
@@ -426,6 +496,20 @@ def test_it_waits_until_no_pod_of_the_group_is_left() -> None:
     made = plan(seen, SETTINGS)
     assert (made.scales, made.group_operations) == ((), ())
     assert AUDIT not in {d.ref for d in made.deletes}
+
+
+def test_it_does_not_wait_for_what_has_ended() -> None:
+    """Evicted pods and finished Jobs lie about for a long time."""
+    evicted = pod("p", "audit")
+    evicted["status"]["phase"] = "Failed"
+    seen = at_zero(left_behind(pods=(evicted,)))
+    done = mounting("Job", "j", conditions=[{"type": "Complete", "status": "True"}])
+    done["metadata"]["labels"] = {"headrace.dev/group": "audit"}
+    over = replace(seen, children={**seen.children, ChildRef("Job", "j"): done})
+    assert plan(over, SETTINGS).group_operations == (ReleaseGroup("audit", "audit"),)
+    running = {**done, "status": {}}
+    still = replace(seen, children={**seen.children, ChildRef("Job", "j"): running})
+    assert plan(still, SETTINGS).group_operations == ()
 
 
 @pytest.mark.parametrize(
@@ -465,6 +549,35 @@ def test_a_group_that_goes_on_under_another_name_is_not_touched_in_redis() -> No
     assert made.group_operations == (EnsureGroup("ledger"),)
     assert AUDIT in {d.ref for d in made.deletes}
     assert "orphanedGroups" not in made.status
+
+
+def orphans(*names: str, **more: Any) -> dict[str, Any]:
+    return {"orphanedGroups": [{"name": n, "consumerGroup": n} for n in names], **more}
+
+
+def listed(status: dict[str, Any], **groups: Any) -> list[str]:
+    seen = observe(pipeline(), live_status=status, backlog=backlog(**groups))
+    found = plan(seen, SETTINGS).status.get("orphanedGroups", [])
+    return [orphan["consumerGroup"] for orphan in found]
+
+
+def test_an_orphan_that_redis_has_no_longer_leaves_the_list() -> None:
+    gone = group_backlog(None, exists=False)
+    assert listed(orphans("old", "older"), old=gone, older=group_backlog(3)) == ["older"]
+    assert listed(orphans("old")) == ["old"], "not read yet"
+    dark = observe(pipeline(), live_status=orphans("old"), backlog=None, redis_error="down")
+    assert "orphanedGroups" in plan(dark, SETTINGS).status
+
+
+def test_of_many_orphans_the_newest_are_listed_and_all_are_counted() -> None:
+    """The API server refuses a longer list, and with it the whole status."""
+    seen = at_zero(left_behind(live_status=orphans(*(f"o{n}" for n in range(64)))))
+    status = plan(seen, SETTINGS).status
+    names = [orphan["consumerGroup"] for orphan in status["orphanedGroups"]]
+    assert (len(names), names[0], names[-1]) == (64, "o1", "audit")
+    assert status["orphanedGroupCount"] == 65
+    again = plan(replace(seen, live_status=status), SETTINGS).status
+    assert again["orphanedGroupCount"] == 65
 
 
 def test_an_orphan_that_comes_back_is_none() -> None:

@@ -219,3 +219,11 @@ def test_no_change_of_mode_or_suspend_ever_jumps_to_1(
             seen = replace(seen, children=applied(made, seen), history=made.history)
             assert live_replicas(seen) in allowed
     assert not plan(seen, SETTINGS).scales
+
+
+@pytest.mark.parametrize("value", ["²", "", "-1", "1" * 5000, "many"])
+def test_an_edited_memory_of_the_suspension_is_no_number(value: str) -> None:
+    """Anybody can edit an annotation."""
+    seen = settled(pipeline(fixed(3)))
+    seen.children[REF]["metadata"]["annotations"][BEFORE_SUSPEND] = value
+    assert replicas(plan(seen, SETTINGS)) == 3

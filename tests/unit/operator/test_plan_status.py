@@ -59,6 +59,15 @@ NO_IMAGE = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no s
 NO_CONFIG = {
     "state": {"waiting": {"reason": "CreateContainerConfigError", "message": "secret db missing"}}
 }
+UNSCHEDULABLE = pod("a", ready=False) | {
+    "status": {
+        "phase": "Pending",
+        "conditions": [
+            {"type": "PodScheduled", "status": "False", "message": "0/5 nodes are available"}
+        ],
+    }
+}
+CREATING = pod("a", ready=False, state={"waiting": {"reason": "ContainerCreating"}})
 STUCK = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 QUOTA = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
 
@@ -85,7 +94,7 @@ STATES: dict[str, tuple[Observation, str, str, str | None, str]] = {
         "",
     ),
     "waking from zero is no trouble": (
-        settled(pipeline(), backlog=WORK, pods=(pod("a", ready=False),)),
+        settled(pipeline(), backlog=WORK, pods=(pod("a", ready=False, age=30),)),
         "True",
         "Available",
         None,
@@ -113,7 +122,7 @@ STATES: dict[str, tuple[Observation, str, str, str | None, str]] = {
         "being set up",
     ),
     "a fixed group without a ready worker": (
-        two_fixed(pods=(pod("a", ready=False),)),
+        two_fixed(pods=(pod("a", ready=False, age=30),)),
         "False",
         "Progressing",
         "Reconciling",
@@ -136,12 +145,89 @@ STATES: dict[str, tuple[Observation, str, str, str | None, str]] = {
         "Reconciling",
         "Redis at redis.default.svc:6379 cannot be reached: Connection refused.",
     ),
-    "Redis refuses": (
-        two_fixed(backlog=None, redis_error="WRONGPASS", redis_refused=True),
+    "Redis refuses the password": (
+        two_fixed(backlog=None, redis_error="WRONGPASS invalid", redis_refused=True),
         "False",
         "RedisRefused",
         "Reconciling",
-        "check the credentials and the ACL",
+        "the Secret of spec.redis.credentialsSecretRef holds other credentials",
+    ),
+    "Redis refuses a command": (
+        two_fixed(backlog=None, redis_error="NOPERM no permissions", redis_refused=True),
+        "False",
+        "RedisRefused",
+        "Reconciling",
+        "grant this user the rights",
+    ),
+    "Redis is too old": (
+        two_fixed(backlog=None, redis_error="unknown command 'EVALSHA_RO'", redis_refused=True),
+        "False",
+        "RedisTooOld",
+        "Reconciling",
+        "Headrace needs Redis 7.0, Valkey 8 or newer",
+    ),
+    "Redis is a cluster": (
+        two_fixed(claims={"delays": GroupClaim(ClaimState.FAILED, "MOVED 866 10.0.0.7:6379")}),
+        "False",
+        "RedisRefused",
+        "Reconciling",
+        "this is a Redis Cluster",
+    ),
+    "a quota of the namespace refuses a child": (
+        two_fixed(rejections={DEPLOYMENT: 'cronjobs "x" is forbidden: exceeded quota: team'}),
+        "False",
+        "Forbidden",
+        "Stalled",
+        "exceeded quota: team. Ask whoever runs the cluster",
+    ),
+    "workers that nobody can schedule, woken from 0": (
+        settled(pipeline(), backlog=WORK, pods=(UNSCHEDULABLE,)),
+        "False",
+        "WorkersNotReady",
+        "Reconciling",
+        "no worker of delays has become ready in 120 s: pod a cannot be scheduled: 0/5 nodes",
+    ),
+    "workers whose volume is missing": (
+        settled(pipeline(), backlog=WORK, pods=(CREATING,)),
+        "False",
+        "WorkersNotReady",
+        "Reconciling",
+        "pod a waits: ContainerCreating; see kubectl describe pod a",
+    ),
+    "workers that run and are never ready": (
+        settled(pipeline(), backlog=WORK, pods=(pod("a", ready=False, age=200),)),
+        "False",
+        "WorkersNotReady",
+        "Reconciling",
+        "runs and is not ready: see kubectl logs a",
+    ),
+    "unready workers beside a ready one": (
+        settled(pipeline(), backlog=WORK, pods=(CREATING, pod("b"))),
+        "True",
+        "Available",
+        None,
+        "workers follow the spec",
+    ),
+    "nothing read yet": (
+        settled(pipeline(), backlog=None),
+        "False",
+        "Progressing",
+        "Reconciling",
+        "the backlog is not read yet",
+    ),
+    "at 0 with a backlog that is unknown": (
+        settled(pipeline(), backlog=backlog(delays=group_backlog(None))),
+        "True",
+        "ScaledToZero",
+        None,
+        "while the backlog is unknown none are started",
+    ),
+    "fixed at 0": (
+        settled(pipeline(fixed(0)), backlog=None),
+        "True",
+        "ScaledToZero",
+        None,
+        "the spec asks for no workers",
     ),
     "the key is no stream": (
         two_fixed(backlog=replace(backlog(), error="WRONGTYPE Operation against a key")),
@@ -240,6 +326,34 @@ def test_a_short_run_between_two_crashes_is_still_a_crash_loop() -> None:
     assert ready(plan(replace(seen, now=NOW + 120), SETTINGS))[1] == "Available"
 
 
+def test_a_kubelet_whose_clock_is_ahead_makes_no_crash_loop() -> None:
+    ahead = {"restartCount": 3, "state": {"running": {"startedAt": "2027-01-15T08:10:00Z"}}}
+    seen = two_fixed(pods=(pod("a", **ahead),))
+    assert ready(plan(replace(seen, now=NOW), SETTINGS)) == ("True", "Available")
+
+
+def test_no_message_of_a_condition_but_scaling_active_holds_figures_of_the_backlog() -> None:
+    """A condition is written at once, so figures in its message would be, too."""
+    subject = pipeline({"spec.stream.trim": {"maxLength": 10}})
+    slow = group_backlog(900, floor_id="1700000000000-0")
+
+    def messages(length: int) -> dict[str, str]:
+        stream = replace(backlog(delays=replace(slow, lag=length)), length=length)
+        made = plan(settled(subject, backlog=stream, pods=(pod("a"),)), SETTINGS)
+        found = {c["type"]: c["message"] for c in made.status["conditions"]}
+        assert "TrimHeldBack" in found
+        return {kind: said for kind, said in found.items() if kind != "ScalingActive"}
+
+    assert messages(900) == messages(901)
+
+
+def test_scaling_is_not_active_while_the_number_cannot_be_written() -> None:
+    refused = observe(pipeline(), backlog=WORK, rejections={DEPLOYMENT: "too much memory"})
+    found = condition(plan(refused, SETTINGS), "ScalingActive")
+    assert found is not None
+    assert (found["status"], found["reason"]) == ("False", "InvalidChild")
+
+
 def test_an_unknown_backlog_is_said_and_its_numbers_are_absent() -> None:
     dark = backlog(delays=group_backlog(None, source="lag is nil and counting was cut short"))
     made = plan(settled(pipeline(), backlog=dark), SETTINGS)
@@ -331,6 +445,25 @@ def test_a_stream_over_its_bound_names_the_group_that_holds_it() -> None:
     assert "waits for delays" in message(held, "TrimHeldBack")
     free = plan(settled(subject, backlog=backlog(delays=fast)), SETTINGS)
     assert condition(free, "TrimHeldBack") is None
+
+
+def test_an_orphan_holds_trimming_back_until_the_advice_was_followed() -> None:
+    subject = {"spec.stream.trim": {"maxLength": 100}}
+    orphan = {"orphanedGroups": [{"name": "audit", "consumerGroup": "audit"}]}
+    fast = group_backlog(0, floor_id="1700000009999-1")
+    slow = group_backlog(900, floor_id="1700000000000-0")
+
+    def held(changes: dict[str, Any] | None = None, **groups: Any) -> bool:
+        read = backlog(delays=fast, **groups)
+        seen = settled(pipeline(subject | (changes or {})), backlog=read, live_status=orphan)
+        return condition(plan(seen, SETTINGS), "TrimHeldBack") is not None
+
+    assert held(), "nothing is known of it but that it was kept"
+    assert held(audit=slow)
+    assert not held(audit=fast)
+    assert not held(audit=group_backlog(None, exists=False)), "XGROUP DESTROY"
+    ignoring = {"spec.stream.trim": {"maxLength": 100, "ignoreGroups": ["audit"]}}
+    assert not held(ignoring, audit=slow)
 
 
 def test_counts_add_up_over_the_groups() -> None:

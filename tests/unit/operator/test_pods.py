@@ -1,6 +1,7 @@
 """Which pods go first, and what pods say about their start."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.observed import (
@@ -85,6 +86,12 @@ def test_pods_that_are_leaving_already_are_no_victims() -> None:
     assert found.marked == {"b"}
 
 
+def unready_for_a_moment(worker: dict[str, Any]) -> dict[str, Any]:
+    """Redis was away for some seconds, five minutes ago."""
+    worker["status"]["conditions"][0]["lastTransitionTime"] = stamp(NOW - 300)
+    return worker
+
+
 @pytest.mark.parametrize(
     ("pods", "seconds"),
     [
@@ -92,6 +99,7 @@ def test_pods_that_are_leaving_already_are_no_victims() -> None:
         ((pod("a"), pod("b")), 4.0),
         ((pod("a", ready=False),), DEFAULT_STARTUP_SECONDS),
         ((pod("a", restartCount=1),), DEFAULT_STARTUP_SECONDS),
+        ((unready_for_a_moment(pod("a", age=36_000)), pod("b")), 62.0),
     ],
 )
 def test_start_up_is_measured_from_pods_that_started_well(pods: tuple, seconds: float) -> None:  # type: ignore[type-arg]

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from time import monotonic
 
+from headrace.streams import refusals
 from headrace.streams.groups import NotAStream, OwnedByAnother
 from headrace.worker.backoff import attempts
 
@@ -17,19 +18,6 @@ logger = logging.getLogger("headrace.worker")
 
 REFUSALS = (OwnedByAnother, NotAStream)
 """What a person must end. They are tried again, for a person may."""
-HINTS = (
-    ("NOAUTH", "set spec.redis.credentialsSecretRef"),
-    ("WRONGPASS", "the Secret of spec.redis.credentialsSecretRef holds other credentials"),
-    ("invalid username-password", "the Secret of spec.redis.credentialsSecretRef holds others"),
-    ("NOPERM", "grant this user the rights in docs (keys of the stream and headrace:{tag}:*)"),
-    ("LOADING", "Redis is loading its data"),
-    ("READONLY", "this is a replica; it may be a failover, else point endpoints at the primary"),
-    ("OOM", "Redis is at maxmemory; free memory or raise the limit"),
-    ("MISCONF", "Redis cannot persist; see its log"),
-    ("NOREPLICAS", "Redis has too few replicas to accept writes"),
-    ("CLUSTERDOWN", "the cluster does not serve all slots"),
-    ("MASTERDOWN", "the replica has lost its primary"),
-)
 
 
 def is_missing_group(error: BaseException) -> bool:
@@ -41,11 +29,8 @@ def is_missing_group(error: BaseException) -> bool:
 
 def sentence(error: BaseException) -> str:
     """The error in one line, with what to do about it where that is known."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    code = getattr(error, "status_code", None)  # redis-py cuts it off the server's text
-    if code and not text.startswith(code):
-        text = f"{code} {text}"
-    hint = next((hint for word, hint in HINTS if word in text), "")
+    text = refusals.describe(error)
+    hint = refusals.hint(text)
     return f"{text} ({hint})" if hint else text
 
 

@@ -1,0 +1,37 @@
+"""What the server's refusals mean, and what to do about each. Pure."""
+
+import re
+
+HINTS = (
+    ("NOAUTH", "set spec.redis.credentialsSecretRef"),
+    ("WRONGPASS", "the Secret of spec.redis.credentialsSecretRef holds other credentials"),
+    ("invalid username-password", "the Secret of spec.redis.credentialsSecretRef holds others"),
+    ("NOPERM", "grant this user the rights in docs (keys of the stream and headrace:{tag}:*)"),
+    ("LOADING", "Redis is loading its data"),
+    ("READONLY", "this is a replica; it may be a failover, else point endpoints at the primary"),
+    ("OOM", "Redis is at maxmemory; free memory or raise the limit"),
+    ("MISCONF", "Redis cannot persist; see its log"),
+    ("NOREPLICAS", "Redis has too few replicas to accept writes"),
+    ("CLUSTERDOWN", "the cluster does not serve all slots"),
+    ("MASTERDOWN", "the replica has lost its primary"),
+    ("MOVED", "this is a Redis Cluster: point endpoints at a server that holds every key"),
+    ("nknown command", "Headrace needs Redis 7.0, Valkey 8 or newer, and no renamed commands"),
+    ("DB index is out of range", "the server has no such database: correct spec.redis.database"),
+)
+"""(words of the server, what to do); the first that occurs counts."""
+
+_SCRIPT_PLACE = re.compile(r",? ?script: [0-9a-f]{40}, on @user_script:\d+\.?")
+
+
+def describe(error: BaseException) -> str:
+    """The error in one line, with its code, without the place in a script."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    code = getattr(error, "status_code", None)  # redis-py cuts it off the server's text
+    if code and not text.startswith(code):
+        text = f"{code} {text}"
+    return _SCRIPT_PLACE.sub("", text)
+
+
+def hint(text: str) -> str | None:
+    """What to do about an error with this text; None where that is not known."""
+    return next((advice for words, advice in HINTS if words in text), None)
