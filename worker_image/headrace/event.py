@@ -27,12 +27,15 @@ TRACEPARENT = b"traceparent"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event to send. `payload`: a pydantic model, plain JSON values, or ready-made bytes."""
+    """An event to send. `payload`: a pydantic model, plain JSON values, or ready-made bytes.
+
+    `id` may be a whole number, too; it is written as text.
+    """
 
     type: str
     payload: Any
     version: int = 1
-    id: str | None = None
+    id: str | int | None = None
     traceparent: str | None = None
 
 
@@ -46,7 +49,14 @@ def encode_payload(payload: Any) -> bytes:
 
 
 def encode(event: Event) -> list[bytes]:
-    """Event -> the flat field list [name, value, ...] as XADD takes it."""
+    """Event -> the flat field list [name, value, ...] as XADD takes it.
+
+    Raises TypeError for a type, version or id that is none.
+    """
+    if not isinstance(event.type, str) or not event.type:
+        raise TypeError(f"Event.type must be a text such as 'flight.landed', not {event.type!r}")
+    if not isinstance(event.version, int) or event.version < 0:
+        raise TypeError(f"Event.version must be a whole number from 0, not {event.version!r}")
     fields = [
         TYPE,
         event.type.encode(),
@@ -56,10 +66,19 @@ def encode(event: Event) -> list[bytes]:
         encode_payload(event.payload),
     ]
     if event.id is not None:
-        fields += [ID, event.id.encode()]
+        fields += [ID, _id(event.id)]
     if event.traceparent is not None:
         fields += [TRACEPARENT, event.traceparent.encode()]
     return fields
+
+
+def _id(given: str | int) -> bytes:
+    if isinstance(given, str):
+        return given.encode()
+    if isinstance(given, int) and not isinstance(given, bool):
+        return b"%d" % given
+    # str(None) and its like would make different events look the same.
+    raise TypeError(f"Event.id must be a text or a whole number, not {type(given).__name__}")
 
 
 def field_map(fields: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -6,6 +6,7 @@
 A batch whose reply was lost is sent again and doubles nothing: a script remembers each producer's
 last batch beside the stream (rights: EVAL, EVALSHA and keys `headrace:{tag}:sent:*`). Where that is
 not allowed, `idempotent=False` sends plain XADDs and never sends one again by itself.
+A producer made before a fork goes on in each child as a producer of its own.
 Either way a send that did not get through raises `NotSent`, which says what is in the stream, what
 may be, and what is not. Neither producer trims the stream: `trim` in the StreamPipeline does, and
 knows what the groups still need.
@@ -15,31 +16,60 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
+from weakref import WeakSet
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError, NoScriptError, RedisError
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    NoPermissionError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    TryAgainError,
+)
 from redis.retry import Retry as SyncRetry
 
 from headrace.event import Event, encode
 from headrace.streams.script import Argument
-from headrace.streams.send import Batch, chunks, entry_ids, pack, sent_key
+from headrace.streams.send import REMEMBERED_MS, Batch, chunks, entry_ids, pack, sent_key
+from headrace.streams.url import check
 from headrace.traceparent import current_traceparent
 
 DEFAULT_BATCH = 500
 DEFAULT_RETRY_SECONDS = 30.0
 _LOST = (redis.ConnectionError, redis.TimeoutError, OSError, asyncio.TimeoutError)
 _ERRORS = (RedisError, OSError, asyncio.TimeoutError)
-_PASSING = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY")
+# MASTERDOWN is a CLUSTERDOWN to redis-py.
+_PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)
+# Codes that redis-py has no class for, and so leaves in the text.
+_PASSING_CODES = ("NOREPLICAS", "BUSY")
+MAX_RETRY_SECONDS = REMEMBERED_MS / 2000
+"""Half of the time for which the server remembers a batch; later it would be added again."""
+
+
+class Options(TypedDict, total=False):
+    """What both producers take beside a client and a stream."""
+
+    batch_size: int
+    """Events per round trip, at most. Default: 500."""
+    idempotent: bool
+    """Whether a batch may be sent again without doubling (needs EVAL). Default: True."""
+    retry_seconds: float
+    """How long a batch is sent again while Redis is away, at most 1,800. Default: 30."""
+    unsafe_max_length: int | None
+    """XADD ... MAXLEN ~ n, which removes entries that no group has read yet. Default: never."""
 
 
 class NotSent(Exception):
@@ -71,24 +101,31 @@ class _Sending:
         retry_seconds: float = DEFAULT_RETRY_SECONDS,
         unsafe_max_length: int | None = None,
     ) -> None:
-        """`retry_seconds`: how long a batch is sent again while Redis is away.
-
-        `unsafe_max_length`: XADD ... MAXLEN ~ n, which removes entries no group has read yet.
-        """
+        """See `Options`. Raises ValueError for what cannot be kept."""
+        if not 0 <= retry_seconds <= MAX_RETRY_SECONDS:
+            raise ValueError(
+                f"retry_seconds={retry_seconds!r}: give 0 to {MAX_RETRY_SECONDS:g} seconds;"
+                " the server does not remember a batch for longer"
+            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size!r}: give 1 or more events")
         self._stream = stream
         self._batch_size = batch_size
         self._idempotent = idempotent
         self._retry_seconds = retry_seconds
         self._max_length = unsafe_max_length
+        self._owns_client = False
+        self._begin()
+        _PRODUCERS.add(self)
+
+    def _begin(self) -> None:
+        """Take an identity: at birth, and in a forked child, whose batches are its own."""
         self._id = secrets.token_hex(8)
         self._number = 0
-        self._owns_client = False
 
     def _batches(self, events: Iterable[Event]) -> Iterator[list[list[bytes]]]:
         trace = current_traceparent()
-        if trace is None:
-            return chunks((encode(event) for event in events), self._batch_size)
-        return chunks((_encode_in(trace, event) for event in events), self._batch_size)
+        return chunks(_encoded(events, trace), self._batch_size)
 
     def _pack(self, entries: list[list[bytes]]) -> Batch:
         self._number += 1
@@ -106,6 +143,22 @@ class _Sending:
         return _Tries(self._retry_seconds, size)
 
 
+_PRODUCERS: WeakSet[_Sending] = WeakSet()
+
+
+def _begin_in_child() -> None:
+    """A copied identity would make the server take a child's batch for a repeat of another's."""
+    for producer in list(_PRODUCERS):
+        producer._begin()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
+
+
+class _NotEncoded(Exception):
+    """An event of a call cannot be written; its cause says why."""
+
+
 class _Tries:
     """The tries of one batch: when to stop, and what is known by then."""
 
@@ -120,16 +173,46 @@ class _Tries:
         lost = isinstance(error, _LOST)
         if lost:
             self._unsure = self._size
-        passes = lost or str(error).startswith(_PASSING)
+        passes = lost or is_passing(error)
         if not passes or time.monotonic() + self._wait > self._until:
             raise NotSent(_reason(error), [], self._unsure) from error
         self._wait = min(2.0, self._wait * 2)
         return self._wait
 
 
-def _encode_in(traceparent: str, event: Event) -> list[bytes]:
-    """The fields of an event sent within a span, which is its cause unless it names another."""
-    return encode(event if event.traceparent else replace(event, traceparent=traceparent))
+def is_passing(error: BaseException) -> bool:
+    """Whether the server refused for a while only: it loads, fails over, or moves a slot."""
+    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
+
+
+def _encoded(events: Iterable[Event], traceparent: str | None) -> Iterator[list[bytes]]:
+    """The fields of each event; within a span that is its cause, unless it names another.
+
+    Raises _NotEncoded.
+    """
+    for number, event in enumerate(events, 1):
+        if traceparent and not event.traceparent:
+            event = replace(event, traceparent=traceparent)  # noqa: PLW2901
+        try:
+            fields = encode(event)
+        except Exception as error:
+            raise _NotEncoded(f"event {number} cannot be encoded: {error}") from error
+        yield fields
+
+
+def _repeats(pool: Any) -> bool:
+    """Whether redis-py would send a command of this pool's connections again by itself."""
+    retry = pool.connection_kwargs.get("retry")
+    return retry is not None and retry.get_retries() > 0
+
+
+def _check_repeats(client: Any) -> None:
+    pool = getattr(client, "connection_pool", None)
+    if pool is not None and _repeats(pool):
+        raise ValueError(
+            "idempotent=False needs a client that repeats nothing by itself: make it with"
+            " retry=Retry(NoBackoff(), 0), or use from_url"
+        )
 
 
 def _reason(error: BaseException) -> str:
@@ -158,14 +241,25 @@ class Producer(_Sending):
     Many tasks may send at once; their batches go one after the other.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, stream: str, **options: Any) -> None:
+    def __init__(
+        self, client: redis.asyncio.Redis, stream: str, **options: Unpack[Options]
+    ) -> None:
         super().__init__(stream, **options)
+        if not self._idempotent:
+            _check_repeats(client)
         self._client = client
+
+    def _begin(self) -> None:
+        super()._begin()
         self._lock = asyncio.Lock()
 
     @classmethod
-    def from_url(cls, url: str, stream: str, **options: Any) -> Self:
-        """Connect by URL; redis-py's own retries are off, for the producer decides."""
+    def from_url(cls, url: str, stream: str, **options: Unpack[Options]) -> Self:
+        """Connect by URL; redis-py's own retries are off, for the producer decides.
+
+        Raises ValueError for a URL of which a part would be passed over.
+        """
+        check(url)
         client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0))
         producer = cls(client, stream, **options)
         producer._owns_client = True
@@ -179,11 +273,13 @@ class Producer(_Sending):
         """Add events in order, `batch_size` per round trip; their entry ids. Raises NotSent."""
         ids: list[str] = []
         async with self._lock:
-            for entries in self._batches(events):
-                try:
+            try:
+                for entries in self._batches(events):
                     ids += await (self._send if self._idempotent else self._send_plain)(entries)
-                except NotSent as error:
-                    raise NotSent(error.reason, ids + error.sent, error.unsure) from error
+            except NotSent as error:
+                raise NotSent(error.reason, ids + error.sent, error.unsure) from error
+            except _NotEncoded as error:
+                raise NotSent(str(error), ids, 0) from error.__cause__
         return ids
 
     async def _send(self, entries: list[list[bytes]]) -> list[str]:
@@ -195,7 +291,10 @@ class Producer(_Sending):
                 except NoScriptError:
                     return entry_ids(await self._client.execute_command(*batch.command_with_text))
             except _ERRORS as error:
-                await asyncio.sleep(tries.failed(error))
+                wait = tries.failed(error)
+                # Behind a stable address a new connection may reach the new primary.
+                await self._client.connection_pool.disconnect(inuse_connections=False)
+                await asyncio.sleep(wait)
 
     async def _send_plain(self, entries: list[list[bytes]]) -> list[str]:
         pipeline = self._client.pipeline(transaction=False)
@@ -226,14 +325,23 @@ class Producer(_Sending):
 class SyncProducer(_Sending):
     """The same over a blocking `redis` client; threads may share it."""
 
-    def __init__(self, client: redis.Redis, stream: str, **options: Any) -> None:
+    def __init__(self, client: redis.Redis, stream: str, **options: Unpack[Options]) -> None:
         super().__init__(stream, **options)
+        if not self._idempotent:
+            _check_repeats(client)
         self._client = client
-        self._lock = threading.Lock()
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._lock = threading.Lock()  # another thread may have held it at the fork
 
     @classmethod
-    def from_url(cls, url: str, stream: str, **options: Any) -> Self:
-        """Connect by URL; redis-py's own retries are off, for the producer decides."""
+    def from_url(cls, url: str, stream: str, **options: Unpack[Options]) -> Self:
+        """Connect by URL; redis-py's own retries are off, for the producer decides.
+
+        Raises ValueError for a URL of which a part would be passed over.
+        """
+        check(url)
         client = redis.Redis.from_url(url, retry=SyncRetry(NoBackoff(), 0))
         producer = cls(client, stream, **options)
         producer._owns_client = True
@@ -247,11 +355,13 @@ class SyncProducer(_Sending):
         """Add events in order, `batch_size` per round trip; their entry ids. Raises NotSent."""
         ids: list[str] = []
         with self._lock:
-            for entries in self._batches(events):
-                try:
+            try:
+                for entries in self._batches(events):
                     ids += (self._send if self._idempotent else self._send_plain)(entries)
-                except NotSent as error:
-                    raise NotSent(error.reason, ids + error.sent, error.unsure) from error
+            except NotSent as error:
+                raise NotSent(error.reason, ids + error.sent, error.unsure) from error
+            except _NotEncoded as error:
+                raise NotSent(str(error), ids, 0) from error.__cause__
         return ids
 
     def _send(self, entries: list[list[bytes]]) -> list[str]:
@@ -265,7 +375,10 @@ class SyncProducer(_Sending):
                     reply = self._client.execute_command(*batch.command_with_text)
                 return entry_ids(reply)
             except _ERRORS as error:
-                time.sleep(tries.failed(error))
+                wait = tries.failed(error)
+                # Behind a stable address a new connection may reach the new primary.
+                self._client.connection_pool.disconnect(inuse_connections=False)
+                time.sleep(wait)
 
     def _send_plain(self, entries: list[list[bytes]]) -> list[str]:
         pipeline = self._client.pipeline(transaction=False)

@@ -6,13 +6,13 @@ import asyncio
 import os
 from collections.abc import Coroutine
 from typing import Any, NoReturn
-from urllib.parse import unquote, urlsplit
 
 import typer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from headrace.streams.connect import StaticCredentials, Target, Tls, connect
+from headrace.streams.connect import connect
+from headrace.streams.url import BadUrl, parse
 from headrace.worker.config import ConfigError, WorkerSettings, config_path, load_config
 from headrace.worker.outage import sentence
 
@@ -30,24 +30,12 @@ def client_of(url: str | None) -> Redis:
     """A client for the URL, else for the worker's configuration. Raises ConfigError."""
     if url is None:
         return WorkerSettings.of(load_config(config_path())).connect("admin")
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        raise ConfigError("--url must look like redis://host:6379/0")
-    password = (
-        unquote(parts.password) if parts.password else os.environ.get("HEADRACE_REDIS_PASSWORD")
-    )
-    username = unquote(parts.username) if parts.username else None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    database = parts.path.strip("/")
-    return connect(
-        Target(
-            endpoints=(f"{host}:{parts.port or 6379}",),
-            database=int(database) if database.isdecimal() else 0,
-            tls=Tls() if parts.scheme == "rediss" else None,
-        ),
-        StaticCredentials(username, password) if password else None,
-        role="admin",
-    )
+    try:
+        parts = parse(url)
+    except BadUrl as error:
+        raise ConfigError(str(error)) from None
+    password = os.environ.get("HEADRACE_REDIS_PASSWORD")
+    return connect(parts.target, parts.credentials(password), role="admin")
 
 
 def refuse(reason: str, code: int = 2) -> NoReturn:

@@ -93,10 +93,14 @@ def _payloads(lines: BinaryIO) -> Iterator[tuple[int, bytes]]:
 def _id(payload: bytes, id_field: str | None, number: int) -> str | None:
     if id_field is None:
         return None
-    try:
-        return str(json.loads(payload)[id_field])
-    except (ValueError, KeyError, TypeError):
-        refuse(f"line {number} has no field {id_field!r} to use as id")
+    value = json.loads(payload)
+    value = value.get(id_field) if isinstance(value, dict) else None
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        refuse(
+            f"line {number} has no text or whole number in its field {id_field!r} to use as id;"
+            " events of one id count as one"
+        )
+    return str(value)
 
 
 def _count_lines(file: Path) -> int:
