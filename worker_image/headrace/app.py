@@ -40,6 +40,7 @@ class App:
         pydantic knows; without one the parsed JSON is passed. `timeout` replaces the group's
         delivery.handlerTimeout. Raises HandlerError when the pair is taken.
         """
+        _check_key(type, version)
 
         def register(function: F) -> F:
             self._add(function, type, version, batch=False, timeout=timeout, max_size=1)
@@ -60,6 +61,7 @@ class App:
         It returns None (all done) or a list with one item per event: None, an outcome
         (Retry, Reject, Skip) or an exception. Raising decides for all of them.
         """
+        _check_key(type, version)
         if max_size < 1:
             raise HandlerError(f"max_size={max_size}: a batch holds at least one event")
 
@@ -143,6 +145,19 @@ class App:
             max_size=max_size,
             deserialize=self._deserializers.get(type_),
         )
+
+
+def _check_key(type_: object, version: object) -> None:
+    """Raise HandlerError for what no event can carry, at the decorator's own line."""
+    if callable(type_):
+        name = getattr(type_, "__qualname__", type_)
+        raise HandlerError(
+            f"{name}: the decorator needs the event's type; write @app.on('flight.landed')"
+        )
+    if not isinstance(type_, str) or not type_:
+        raise HandlerError(f"type={type_!r}: give the events' type, such as 'flight.landed'")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
+        raise HandlerError(f"version={version!r}: give a whole number from 0, such as 1")
 
 
 async def _nothing(_: Any) -> AsyncIterator[None]:

@@ -28,10 +28,6 @@ class HandlerError(Exception):
     """A handler cannot be registered or found; the message says what to change."""
 
 
-class InvalidPayload(Exception):
-    """The payload does not fit the handler's model; the message is fit for a dead letter."""
-
-
 @dataclass(slots=True, eq=False)
 class Handler:
     """A function registered for (type, version); `timeout` in seconds, None = the group's."""
@@ -66,15 +62,7 @@ def build(
         raise HandlerError(f"{name} is a generator (it holds a yield); a handler returns")
     if timeout is not None and timeout <= 0:
         raise HandlerError(f"{name}: timeout={timeout:g}; give more than 0 seconds or leave it out")
-    parameters = [
-        parameter
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    if len(parameters) not in (1, 2):
-        raise HandlerError(
-            f"{name} takes {len(parameters)} parameters; a handler takes (event) or (event, ctx)"
-        )
+    parameters = _parameters(function, name)
     decode = None
     if not raw:
         annotation = _annotation(function, parameters[0].name, name)
@@ -99,6 +87,28 @@ def build(
         timeout=timeout,
         max_size=max_size,
     )
+
+
+def _parameters(function: Function, name: str) -> list[inspect.Parameter]:
+    """The one or two that a call fills: the event, and the context."""
+    every = inspect.signature(function).parameters.values()
+    for parameter in every:
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            raise HandlerError(
+                f"{name} needs {parameter.name}=, which nobody gives: a handler is called with"
+                " (event) or (event, ctx); take it from app.state, or use functools.partial"
+            )
+    taken = [p for p in every if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(taken) not in (1, 2):
+        raise HandlerError(
+            f"{name} takes {len(taken)} parameters; a handler takes (event) or (event, ctx)"
+        )
+    if len(taken) == 2 and taken[1].default is not inspect.Parameter.empty:
+        raise HandlerError(
+            f"{name}: the second parameter {taken[1].name} would get the context instead of its"
+            f" default; write (event, ctx), or (event, *, {taken[1].name}=...)"
+        )
+    return taken
 
 
 def decoder(annotation: Any, deserialize: Decode | None) -> Decode:

@@ -16,7 +16,7 @@ async def test_each_event_of_a_slice_has_an_outcome_of_its_own(stage: Stage) -> 
         if event % 100 == 7:
             raise headrace.Reject(f"{event} is bad")
         if event % 100 == 8 and ctx.attempt == 1:
-            raise headrace.Retry("later", after=0.01)
+            raise headrace.Retry("later", after=0.01, counts=True)
         if event % 100 == 9:
             raise headrace.Skip
         ctx.emit("{flights}:late", headrace.Event("late", event))

@@ -30,7 +30,7 @@ def make() -> tuple[headrace.App, Counter[str]]:
         if story == "reject":
             raise headrace.Reject("no")
         if story == "retry":
-            raise headrace.Retry(after=0.01)
+            raise headrace.Retry(after=0.01, counts=True)
         if story == "undeclared":
             ctx.emit("elsewhere", headrace.Event("told", story))
         if story == "fail" or (story == "fail once" and ctx.attempt == 1):

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 import headrace
-from headrace.handler import InvalidPayload, invalid_payload
+from headrace.handler import invalid_payload
 
 
 class Flight(BaseModel):
@@ -145,4 +145,39 @@ def test_the_reason_for_a_dead_letter_names_fields_and_never_values() -> None:
     reason = invalid_payload(error.value)
     assert reason.startswith("invalid payload: arr_delay: Input should be a valid integer")
     assert "s3cr3t" not in reason
-    assert invalid_payload(InvalidPayload("odd")) == "invalid payload: InvalidPayload: odd"
+    assert invalid_payload(KeyError("odd")) == "invalid payload: KeyError: 'odd'"
+
+
+def test_a_second_parameter_with_a_default_would_silently_be_the_context() -> None:
+    async def landed(event: Flight, dry_run: bool = False) -> None: ...
+
+    with pytest.raises(headrace.HandlerError, match="dry_run would get the context instead"):
+        headrace.App().on("flight.landed")(landed)
+
+    async def fine(event: Flight, *, dry_run: bool = False) -> None: ...
+
+    headrace.App().on("flight.landed")(fine)
+
+
+def test_what_nobody_gives_is_said_at_import() -> None:
+    async def landed(event: Flight, *, db: object) -> None: ...
+
+    with pytest.raises(headrace.HandlerError, match="landed needs db=, which nobody gives"):
+        headrace.App().on("flight.landed")(landed)
+    headrace.App().on("flight.landed")(functools.partial(landed, db=object()))
+
+
+def test_the_decorator_without_its_type_is_refused() -> None:
+    app = headrace.App()
+
+    async def landed(event: Flight) -> None: ...
+
+    for wrong in (app.on, app.batch):
+        with pytest.raises(headrace.HandlerError, match=r"landed: the decorator needs the event"):
+            wrong(landed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("version", ["1", 1.0, True, -1, None])
+def test_a_version_that_is_no_whole_number_is_refused(version: object) -> None:
+    with pytest.raises(headrace.HandlerError, match="give a whole number from 0"):
+        headrace.App().on("flight.landed", version=version)(lambda event: None)  # type: ignore[arg-type]

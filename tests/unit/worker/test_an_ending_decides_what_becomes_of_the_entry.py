@@ -1,5 +1,8 @@
 """Outcome, exception or time-out -> acknowledged, retried or dead letter."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +37,9 @@ def entry(failures: int = 0, **record: int) -> Entry:
     [
         (headrace.Skip(), Kind.SKIP, False),
         (headrace.Reject("not ours"), Kind.DEAD_LETTER, True),
-        (headrace.Retry(after=5), Kind.RETRY, True),
+        (headrace.Retry(after=5), Kind.RETRY, False),
+        (headrace.Retry(after=5, counts=True), Kind.RETRY, True),
+        (headrace.Retry(counts=False), Kind.RETRY, False),
         (headrace.Retry(), Kind.RETRY, True),
         (ValueError("bad"), Kind.RETRY, True),
         (HandlerTimeout("slow"), Kind.RETRY, True),
@@ -49,14 +54,42 @@ def test_the_first_ending(ending: BaseException, kind: Kind, failed: bool) -> No
 def test_retry_after_stands_before_the_back_off() -> None:
     assert decide(entry(), headrace.Retry(after=5), POLICY).delay == 5
     assert decide(entry(), headrace.Retry(after=0), POLICY).delay == 0
-    with pytest.raises(ValueError, match="lies in the past"):
-        headrace.Retry(after=-1)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [-1, float("inf"), float("nan"), 1e17, timedelta(days=-1), timedelta.max, "5", True, 10**400],
+)
+def test_a_retry_after_no_time_within_a_year_is_refused_where_it_is_made(after: Any) -> None:
+    with pytest.raises(ValueError, match="give 0 or more seconds, at most a year"):
+        headrace.Retry(after=after)
+
+
+def test_waiting_for_something_else_may_go_on_for_ever_unless_it_counts() -> None:
+    for failures in range(5):
+        assert decide(entry(failures), headrace.Retry(after=1), POLICY).kind is Kind.RETRY
+    counted = headrace.Retry(after=1, counts=True)
+    assert decide(entry(2), counted, POLICY).kind is Kind.DEAD_LETTER
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [(ValueError("bad"), "bad"), (ValueError(), "ValueError"), (Unspeakable(), "Unspeakable")],
+)
+def test_a_reason_may_be_an_exception(reason: Exception, text: str) -> None:
+    assert decide(entry(), headrace.Reject(reason), POLICY).error == text
+    assert headrace.Skip(reason).reason == headrace.Retry(reason).reason == text
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_an_event_is_tried_max_retries_and_once_more(max_retries: int, failures: int) -> None:
     policy = Policy(max_retries, 3, 1.0, 60.0)
-    for ending in (ValueError("bad"), headrace.Retry(after=1)):
+    for ending in (ValueError("bad"), headrace.Retry(), headrace.Retry(after=1, counts=True)):
         kind = decide(entry(failures), ending, policy).kind
         assert kind is (Kind.RETRY if failures < max_retries else Kind.DEAD_LETTER)
 

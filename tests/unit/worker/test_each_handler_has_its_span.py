@@ -170,7 +170,7 @@ async def test_a_skipped_event_is_no_failure(spans: InMemorySpanExporter) -> Non
 async def test_each_try_has_a_span_of_its_own(spans: InMemorySpanExporter) -> None:
     async def landed(event: dict, ctx: headrace.Context) -> None:
         if ctx.attempt == 1:
-            raise headrace.Retry("later", after=5)
+            raise headrace.Retry("later", after=5, counts=True)
 
     async with Harness(app_of(landed)) as harness:
         await harness.feed(EVENT)

@@ -76,7 +76,7 @@ async def test_retries_wait_for_the_clock_and_end_as_a_dead_letter() -> None:
 
     async def landed(flight: Flight, ctx: headrace.Context) -> None:
         attempts.append((ctx.attempt, ctx.delivery_count))
-        raise headrace.Retry(after=10)
+        raise headrace.Retry(after=10, counts=True)
 
     async with Harness(app_of(landed), delivery={"maxRetries": 2}) as harness:
         result = await harness.feed(event())

@@ -74,14 +74,17 @@ def decide(entry: Entry, ending: BaseException, policy: Policy, rng: Random = ra
         return SKIP
     if isinstance(ending, Reject):
         return dead_letter(ending.reason, "Reject", failed=True)
-    failures = entry.record.failures + 1
+    counts = not isinstance(ending, Retry) or ending.counts
+    failures = entry.record.failures + counts
     error, error_type = describe(ending)
-    if failures > policy.max_retries:
+    if counts and failures > policy.max_retries:
         return dead_letter(error, error_type, failed=True)
     wait = ending.after if isinstance(ending, Retry) else None
     if wait is None:
-        wait = delay(failures, initial=policy.backoff_initial, maximum=policy.backoff_max, rng=rng)
-    return Decision(Kind.RETRY, error, error_type, wait, failed=True)
+        wait = delay(
+            max(failures, 1), initial=policy.backoff_initial, maximum=policy.backoff_max, rng=rng
+        )
+    return Decision(Kind.RETRY, error, error_type, wait, failed=counts)
 
 
 def crashed_too_often(entry: Entry, policy: Policy) -> bool:
