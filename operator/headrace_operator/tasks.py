@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any
 
-ASK_AGAIN = 1.0
+from headrace.worker.cancel import cancel
 
 
 async def first_to_end(*coroutines: Coroutine[Any, Any, Any]) -> None:
@@ -17,17 +17,4 @@ async def first_to_end(*coroutines: Coroutine[Any, Any, Any]) -> None:
         for task in done:
             task.result()
     finally:
-        await end(tasks)
-
-
-async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel them, and again until they have ended.
-
-    Before Python 3.12 asyncio.wait_for, which the Redis client uses for every command, swallows a
-    cancellation that meets its answer.
-    """
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=ASK_AGAIN)
+        await cancel(tasks)

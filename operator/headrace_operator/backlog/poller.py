@@ -21,6 +21,7 @@ from headrace.streams import refusals
 from headrace.streams.backlog import read_backlogs
 from headrace.streams.connect import NotImplementedMode
 from headrace.streams.keys import StreamKeys
+from headrace.worker.cancel import cancel
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import (
     WAKE_INTERVAL,
@@ -29,7 +30,6 @@ from headrace_operator.backlog.wakeups import (
     Urgency,
     urgency,
 )
-from headrace_operator.tasks import end
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class BacklogPoller:
         self._keys.clear()
         for endpoint in endpoints:
             endpoint.stop()
-        await end(endpoint.task for endpoint in endpoints)
+        await cancel(endpoint.task for endpoint in endpoints)
 
 
 class _Endpoint:
@@ -165,7 +165,7 @@ class _Endpoint:
         watched.subject = subject
 
     def stop(self) -> None:
-        self._stopped = True  # a cancellation may be swallowed, see tasks.end
+        self._stopped = True  # a cancellation may be swallowed, see worker/cancel.py
         self.task.cancel()
 
     async def _run(self) -> None:

@@ -111,10 +111,10 @@ async def test_an_event_trimmed_while_its_commit_is_under_way_has_its_outcome_wr
         ctx.emit(OUT, headrace.Event("out", event))
 
     async with worker(stage, app, outputs=OUTPUTS, delivery=PATIENT) as runtime:
-        committer, renewer = runtime.settler.committer, runtime.renewer
-        send, renewed = committer.send, []
+        commits, renewer = runtime.settler.commits, runtime.renewer
+        send, renewed = commits.send, []
 
-        async def send_late(client, packed):
+        async def send_late(packed):
             """The control connection is slow, for once; the lease's is not."""
             if not renewed:
                 stage.redis.xtrim(STREAM, maxlen=0, approximate=False)
@@ -123,9 +123,9 @@ async def test_an_event_trimmed_while_its_commit_is_under_way_has_its_outcome_wr
                 )
                 await asyncio.wrap_future(renewal)
                 renewed.append(True)
-            return await send(client, packed)
+            return await send(packed)
 
-        monkeypatch.setattr(committer, "send", send_late)
+        monkeypatch.setattr(commits, "send", send_late)
         monkeypatch.setattr(type(runtime.settler), "take_for_read", lambda self: None)
         stage.send({"n": 1})
         await until(lambda: renewed and not len(runtime.holding))

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from headrace_operator.tasks import end, first_to_end
+from headrace_operator.tasks import first_to_end
 
 
 async def deaf_once(ended: list[str]) -> None:
@@ -29,8 +29,3 @@ async def test_when_one_fails_the_others_end_also_those_that_swallow_a_cancellat
     with pytest.raises(RuntimeError, match="lost"):
         await first_to_end(deaf_once(ended), fail())
     assert ended == ["deaf"]
-
-
-@pytest.mark.timeout(20)
-async def test_nothing_to_end_is_fine() -> None:
-    await end([])

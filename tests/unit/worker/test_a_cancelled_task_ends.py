@@ -24,3 +24,7 @@ async def test_a_cancellation_that_is_swallowed_is_repeated() -> None:
     assert swallowed.is_set()
     assert tasks[0].cancelled()
     assert isinstance(tasks[1].exception(), ValueError)
+
+
+async def test_nothing_to_cancel_is_fine() -> None:
+    await cancel([])

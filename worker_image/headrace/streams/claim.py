@@ -5,7 +5,7 @@ Entries arrive with delivery count and record; (consumer, delivery count) fences
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
@@ -104,7 +104,18 @@ async def take_over(
     return Claimed(_entries(entries), _ids(trimmed))
 
 
-async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: ClaimedEntry) -> bool:
+class Delivery(Protocol):
+    """An entry as it was delivered, whatever else is known of it."""
+
+    @property
+    def source(self) -> Source: ...
+    @property
+    def id(self) -> bytes: ...
+    @property
+    def delivery_count(self) -> int: ...
+
+
+async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: Delivery) -> bool:
     """Note that the entry now runs alone, so that a crash from here on counts against it.
 
     False: it is no longer ours; do not run it.

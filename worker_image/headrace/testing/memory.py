@@ -5,6 +5,7 @@ Times are milliseconds of `clock_ms`, which stands still unless moved.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headrace.streams.entries import NO_RECORD, ClaimedEntry, Record, Source
@@ -109,7 +110,9 @@ class Group:
         row.record = replace(row.record, solo=True)
         return True
 
-    def commit(self, consumer: str, acks: list[bytes], settlements: list[Settlement]) -> Verdicts:
+    def commit(
+        self, consumer: str, acks: Sequence[bytes], settlements: Sequence[Settlement]
+    ) -> Verdicts:
         """commit.lua: fence, then settle; what is not in the answer is done."""
         refused: Verdicts = {}
         for entry_id, deliveries, settlement in [

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from types import SimpleNamespace
 from typing import Any
 
 from headrace.app import App
 from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
 from headrace.handler import Handler
+from headrace.streams.commit import Packed
+from headrace.streams.entries import Source
 from headrace.streams.settlement import Settlement, Verdicts
 from headrace.testing.memory import Group
 from headrace.worker.group_guard import GroupGuard
@@ -41,24 +42,16 @@ OnEnd = Callable[[Entry, Decision | None, bool], None]
 """Called when an entry's end is written (or refused: the last argument)."""
 
 
-@dataclass(slots=True)
-class _Call:
-    """A flush on its way to the group in memory."""
-
-    acks: list[bytes]
-    settlements: list[Settlement]
-
-
-class _Committer:
-    """Stands in for streams.commit.Committer."""
+class _Commits:
+    """Writes to the group in memory, as long as the process lives."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def pack(self, acks: list[bytes], settlements: list[Settlement]) -> list[_Call]:
-        return [_Call(acks, settlements)]
+    def pack(self, acks: Sequence[bytes], settlements: Sequence[Settlement]) -> list[Packed]:
+        return [Packed(Source.MAIN, [], [], acks, settlements)]
 
-    async def send(self, _: Any, packed: list[_Call]) -> Verdicts:
+    async def send(self, packed: Sequence[Packed]) -> Verdicts:
         process = self._process
         if process.dies_before_commit or process.dead.is_set():
             process.die()
@@ -78,13 +71,6 @@ class _Settler(Settler):
                 self.on_end(entry, None, (entry.source, entry.id) in refused)
         for entry, _, decision in flush.decided:
             self.on_end(entry, decision, (entry.source, entry.id) in refused)
-
-
-class _Suspects(Suspects):
-    group: Group
-
-    async def _mark(self, entry: Entry) -> bool:
-        return self.group.mark_solo(self._consumer, entry.id, entry.delivery_count)
 
 
 async def _no_group_is_lost() -> None:
@@ -116,11 +102,8 @@ class Process:
         trace_handlers(routes.all, env)
         for route in routes.all:
             route.handler = self._mortal(route.handler)
-        committer: Any = _Committer(self)
-        control: Any = None
         self.settler = _Settler(
-            committer,
-            control,
+            _Commits(self),
             self.holding,
             routes.all,
             metrics,
@@ -136,16 +119,12 @@ class Process:
             metrics=metrics,
             concurrency=concurrency,
         )
-        keys: Any = SimpleNamespace()
-        suspects = _Suspects(
-            control,
-            keys,
-            self.consumer,
+        suspects = Suspects(
+            self._mark_solo,
             dispatcher=self.dispatcher,
             settler=self.settler,
             holding=self.holding,
         )
-        suspects.group = group
         self._tasks = [
             asyncio.create_task(one)
             for one in (self.settler.run(), suspects.run(), self._sweep(routes.all))
@@ -179,6 +158,9 @@ class Process:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, self.dispatcher.close(), return_exceptions=True)
+
+    async def _mark_solo(self, entry: Entry) -> bool:
+        return self.group.mark_solo(self.consumer, entry.id, entry.delivery_count)
 
     async def _sweep(self, routes: list[Route]) -> None:
         while True:

@@ -25,7 +25,7 @@ from headrace.worker.health import HealthServer
 from headrace.worker.loader import load_app
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
-from headrace.worker.reclaim import reclaim, summary
+from headrace.worker.reclaim import reclaim, runtime_for, summary
 from headrace.worker.runtime import Runtime
 from headrace.worker.settling.decision import describe
 from headrace.worker.startup import prepare
@@ -125,7 +125,8 @@ async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
 
 async def _reclaim(settings: WorkerSettings, app: App) -> int:
     stopping = _stop_on_signals()
-    runtime = Runtime(settings, app, Metrics(settings.config.pipeline, settings.config.group))
+    metrics = Metrics(settings.config.pipeline, settings.config.group)
+    runtime = runtime_for(settings, app, metrics)
     async with contextlib.AsyncExitStack() as lifespan:
         if reason := await _enter(lifespan, app):
             return refuse(reason)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 
+from headrace.app import App
 from headrace.entry import Entry
+from headrace.worker.config import WorkerSettings
+from headrace.worker.metrics import Metrics
 from headrace.worker.runtime import Runtime
 from headrace.worker.settling.decision import dead_letter
 from headrace.worker.startup import prepare
@@ -19,15 +22,18 @@ REACH_SECONDS = 60.0
 LOOK_UP_SECONDS = 0.01
 
 
+def runtime_for(settings: WorkerSettings, app: App, metrics: Metrics) -> Runtime:
+    """A runtime that only reclaims; a Custom group's has no handlers."""
+    custom = settings.config.handler is None
+    return Runtime(settings, app, metrics, custom=custom, deliver=_judge if custom else None)
+
+
 async def reclaim(runtime: Runtime) -> None:
     """Claim up to `reclaim.count` idle entries, and what is due, and wait for their ends.
 
     Raises TimeoutError when Redis cannot be reached, redis errors when it goes away.
     """
     custom = runtime.settings.config.handler is None
-    if custom:
-        runtime.hand_back_at_end = False
-        runtime.claims.deliver = lambda entries: _judge(runtime, entries)
     async with asyncio.timeout(REACH_SECONDS):
         await prepare(runtime, take_over=not custom)
     if not custom:

@@ -26,6 +26,11 @@ class Route:
         """A batch handler's events that no slot has taken."""
         self.times = metrics.handling.setdefault(handler.label, Distribution(HANDLING_SECONDS))
 
+    def next_batch(self) -> list[Entry]:
+        """Take what waits: at most the handler's max_size events."""
+        waiting = self.waiting
+        return [waiting.popleft() for _ in range(min(len(waiting), self.handler.max_size))]
+
 
 class Routes:
     """Finds the route of an entry by its own bytes, without decoding them."""

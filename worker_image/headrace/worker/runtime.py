@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from random import random
 from typing import Any
 
@@ -31,6 +32,7 @@ from headrace.worker.intake.renewals import Renewer
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
 from headrace.worker.routes import Routes
+from headrace.worker.settling.commits import RedisCommits
 from headrace.worker.settling.settler import Settler
 
 logger = logging.getLogger("headrace.worker")
@@ -48,9 +50,21 @@ AWAY_SECONDS = 10.0
 
 
 class Runtime:
-    """One worker of one group. `start`, then either `read` or claims by `upkeep`, then `stop`."""
+    """One worker of one group. `start`, then either `read` or claims of one's own, then `stop`.
 
-    def __init__(self, settings: WorkerSettings, app: App, metrics: Metrics) -> None:
+    For a `custom` group, whose own consumers know nothing of parked entries, `stop` gives nothing
+    back. `deliver` takes what is claimed, instead of the handlers.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        app: App,
+        metrics: Metrics,
+        *,
+        custom: bool = False,
+        deliver: Callable[[Runtime, list[Entry]], None] | None = None,
+    ) -> None:
         config, keys, consumer = settings.config, settings.keys, settings.consumer
         self.settings = settings
         self.metrics = metrics
@@ -72,8 +86,10 @@ class Runtime:
         self.deduplication: Deduplication | None = None
         self.group = GroupGuard(self.ensure_groups)
         self.settler = Settler(
-            Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length),
-            self.control,
+            RedisCommits(
+                Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length),
+                self.control,
+            ),
             self.holding,
             self.routes.all,
             metrics,
@@ -124,17 +140,13 @@ class Runtime:
             min_idle=settings.min_idle,
             count=config.reclaim_count,
             room=self.reader.room,
-            deliver=self.deduplication.admit_later
-            if self.deduplication
-            else self.dispatcher.accept,
+            deliver=self._deliverer(deliver),
             group=self.group,
             check_groups=lambda: self.ensure_groups(claim=False),
             rng=random,
         )
         self.suspects = Suspects(
-            self.control,
-            keys,
-            consumer,
+            lambda entry: claim.mark_solo(self.control, keys, consumer, entry),
             dispatcher=self.dispatcher,
             settler=self.settler,
             holding=self.holding,
@@ -152,9 +164,7 @@ class Runtime:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._reading: asyncio.Task[None] | None = None
-        self.hand_back_at_end = True
-        """Give back at the end what is ours and not held; False for a Custom group, whose own
-        consumers know nothing of parked entries."""
+        self._custom = custom
         self._checkpoint: str | None = None
         """The group's, as last seen: a FLUSHALL takes Redis's own along."""
         self.failed = asyncio.Event()
@@ -216,7 +226,7 @@ class Runtime:
         Loses nothing at whatever point it is cut short: what was not written stays pending.
         """
         self.env.shutting_down = True
-        self.dispatcher.paused = True
+        self.dispatcher.pause()
         await self._stop_claiming()
         await self._stop_reading()
         self.settler.send_now()
@@ -234,7 +244,7 @@ class Runtime:
                 held = self.holding.snapshot()
                 await self.claims.hand_back([e for e in held if e in begun], begun=True)
                 await self.claims.hand_back([e for e in held if e not in begun])
-                if self.hand_back_at_end:
+                if not self._custom:
                     await self._hand_back_unheld()
                 await claim.delete_consumer_if_empty(
                     self.control, self.settings.keys, self.settings.consumer
@@ -300,6 +310,15 @@ class Runtime:
 
     async def _hand_back_unheld(self) -> None:
         await self.claims.hand_back_unheld()
+
+    def _deliverer(
+        self, deliver: Callable[[Runtime, list[Entry]], None] | None
+    ) -> Callable[[list[Entry]], None]:
+        if deliver is not None:
+            return partial(deliver, self)
+        if self.deduplication is not None:
+            return self.deduplication.admit_later
+        return self.dispatcher.accept
 
     async def _ticker(self) -> None:
         shortest = min((route.timeout for route in self.routes.all), default=1.0)

@@ -54,8 +54,8 @@ async def dry_commit(runtime: Runtime) -> None:
         Settlement(Source.MAIN, b"0-1", 1, Park(0)),
         Settlement(Source.MAIN, b"0-2", 1, DeadLetter([], "", "")),
     ]
-    committer, control = runtime.settler.committer, runtime.control
-    refused = await committer.commit(control, settlements=settlements)
+    commits = runtime.settler.commits
+    refused = await commits.send(commits.pack([], settlements))
     for verdict in refused.values():
         if verdict.reason:
             raise RedisError(verdict.reason)

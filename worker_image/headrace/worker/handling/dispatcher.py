@@ -13,7 +13,8 @@ from time import perf_counter
 
 from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
-from headrace.worker.handling.slot import Slot, Work, timeout_of
+from headrace.worker.handling.run_queue import RunQueue
+from headrace.worker.handling.slot import Slot, timeout_of
 from headrace.worker.handling.thread_batch import BUDGET_SECONDS
 from headrace.worker.handling.threads import HandlerThread
 from headrace.worker.metrics import Metrics
@@ -54,26 +55,21 @@ class Dispatcher:
         self.env = env
         self.policy = policy
         self.metrics = metrics
-        self.queue: deque[Work] = deque()
-        self.suspects: deque[Work] = deque()
+        self.queue = RunQueue()
+        self.suspects: deque[tuple[Route, Entry]] = deque()
         self.suspects_waiting = asyncio.Event()
         self._slots_idle = asyncio.Event()
-        self.paused = False
-        """No slot starts anything new."""
-        self.closing = False
-        self.waking = False
-        """A slot was woken and has not run yet."""
-        self.idle: list[Slot] = []
         self.left_threads: list[HandlerThread] = []
         self.left_tasks: list[asyncio.Task[None]] = []
-        self.slots = [Slot(self, number, self.queue) for number in range(concurrency)]
-        self.slots.append(Slot(self, concurrency, deque(), solo=True))
+        self.slots = [self._slot(number, self.queue) for number in range(concurrency)]
+        self._solo_queue = RunQueue()
+        self.slots.append(self._slot(concurrency, self._solo_queue))
 
     def accept(self, entries: list[Entry]) -> None:
         """Queue entries just delivered; what needs no handler is settled at once."""
         if not entries:
             return
-        queue, find = self.queue, self.routes.find
+        work, find = self.queue.work, self.routes.find
         self.metrics.delivered(entries[0].id, entries[-1].id, len(entries))
         for entry in entries:
             route = find(entry.fields)
@@ -83,21 +79,14 @@ class Dispatcher:
                 self._suspect(route, entry)
             elif route.handler.is_batch:
                 if not len(route.waiting) % route.handler.max_size:
-                    queue.append((route, None))
+                    work.append((route, None))
                 route.waiting.append(entry)
             else:
-                queue.append((route, entry))
-        if queue and self.idle and not self.waking:
-            self.wake_one()
-        elif not queue:
+                work.append((route, entry))
+        if work:
+            self.queue.wake()
+        else:
             self.settler.flush_soon()
-
-    def put_back(self, route: Route, entries: list[Entry]) -> None:
-        """Put entries that a slot took and did not begin in front of the queue again."""
-        if entries:
-            self.queue.extendleft((route, entry) for entry in reversed(entries))
-            if self.idle and not self.waking and not self.paused:
-                self.wake_one()
 
     def settle_duplicate(self, entry: Entry) -> None:
         """Settle an entry whose event was handled before, under its handler's label."""
@@ -105,54 +94,49 @@ class Dispatcher:
         self.settle(entry, route.label if route else UNKNOWN, DUPLICATE)
         self.settler.flush_soon()
 
-    def batch_of(self, route: Route) -> list[Entry]:
-        """The next batch of a route: at most its max_size events."""
-        waiting = route.waiting
-        return [waiting.popleft() for _ in range(min(len(waiting), route.handler.max_size))]
-
     def settle(self, entry: Entry, label: str, decision: Decision) -> None:
         self.settler.settle(entry, label, decision)
 
-    def wake_one(self) -> None:
-        """Wake one idle slot; it wakes the next if it finds more than it takes."""
-        slot = self.idle.pop()
-        if slot.waiter is not None and not slot.waiter.done():
-            self.waking = True
-            slot.waiter.set_result(None)
-
-    def slot_is_idle(self, slot: Slot) -> None:
-        """Called by a slot that found nothing to do."""
-        if not slot.solo:
-            self.idle.append(slot)
-        self.settler.flush_soon()
-        if not self.running:
-            self._slots_idle.set()
-
     @property
     def running(self) -> int:
-        return sum(slot.busy for slot in self.slots)
+        """Handlers that run, and a suspect that is about to."""
+        return sum(slot.busy for slot in self.slots) + len(self._solo_queue.work)
 
     @property
     def quiet(self) -> bool:
         """Nothing runs and nothing waits."""
-        return not (self.queue or self.suspects or self.suspects_waiting.is_set() or self.running)
+        return not (
+            self.queue.work or self.suspects or self.suspects_waiting.is_set() or self.running
+        )
 
     def unstarted(self) -> list[Entry]:
         """Empty the queues: the entries that no handler has begun."""
         for slot in self.slots:
-            if slot.route is not None and slot.slice is not None:
-                self.put_back(slot.route, slot.slice.take_back())
-        entries = [entry for _, entry in (*self.queue, *self.suspects) if entry is not None]
+            if slot.route is not None and slot.thread_batch is not None:
+                self.queue.put_back(slot.route, slot.thread_batch.take_back())
+        entries = [entry for _, entry in self.queue.work if entry is not None]
+        entries += [entry for _, entry in self.suspects]
         for route in self.routes.all:
             entries += route.waiting
             route.waiting.clear()
-        self.queue.clear()
+        self.queue.work.clear()
         self.suspects.clear()
         return entries
 
     def begun(self) -> list[Entry]:
         """What handlers run now."""
         return [entry for slot in self.slots if slot.busy for entry in slot.entries]
+
+    def pause(self) -> None:
+        """Let no slot begin anything new, until `resume`."""
+        self.queue.paused = True
+
+    def resume(self) -> None:
+        """Let the slots begin again; a worker that is shutting down stays paused."""
+        if not self.env.shutting_down:
+            self.queue.paused = False
+            self._slots_idle.set()
+            self.queue.wake()
 
     async def until_idle(self) -> None:
         """Wait until no handler runs; the sweep sees to it that this ends."""
@@ -166,21 +150,11 @@ class Dispatcher:
             self._slots_idle.clear()
             await self._slots_idle.wait()
 
-    def start_alone(self, route: Route, entry: Entry) -> None:
-        """Run a suspect; the caller has paused the others and seen them idle."""
-        solo = next(slot for slot in self.slots if slot.solo)
-        solo.queue.append((route, entry))
-        if solo.waiter is not None and not solo.waiter.done():
-            # Busy from now on, not from its next turn; a sweep may come first.
-            solo.route, solo.started = route, perf_counter()
-            solo.waiter.set_result(None)
-
-    def resume(self) -> None:
-        """Let the slots start again."""
-        self.paused = False
-        self._slots_idle.set()
-        if self.queue and self.idle and not self.waking:
-            self.wake_one()
+    async def run_alone(self, route: Route, entry: Entry) -> None:
+        """Run a suspect to its end; the caller has paused the others and seen them idle."""
+        self._solo_queue.work.append((route, entry))
+        self._solo_queue.wake()
+        await self.until_idle()
 
     def sweep(self, now: float | None = None) -> None:
         """Stop handlers that ran too long; replace slots whose handler will not stop."""
@@ -191,13 +165,15 @@ class Dispatcher:
                 continue
             if slot.cancelled_at is None:
                 started = slot.started
-                if slot.slice is not None:
-                    started = slot.slice.since
+                if slot.thread_batch is not None:
+                    started = slot.thread_batch.since
                     if now - started > BUDGET_SECONDS:
-                        self.put_back(route, slot.slice.take_back())
+                        slot.queue.put_back(route, slot.thread_batch.take_back())
                 if now - started > route.timeout:
                     self.metrics.counts["timeouts"] += 1
                     slot.cancel(now)
+                    if not route.handler.is_async:
+                        self._leave_thread(slot)
             elif now - slot.cancelled_at > STOP_SECONDS:
                 self._replace(slot, route)
         self.left_threads = [thread for thread in self.left_threads if thread.alive]
@@ -211,7 +187,26 @@ class Dispatcher:
             entry.lost = True
             self.settle(entry, route.label, decide(entry, timeout_of(route), self.policy))
         index = self.slots.index(slot)
-        self.slots[index] = Slot(self, slot.number, slot.queue, solo=slot.solo)
+        self.slots[index] = self._slot(slot.number, slot.queue)
+
+    def _slot(self, number: int, queue: RunQueue) -> Slot:
+        return Slot(
+            number,
+            queue=queue,
+            settler=self.settler,
+            env=self.env,
+            policy=self.policy,
+            on_idle=self._slot_is_idle,
+        )
+
+    def _slot_is_idle(self) -> None:
+        self.settler.flush_soon()
+        if not self.running:
+            self._slots_idle.set()
+
+    def _leave_thread(self, slot: Slot) -> None:
+        if (thread := slot.leave_thread()) is not None:
+            self.left_threads.append(thread)
 
     @property
     def left_behind(self) -> int:
@@ -229,11 +224,10 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Cancel every slot; what still ran is neither settled nor lost, it stays pending."""
-        self.closing = True
         tasks = [slot.task for slot in self.slots]
-        for task in tasks:
-            task.cancel()
+        for slot in self.slots:
+            slot.close()
         _, deaf = await asyncio.wait(tasks, timeout=STOP_SECONDS)
         self.left_tasks += [task for task in deaf if task not in self.left_tasks]
         for slot in self.slots:
-            slot.leave_thread()
+            self._leave_thread(slot)

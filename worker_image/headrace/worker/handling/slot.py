@@ -9,40 +9,45 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from headrace.context import BatchContext, Context
+from headrace.context import BatchContext, Context, HandlerEnvironment
 from headrace.entry import Entry
 from headrace.event import PAYLOAD, readable_fields
 from headrace.handler import Function, Handler
 from headrace.handler import invalid_payload as payload_reason
-from headrace.worker.handling.thread_batch import BUDGET_SECONDS, MOST, Slice
+from headrace.worker.handling.run_queue import RunQueue
+from headrace.worker.handling.thread_batch import BUDGET_SECONDS, MAX_ENTRIES, ThreadBatch
 from headrace.worker.handling.threads import HandlerThread
 from headrace.worker.routes import Route
-from headrace.worker.settling.decision import HandlerTimeout, decide, invalid_payload
-
-if TYPE_CHECKING:
-    from headrace.worker.handling.dispatcher import Dispatcher
-
-Work = tuple[Route, Entry | None]
-"""A batch route's work names no entry: the slot takes what waits at the route."""
+from headrace.worker.settling.decision import HandlerTimeout, Policy, decide, invalid_payload
+from headrace.worker.settling.settler import Settler
 
 
 class Slot:
     """One unit of concurrency."""
 
     def __init__(
-        self, dispatcher: Dispatcher, number: int, queue: deque[Work], *, solo: bool = False
+        self,
+        number: int,
+        *,
+        queue: RunQueue,
+        settler: Settler,
+        env: HandlerEnvironment,
+        policy: Policy,
+        on_idle: Callable[[], None],
     ) -> None:
-        self.dispatcher = dispatcher
+        """`on_idle` is called each time the slot has nothing to do."""
         self.number = number
         self.queue = queue
-        self.solo = solo
+        self._settler = settler
+        self._env = env
+        self._policy = policy
+        self._on_idle = on_idle
         self.route: Route | None = None
         self.entries: list[Entry] = []
         """What runs now."""
@@ -51,12 +56,12 @@ class Slot:
         """When its handler was told to stop because it ran too long."""
         self.left = False
         """The handler did not stop: another slot has this one's place."""
-        self.thread: HandlerThread | None = None
-        self.slice: Slice | None = None
+        self._closing = False
+        self._thread: HandlerThread | None = None
+        self.thread_batch: ThreadBatch | None = None
         """What the thread works through, when it was given more than one entry."""
-        self.reach = 1
+        self.batch_size = 1
         """How many entries the thread is given at once: doubled while they end in time."""
-        self.waiter: asyncio.Future[None] | None = None
         self.task = asyncio.get_running_loop().create_task(self._work(), name=f"slot-{number}")
 
     @property
@@ -64,23 +69,21 @@ class Slot:
         return self.route is not None
 
     async def _work(self) -> None:
-        dispatcher, queue = self.dispatcher, self.queue
+        queue, work = self.queue, self.queue.work
         while not self.left:
-            if not queue or (dispatcher.paused and not self.solo):
-                self.waiter = asyncio.get_running_loop().create_future()
-                dispatcher.slot_is_idle(self)
-                await self.waiter
-                dispatcher.waking = False
+            if not work or queue.paused:
+                self._on_idle()
+                await queue.until_woken()
                 continue
-            route, entry = queue.popleft()
-            if queue and dispatcher.idle and not dispatcher.waking:
-                dispatcher.wake_one()
+            route, entry = work.popleft()
+            if work and queue.idle and not queue.waking:
+                queue.wake_one()
             self.route = route
             if route.handler.is_batch:
-                await self._batch(route, [entry] if entry else dispatcher.batch_of(route))
+                await self._batch(route, [entry] if entry else route.next_batch())
             elif entry is not None:
-                if self.reach > 1 and queue and not route.handler.is_async:
-                    await self._slice(route, self._same_route(route, entry))
+                if self.batch_size > 1 and work and not route.handler.is_async:
+                    await self._thread_batch(route, self._same_route(route, entry))
                 else:
                     await self._events(route, entry)
             self.route = None
@@ -90,8 +93,9 @@ class Slot:
 
         The hot path: what is the same for all of them is looked up once.
         """
-        handler, dispatcher, queue, times = route.handler, self.dispatcher, self.queue, route.times
-        decode, env, wants_context = handler.decode, dispatcher.env, handler.wants_context
+        handler, settler, times = route.handler, self._settler, route.times
+        queue, work = self.queue, self.queue.work
+        decode, env, wants_context = handler.decode, self._env, handler.wants_context
         function = self._callable(handler)
         counts, bounds = times.counts, times.bounds
         shortest = bounds[0]
@@ -101,7 +105,7 @@ class Slot:
                     decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
                 )
             except Exception as error:
-                dispatcher.settle(entry, route.label, invalid_payload(payload_reason(error)))
+                settler.settle(entry, route.label, invalid_payload(payload_reason(error)))
             else:
                 self.entries = [entry]
                 self.started = started = perf_counter()
@@ -112,12 +116,12 @@ class Slot:
                         else function(argument)
                     )
                     if result is not None and isinstance(result, BaseException):
-                        raise result  # returned by a slip; an acknowledgement would lose the event
+                        raise result  # returned instead of raised: acking would lose the event
                 except BaseException as ending:
                     if self.left:
                         return
-                    decision = decide(entry, self._ending(ending), dispatcher.policy)
-                    dispatcher.settle(entry, route.label, decision)
+                    decision = decide(entry, self._ending(ending), self._policy)
+                    settler.settle(entry, route.label, decision)
                 else:
                     if self.left:
                         return
@@ -128,67 +132,64 @@ class Slot:
                 counts[0 if spent <= shortest else bisect_left(bounds, spent)] += 1
                 times.total += spent
                 if not handler.is_async:
-                    self.reach = 2 if spent < BUDGET_SECONDS else 1
+                    self.batch_size = 2 if spent < BUDGET_SECONDS else 1
                     return
-            if not queue or queue[0][0] is not route or (dispatcher.paused and not self.solo):
+            if not work or work[0][0] is not route or queue.paused:
                 return
-            following = queue.popleft()[1]
+            following = work.popleft()[1]
             assert following is not None
             entry = following
-            if queue and dispatcher.idle and not dispatcher.waking:
-                dispatcher.wake_one()
+            if work and queue.idle and not queue.waking:
+                queue.wake_one()
 
-    async def _slice(self, route: Route, entries: list[Entry]) -> None:
+    async def _thread_batch(self, route: Route, entries: list[Entry]) -> None:
         """Run a sync handler for several entries in one hop to the thread."""
-        handler, dispatcher = route.handler, self.dispatcher
+        handler = route.handler
         valid, arguments = self._decode(route, entries)
         if not valid:
             return
         calls = [
-            (
-                entry,
-                (argument, Context(dispatcher.env, entry))
-                if handler.wants_context
-                else (argument,),
-            )
+            (entry, (argument, Context(self._env, entry)) if handler.wants_context else (argument,))
             for entry, argument in zip(valid, arguments, strict=True)
         ]
         self.entries = valid
-        self.slice = slice_ = Slice(handler.function, calls)
+        self.thread_batch = batch = ThreadBatch(handler.function, calls)
         overdue: BaseException | None = None
         try:
-            await self._in_thread(slice_.work)
+            await self._in_thread(batch.work)
         except BaseException as ending:
             overdue = self._ending(ending)
-        dispatcher.put_back(route, slice_.take_back())
-        self.slice = None
-        running = slice_.running() if overdue else ()
+        self.queue.put_back(route, batch.take_back())
+        self.thread_batch = None
+        running = batch.running() if overdue else ()
         times = route.times
-        for entry, ended, seconds in slice_.ended:
+        for entry, ended, seconds in batch.ended:
             times.add(seconds)
             if ended is not None:
-                dispatcher.settle(entry, route.label, decide(entry, ended, dispatcher.policy))
+                self._settle(route, entry, ended)
             else:
                 route.done.append(entry)
         for entry in running:
             assert overdue is not None
-            dispatcher.settle(entry, route.label, decide(entry, overdue, dispatcher.policy))
+            self._settle(route, entry, overdue)
         if self.cancelled_at is not None:
             self._uncancel()
-        in_time = len(slice_.ended) == len(valid)
-        self.reach = min(MOST, 2 * self.reach) if in_time else max(1, self.reach // 2)
+        in_time = len(batch.ended) == len(valid)
+        self.batch_size = (
+            min(MAX_ENTRIES, 2 * self.batch_size) if in_time else max(1, self.batch_size // 2)
+        )
 
     def _same_route(self, route: Route, first: Entry) -> list[Entry]:
-        """`first` and what follows it in the queue for the same handler, at most `reach`."""
-        entries, queue = [first], self.queue
-        while queue and len(entries) < self.reach and queue[0][0] is route:
-            entry = queue.popleft()[1]
+        """`first` and what follows it in the queue for the same handler, at most `batch_size`."""
+        entries, work = [first], self.queue.work
+        while work and len(entries) < self.batch_size and work[0][0] is route:
+            entry = work.popleft()[1]
             assert entry is not None
             entries.append(entry)
         return entries
 
     async def _batch(self, route: Route, entries: list[Entry]) -> None:
-        handler, dispatcher = route.handler, self.dispatcher
+        handler = route.handler
         valid, arguments = self._decode(route, entries)
         if not valid:
             return
@@ -197,7 +198,7 @@ class Slot:
         try:
             function = self._callable(handler)
             if handler.wants_context:
-                outcomes = await function(arguments, BatchContext(dispatcher.env, valid))
+                outcomes = await function(arguments, BatchContext(self._env, valid))
             else:
                 outcomes = await function(arguments)
             endings = batch_endings(outcomes, len(valid))
@@ -211,7 +212,7 @@ class Slot:
             self._uncancel()
         for entry, one in zip(valid, endings, strict=True):
             if one is not None:
-                dispatcher.settle(entry, route.label, decide(entry, one, dispatcher.policy))
+                self._settle(route, entry, one)
             else:
                 route.done.append(entry)
         route.times.add((perf_counter() - started) / len(valid), len(valid))
@@ -227,19 +228,22 @@ class Slot:
                 )
             except Exception as error:
                 reason = payload_reason(error)
-                self.dispatcher.settle(entry, route.label, invalid_payload(reason))
+                self._settler.settle(entry, route.label, invalid_payload(reason))
             else:
                 valid.append(entry)
         return valid, arguments
+
+    def _settle(self, route: Route, entry: Entry, ending: BaseException) -> None:
+        self._settler.settle(entry, route.label, decide(entry, ending, self._policy))
 
     def _callable(self, handler: Handler) -> Callable[..., Awaitable[Any]]:
         """The handler's function; a sync one behind its thread."""
         return handler.function if handler.is_async else partial(self._in_thread, handler.function)
 
     async def _in_thread(self, function: Function, *arguments: Any) -> Any:
-        if self.thread is None:
-            self.thread = HandlerThread(f"handler-{self.number}")
-        result = await self.thread.run(partial(function, *arguments))
+        if self._thread is None:
+            self._thread = HandlerThread(f"handler-{self.number}")
+        result = await self._thread.run(partial(function, *arguments))
         # A plain function around an async one: the event is handled when that has run.
         return await result if isawaitable(result) else result
 
@@ -248,7 +252,7 @@ class Slot:
         if isinstance(ending, GeneratorExit) or (
             isinstance(ending, asyncio.CancelledError)
             and self.cancelled_at is None
-            and self.dispatcher.closing
+            and self._closing
         ):
             raise ending
         if self.cancelled_at is not None:
@@ -259,18 +263,21 @@ class Slot:
         """Stop the handler: it ran too long. A thread cannot be stopped, only left behind."""
         self.cancelled_at = now
         if self.route and not self.route.handler.is_async:
-            self.leave_thread()
             for entry in self.entries:
                 entry.lost = True  # all that a thread can be told
         self.task.cancel()
 
-    def leave_thread(self) -> None:
-        """Let go of the slot's thread; it ends after the call it is in, if that ever ends."""
-        if self.thread is not None:
-            self.thread.leave()
-            if self.busy:
-                self.dispatcher.left_threads.append(self.thread)
-            self.thread = None
+    def close(self) -> None:
+        """Stop for good; what still runs stays pending."""
+        self._closing = True
+        self.task.cancel()
+
+    def leave_thread(self) -> HandlerThread | None:
+        """Let go of the thread, which ends after the call it is in; the thread if it is in one."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.leave()
+        return thread if self.busy else None
 
     def _uncancel(self) -> None:
         self.cancelled_at = None

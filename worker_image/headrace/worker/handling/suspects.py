@@ -5,20 +5,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-from redis.asyncio import Redis
 
 from headrace.entry import Entry
-from headrace.streams import claim, entries
 from headrace.streams.connect import REDIS_ERRORS
-from headrace.streams.keys import GroupKeys
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.held import Holding
 from headrace.worker.outage import Outage
 from headrace.worker.settling.settler import Settler
 
-T = TypeVar("T")
+MarkSolo = Callable[[Entry], Awaitable[bool]]
+"""Notes in Redis that the entry runs alone from now on; False when it is no longer ours."""
 
 
 class Suspects:
@@ -26,17 +22,13 @@ class Suspects:
 
     def __init__(
         self,
-        control: Redis,
-        keys: GroupKeys,
-        consumer: str,
+        mark_solo: MarkSolo,
         *,
         dispatcher: Dispatcher,
         settler: Settler,
         holding: Holding,
     ) -> None:
-        self._control = control
-        self._keys = keys
-        self._consumer = consumer
+        self._mark_solo = mark_solo
         self._dispatcher = dispatcher
         self._settler = settler
         self._holding = holding
@@ -46,7 +38,7 @@ class Suspects:
         dispatcher = self._dispatcher
         while True:
             await dispatcher.suspects_waiting.wait()
-            dispatcher.paused = True
+            dispatcher.pause()
             try:
                 await dispatcher.until_idle()
                 await self._settler.drain()
@@ -54,33 +46,24 @@ class Suspects:
                     await self._run_one()
             finally:
                 dispatcher.suspects_waiting.clear()
-                if not dispatcher.env.shutting_down:
-                    dispatcher.resume()
+                dispatcher.resume()
 
     async def _run_one(self) -> None:
         dispatcher = self._dispatcher
         route, entry = dispatcher.suspects.popleft()
-        assert entry is not None
-        if not await self._insist(lambda: self._mark(entry)):
+        if not await self._mark(entry):
             entry.lost = True
             self._holding.drop(entry)
             return
-        dispatcher.start_alone(route, entry)
-        await dispatcher.until_idle()
+        await dispatcher.run_alone(route, entry)
         await self._settler.drain()
 
     async def _mark(self, entry: Entry) -> bool:
-        marked = entries.ClaimedEntry(
-            entry.source, entry.id, entry.fields, entry.delivery_count, entry.record
-        )
-        return await claim.mark_solo(self._control, self._keys, self._consumer, marked)
-
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
-                result = await call()
+                marked = await self._mark_solo(entry)
             except REDIS_ERRORS as error:
                 await asyncio.sleep(self._outage.begin(error))
             else:
                 self._outage.end()
-                return result
+                return marked

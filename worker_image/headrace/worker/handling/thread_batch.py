@@ -1,9 +1,9 @@
-"""A slice: several entries for one sync handler, taken to a thread in one hop.
+"""Several entries for one sync handler, taken to a thread in one hop.
 
 A hop between the loop and a thread costs more than most handlers do. So a slot whose handler proved
-fast takes more at once, and each entry keeps an outcome, a time-out and a time of its own. What a
-slice does not reach within its budget goes back to the queue, and so does what waits behind an
-entry that turns out slow: no event waits for another while a slot is free.
+fast takes more at once, and each entry keeps an outcome, a time-out and a time of its own. What
+the thread does not begin within its budget goes back to the queue, and so does what waits behind
+an entry that turns out slow: no event waits for another while a slot is free.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import Any, NamedTuple
 from headrace.entry import Entry
 
 BUDGET_SECONDS = 0.002
-"""A thread starts no further entry of a slice after this."""
-MOST = 64
-"""Entries in a slice."""
+"""A thread starts no further entry of a batch after this."""
+MAX_ENTRIES = 64
 
 
 class Ended(NamedTuple):
@@ -31,7 +30,7 @@ class Ended(NamedTuple):
     seconds: float
 
 
-class Slice:
+class ThreadBatch:
     """Filled by the loop, worked through by a thread; both only use the deques' atomic steps."""
 
     def __init__(

@@ -66,7 +66,7 @@ class Claims:
         self._min_idle_ms = round(min_idle * 1000)
         self._count = count
         self._room = room
-        self.deliver = deliver
+        self._deliver = deliver
         self._group = group
         self._check_groups = check_groups
         self._rng = rng
@@ -196,5 +196,5 @@ class Claims:
             logger.error("pending entry %s (%s) was trimmed: lost", id_.decode(), source.name)
         entries = [Entry.claimed(entry) for entry in claimed.entries]
         self._holding.add(entries)
-        self.deliver(entries)
+        self._deliver(entries)
         return len(entries)

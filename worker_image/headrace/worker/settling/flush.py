@@ -6,9 +6,10 @@ import logging
 from dataclasses import dataclass
 
 from headrace.entry import Entry
-from headrace.streams.commit import Committer, Packed
+from headrace.streams.commit import Packed
 from headrace.streams.settlement import Settlement
 from headrace.worker.routes import Route
+from headrace.worker.settling.commits import Commits
 from headrace.worker.settling.decision import ACK, Decision, Policy, decide
 from headrace.worker.settling.settlements import settlement, success
 
@@ -33,19 +34,19 @@ class Flush:
 
 
 def make_flush(
-    committer: Committer, done: Done, decided: Decided, *, window_ms: int, policy: Policy
+    commits: Commits, done: Done, decided: Decided, *, window_ms: int, policy: Policy
 ) -> Flush:
     """Pack these ends. What a handler gave (a number, an output) may be nothing that can be
     written: then its entry failed, and the others are settled as they ended."""
     try:
-        packed = _pack(committer, done, decided, window_ms)
+        packed = _pack(commits, done, decided, window_ms)
     except Exception:
-        done, decided = _fail_unpackable(committer, done, decided, window_ms, policy)
-        packed = _pack(committer, done, decided, window_ms)
+        done, decided = _fail_unpackable(commits, done, decided, window_ms, policy)
+        packed = _pack(commits, done, decided, window_ms)
     return Flush(packed, done, decided, sum(len(entries) for _, entries in done) + len(decided))
 
 
-def _pack(committer: Committer, done: Done, decided: Decided, window_ms: int) -> list[Packed]:
+def _pack(commits: Commits, done: Done, decided: Decided, window_ms: int) -> list[Packed]:
     ids: list[bytes] = []
     settlements: list[Settlement] = []
     for _, entries in done:
@@ -58,18 +59,18 @@ def _pack(committer: Committer, done: Done, decided: Decided, window_ms: int) ->
                 if not entry.plain or entry.outputs is not None
             ]
     settlements += [settlement(entry, decision, window_ms) for entry, _, decision in decided]
-    return committer.pack(ids, settlements)
+    return commits.pack(ids, settlements)
 
 
 def _fail_unpackable(
-    committer: Committer, done: Done, decided: Decided, window_ms: int, policy: Policy
+    commits: Commits, done: Done, decided: Decided, window_ms: int, policy: Policy
 ) -> tuple[Done, Decided]:
     packable: Done = []
     ends: Decided = []
 
     def fails(entry: Entry, label: str, decision: Decision) -> bool:
         try:
-            committer.pack((), [settlement(entry, decision, window_ms)])
+            commits.pack((), [settlement(entry, decision, window_ms)])
         except Exception as error:
             logger.error("the end of entry %s cannot be written: %s", entry.id.decode(), error)
             ends.append((entry, label, decide(entry, error, policy)))

@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from redis.asyncio import Redis
-
 from headrace.entry import Entry
-from headrace.streams.commit import Committer
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.settlement import Verdict, VerdictKind, Verdicts
 from headrace.worker.group_guard import GroupGuard
@@ -27,6 +24,7 @@ from headrace.worker.metrics import Metrics
 from headrace.worker.outage import REFUSALS, Outage, sentence
 from headrace.worker.rider import Ride
 from headrace.worker.routes import Route
+from headrace.worker.settling.commits import Commits
 from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
 from headrace.worker.settling.flush import Decided, Done, Flush, make_flush
 from headrace.worker.settling.refusals import instead
@@ -49,10 +47,9 @@ COUNTERS = {
 
 @dataclass(slots=True)
 class Settler:
-    """Owns the committer. All methods run in the worker's loop."""
+    """Owns the commits. All methods run in the worker's loop."""
 
-    committer: Committer
-    control: Redis
+    commits: Commits
     holding: Holding
     routes: list[Route]
     metrics: Metrics
@@ -149,7 +146,7 @@ class Settler:
         if not done and not decided:
             return None
         self.under_way = make_flush(
-            self.committer, done, decided, window_ms=self.window_ms, policy=self.policy
+            self.commits, done, decided, window_ms=self.window_ms, policy=self.policy
         )
         return self.under_way
 
@@ -166,7 +163,7 @@ class Settler:
         while True:
             try:
                 await self.group.restore()
-                verdicts = await self.committer.send(self.control, flush.packed)
+                verdicts = await self.commits.send(flush.packed)
             except (*REDIS_ERRORS, *REFUSALS) as error:
                 self.metrics.counts["redis_errors"] += 1
                 self.group.note(error)
