@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace_operator.plan.observation import ChildRef
 from headrace_operator.scaling.causes import Cause
@@ -18,6 +20,33 @@ class PlanSettings:
     worker_image: str
 
 
+class Rendered(NamedTuple):
+    """A manifest and a digest of all of it. Plans share manifests: copy what you change."""
+
+    manifest: dict[str, Any]
+    digest: str
+
+    @classmethod
+    def of(cls, manifest: dict[str, Any]) -> Rendered:
+        text = json.dumps(manifest, separators=(",", ":"))
+        return cls(manifest, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+    def with_spec(self, **fields: Any) -> Rendered:
+        """The same with these fields of the spec added or replaced."""
+        manifest = {**self.manifest, "spec": {**self.manifest["spec"], **fields}}
+        return Rendered(manifest, f"{self.digest} {fields}")
+
+    def with_annotation(self, name: str, value: str) -> Rendered:
+        metadata = self.manifest["metadata"]
+        annotations = {**metadata["annotations"], name: value}
+        manifest = {**self.manifest, "metadata": {**metadata, "annotations": annotations}}
+        return Rendered(manifest, f"{self.digest} {name}={value}")
+
+    @property
+    def ref(self) -> ChildRef:
+        return ChildRef(self.manifest["kind"], self.manifest["metadata"]["name"])
+
+
 @dataclass(frozen=True, slots=True)
 class Apply:
     """Server-side apply `manifest` by field manager `headrace`, forced.
@@ -25,10 +54,11 @@ class Apply:
     `uid` and `resource_version` are those of the observed object and go into the request's
     metadata; both are None when the child was seen to be absent (look again with a live GET
     before creating: apply would take over a stranger's object of that name).
-    `manifest` never holds uid or resourceVersion itself.
+    `manifest` never holds uid or resourceVersion itself. Equal digests mean equal manifests.
     """
 
     manifest: dict[str, Any]
+    digest: str
     uid: str | None = None
     resource_version: str | None = None
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from headrace_api import FIELD_MANAGER
-from headrace_operator.plan import config_map, cron_jobs, ownership, pod_health, references
-from headrace_operator.plan.actions import Apply, Delete, Scale, ScaleIn
+from headrace_operator.plan import config_map, ownership, pod_health, references
+from headrace_operator.plan.actions import Apply, Delete, Rendered, Scale, ScaleIn
 from headrace_operator.plan.deployment import is_rolled_out
 from headrace_operator.plan.group import GroupPlan
 from headrace_operator.plan.observation import ChildRef, Manifest, Observation
@@ -16,7 +15,6 @@ from headrace_operator.plan.rendered import RenderedPipeline
 from headrace_operator.plan.replicas import (
     BEFORE_SUSPEND,
     HAND_OVER_MANAGER,
-    Replicas,
     before_suspend,
     plan_replicas,
 )
@@ -37,9 +35,9 @@ class Children:
     conflicts: list[ChildRef] = field(default_factory=list)
     waiting_for: list[str] = field(default_factory=list)
 
-    def apply(self, manifest: dict[str, Any]) -> bool:
+    def apply(self, rendered: Rendered) -> bool:
         """Adds an apply; False when the object must be left alone now."""
-        ref = ChildRef(manifest["kind"], manifest["metadata"]["name"])
+        ref = rendered.ref
         live = self.observation.children.get(ref)
         if live is not None and not ownership.is_ours(live, self.observation.pipeline):
             self.conflicts.append(ref)
@@ -47,7 +45,7 @@ class Children:
         if live is not None and ownership.is_terminating(live):
             self.waiting_for.append(f"{ref.kind} {ref.name} is being deleted")
             return False
-        self.applies.append(ownership.apply_to(live, manifest))
+        self.applies.append(ownership.apply_to(live, rendered))
         return True
 
 
@@ -80,10 +78,10 @@ def _group(children: Children, group: GroupPlan, *, is_blocked: bool) -> None:
         live = observation.children.get(ChildRef("CronJob", group.rendered.reclaim_name))
         needed = group.view.needs_reclaim(live)
         suspend = observation.pipeline.spec.suspend or not group.view.claimed or not needed
-        children.apply(cron_jobs.with_suspend(group.rendered.reclaim, suspend))
+        children.apply(group.rendered.reclaim.with_spec(suspend=suspend))
 
 
-def _deployment(children: Children, group: GroupPlan, manifest: dict[str, Any]) -> None:
+def _deployment(children: Children, group: GroupPlan, rendered: Rendered) -> None:
     """Adds replicas as their owner allows, and what has to come before."""
     view, live = group.view, group.live
     if live is None and view.is_external and not view.claimed:
@@ -101,10 +99,13 @@ def _deployment(children: Children, group: GroupPlan, manifest: dict[str, Any]) 
     refused = ChildRef("Deployment", view.deployment) in children.observation.rejections
     if refused and _only_scale(children, group):
         return  # a try of the whole manifest comes with the next pass
-    manifest = _with_replicas(manifest, replicas)
-    if children.apply(manifest):
+    if replicas.in_manifest is not None:
+        rendered = rendered.with_spec(replicas=replicas.in_manifest)
+    if replicas.remembered is not None:
+        rendered = rendered.with_annotation(BEFORE_SUSPEND, replicas.remembered)
+    if children.apply(rendered):
         _scale_in(children, group, replicas.in_manifest)
-        _progress(children, group, manifest, suspended=suspended)
+        _progress(children, group, rendered.manifest, suspended=suspended)
 
 
 def _only_scale(children: Children, group: GroupPlan) -> bool:
@@ -119,17 +120,6 @@ def _only_scale(children: Children, group: GroupPlan) -> bool:
     children.scales.append(ownership.scale_of(live, wanted, FIELD_MANAGER))
     _scale_in(children, group, wanted)
     return True
-
-
-def _with_replicas(manifest: dict[str, Any], replicas: Replicas) -> dict[str, Any]:
-    if replicas.in_manifest is not None:
-        spec = {**manifest["spec"], "replicas": replicas.in_manifest}
-        manifest = {**manifest, "spec": spec}
-    if replicas.remembered is not None:
-        metadata = manifest["metadata"]
-        annotations = {**metadata["annotations"], BEFORE_SUSPEND: replicas.remembered}
-        manifest = {**manifest, "metadata": {**metadata, "annotations": annotations}}
-    return manifest
 
 
 def _scale_in(children: Children, group: GroupPlan, replicas: int | None) -> None:

@@ -52,10 +52,6 @@ def reclaim(
     )
 
 
-def with_suspend(cron_job: dict[str, Any], suspend: bool) -> dict[str, Any]:
-    return {**cron_job, "spec": {**cron_job["spec"], "suspend": suspend}}
-
-
 def trim(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any] | None:
     """None when the pipeline does not trim."""
     policy, config = pipeline.spec.stream.trim, TrimConfig.from_pipeline(pipeline)

@@ -7,7 +7,7 @@ from typing import Any
 
 from headrace_api import API_VERSION, KIND
 from headrace_api.v1alpha1 import StreamPipeline
-from headrace_operator.plan.actions import Apply, Delete, Scale
+from headrace_operator.plan.actions import Apply, Delete, Rendered, Scale
 from headrace_operator.plan.observation import ChildRef, Manifest
 
 
@@ -40,12 +40,12 @@ def is_terminating(live: Manifest) -> bool:
     return live["metadata"].get("deletionTimestamp") is not None
 
 
-def apply_to(live: Manifest | None, manifest: dict[str, Any]) -> Apply:
+def apply_to(live: Manifest | None, rendered: Rendered) -> Apply:
     """An apply bound to the object that was observed; the caller has checked whose it is."""
     if live is None:
-        return Apply(manifest)
+        return Apply(*rendered)
     metadata = live["metadata"]
-    return Apply(manifest, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+    return Apply(*rendered, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
 
 
 def scale_of(live: Manifest, replicas: int, manager: str) -> Scale:

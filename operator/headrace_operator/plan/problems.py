@@ -115,7 +115,7 @@ def _redis_refusal(what: str, error: str) -> Problem:
     too_old = "unknown command" in error.lower()
     reason = Reason.REDIS_TOO_OLD if too_old else Reason.REDIS_REFUSED
     hint = refusals.hint(error) or "see what its log says about it"
-    return Problem(reason, f"{what}: {error}; {hint}")
+    return Problem(reason, f"{what}: {error.rstrip('.')}; {hint}")
 
 
 def _workers(group: GroupPlan, now: float) -> Iterator[Problem]:

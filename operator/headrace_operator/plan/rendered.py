@@ -1,8 +1,7 @@
 """What the spec alone says of a pipeline's children, worked out once per generation. Pure.
 
 In: the pipeline. Out: the children's names, and their manifests without what changes from pass to
-pass (replicas, suspension, the digest of referenced objects). Manifests are shared between plans:
-copy what you change.
+pass (replicas, suspension, the digest of referenced objects).
 """
 
 from __future__ import annotations
@@ -10,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from headrace_api import names
 from headrace_api.v1alpha1 import Group, StreamPipeline
 from headrace_api.worker_config import WorkerConfig
 from headrace_operator.plan import cron_jobs, references
-from headrace_operator.plan.actions import PlanSettings
+from headrace_operator.plan.actions import PlanSettings, Rendered
 from headrace_operator.plan.config_map import config_map
 from headrace_operator.plan.deployment import deployment
 from headrace_operator.plan.observation import ChildRef
@@ -48,13 +46,14 @@ class RenderedGroup:
         self.deployment_name = names.deployment_name(*place)
         self.reclaim_name = names.reclaim_name(*place) if group.wants_reclaim_job else None
         self.references: tuple[Reference, ...] = tuple(references.group_references(group))
-        self._deployment: tuple[str | None, dict[str, Any]] | None = None
+        self._deployment: tuple[str | None, Rendered] | None = None
 
     @property
     def uses_our_account(self) -> bool:
         """Its pods run under the pipeline's own ServiceAccount."""
         template = self.group.worker.pod_template
-        return template is None or "serviceAccountName" not in template.spec_manifest()
+        spec = template.spec if template is not None else None
+        return spec is None or spec.service_account_name is None
 
     @cached_property
     def config(self) -> WorkerConfig:
@@ -67,18 +66,22 @@ class RenderedGroup:
         )
 
     @cached_property
-    def config_map(self) -> dict[str, Any]:
-        return config_map(self._pipeline, self.group, self.config_map_name, self.config)
-
-    @cached_property
-    def reclaim(self) -> dict[str, Any]:
-        """The reclaim CronJob, not suspended."""
-        assert self.reclaim_name is not None
-        return cron_jobs.reclaim(
-            self._pipeline, self.group, self._settings, self.reclaim_name, self.config_map_name
+    def config_map(self) -> Rendered:
+        return Rendered.of(
+            config_map(self._pipeline, self.group, self.config_map_name, self.config)
         )
 
-    def deployment(self, digest: str | None) -> dict[str, Any]:
+    @cached_property
+    def reclaim(self) -> Rendered:
+        """The reclaim CronJob, not suspended."""
+        assert self.reclaim_name is not None
+        return Rendered.of(
+            cron_jobs.reclaim(
+                self._pipeline, self.group, self._settings, self.reclaim_name, self.config_map_name
+            )
+        )
+
+    def deployment(self, digest: str | None) -> Rendered:
         """The Deployment without replicas; `digest` is that of the objects its pods refer to."""
         if self._deployment is None or self._deployment[0] != digest:
             made = deployment(
@@ -90,7 +93,7 @@ class RenderedGroup:
                 config=self.config,
                 references_hash=digest,
             )
-            self._deployment = (digest, made)
+            self._deployment = (digest, Rendered.of(made))
         return self._deployment[1]
 
 
@@ -113,13 +116,14 @@ class RenderedPipeline:
         return self._pipeline.spec is pipeline.spec and self._settings == settings
 
     @cached_property
-    def service_account(self) -> dict[str, Any]:
-        return service_account(self._pipeline)
+    def service_account(self) -> Rendered:
+        return Rendered.of(service_account(self._pipeline))
 
     @cached_property
-    def trim(self) -> dict[str, Any] | None:
+    def trim(self) -> Rendered | None:
         """The trim CronJob; None when the pipeline does not trim."""
-        return cron_jobs.trim(self._pipeline, self._settings)
+        manifest = cron_jobs.trim(self._pipeline, self._settings)
+        return None if manifest is None else Rendered.of(manifest)
 
     @cached_property
     def wanted(self) -> Wanted:

@@ -6,7 +6,6 @@ server (each write carries uid and resourceVersion); it raises and the pipeline 
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass, field
 
@@ -93,7 +92,7 @@ class Applier:
         live = observation.children.get(apply.ref) if apply.uid else None
         found: list[Difference] = []
         if live is not None:
-            checked = (live["metadata"]["resourceVersion"], hash(json.dumps(apply.manifest)))
+            checked = (live["metadata"]["resourceVersion"], apply.digest)
             if memory.contained.get(apply.ref) == checked:
                 return
             known = memory.unsettled.get(apply.ref, frozenset())

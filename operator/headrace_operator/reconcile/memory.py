@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from headrace.streams.keys import GroupKeys
 from headrace_api.v1alpha1 import StreamPipelineSpec
@@ -50,14 +51,16 @@ class Memory:
     group_keys: tuple[GroupKeys, ...] = ()
     looked_at: float = 0.0
     looked_at_generation: int | None = None
-    contained: dict[ChildRef, tuple[str, int]] = field(default_factory=dict)
-    """resourceVersion and hash of the manifest for which nothing differed."""
+    contained: dict[ChildRef, tuple[str, str]] = field(default_factory=dict)
+    """resourceVersion and the digest of the manifest for which nothing differed."""
     spec: tuple[int, StreamPipelineSpec] | None = None
     """The spec as it was parsed for a generation."""
     rendered: RenderedPipeline | None = None
     unsettled: dict[ChildRef, frozenset[Path]] = field(default_factory=dict)
     """Fields that differ even right after an apply: the API server stores them otherwise."""
     looks_after_change: int = 0
+    planned_at: float = -inf
+    rests_until: float = 0.0
 
 
 class Memories:

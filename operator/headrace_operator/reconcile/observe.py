@@ -122,9 +122,11 @@ class Observer:
         }
         unknown = []
         for ref in want.children:
+            if ref in children:
+                continue
             cached = self._cache.get(ref.kind, namespace, ref.name)
             if cached is not None:
-                children[ref] = cached
+                children[ref] = cached  # a stranger's, or ours with an edited label
             else:
                 unknown.append(ref)
         for ref, live in zip(unknown, await self._live(namespace, unknown), strict=True):

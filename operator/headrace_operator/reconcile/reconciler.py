@@ -34,6 +34,12 @@ log = logging.getLogger(__name__)
 SOON = 0.05
 TERMINATING = 30.0
 LOOKS_AFTER_CHANGE = 3
+# After a plan a pipeline rests this many times as long as the plan took, at most a second: one that
+# is as large as the API server takes must not keep the one event loop from the others.
+REST_FACTOR = 50
+LONGEST_REST_SECONDS = 1.0
+# A pipeline that was planned so short a time ago will be planned again soon.
+BUSY_SECONDS = 20.0
 FIRST_READING = 6.0  # longer than it takes to find out that Redis does not answer
 
 
@@ -59,7 +65,7 @@ class Reconciler:
         started = self.clock()
         result = "failed"
         try:
-            delay = await self.reconcile(key)
+            delay = self._rest(key) or await self.reconcile(key)
             result = "ok"
             return delay
         except ApiError as error:
@@ -104,7 +110,10 @@ class Reconciler:
         live = await self.deletion.settle_finalizer(live, pipeline)
         rendered = self._rendered(pipeline, memory)
         observation = await self.observer.observe(live, pipeline, rendered.wanted, memory)
+        began = time.thread_time()
         todo = plan(observation, self.settings, rendered)
+        rest = REST_FACTOR * (time.thread_time() - began)
+        memory.rests_until = self.clock() + min(rest, LONGEST_REST_SECONDS)
         live = await self._note_orphans(live, todo, memory)
         memory.workers = todo.workers
         outcome = ApplyResult()
@@ -122,10 +131,22 @@ class Reconciler:
         status_again = await self._write_status(live, todo, memory)
         return self._next_look(SOON if outcome.changed else None, status_again, todo.requeue_after)
 
+    def _rest(self, key: Key) -> float:
+        """Seconds until the pipeline may be planned again."""
+        memory = self.memories.last(key)
+        return max(memory.rests_until - self.clock(), 0.0) if memory is not None else 0.0
+
     def _rendered(self, pipeline: StreamPipeline, memory: Memory) -> RenderedPipeline:
-        if memory.rendered is None or not memory.rendered.is_of(pipeline, self.settings):
-            memory.rendered = RenderedPipeline(pipeline, self.settings)
-        return memory.rendered
+        """Kept for as long as the pipeline is busy: 30 KiB each are too much for a fleet that
+        sleeps."""
+        rendered = memory.rendered
+        if rendered is None or not rendered.is_of(pipeline, self.settings):
+            rendered = RenderedPipeline(pipeline, self.settings)
+        busy = self.clock() - memory.planned_at < BUSY_SECONDS
+        memory.planned_at = self.clock()
+        memory.rendered = rendered if busy else None
+        memory.spec = (pipeline.metadata.generation, pipeline.spec) if busy else None
+        return rendered
 
     async def _note_orphans(self, live: Manifest, todo: Plan, memory: Memory) -> Manifest:
         """A group that is kept is in the status before its Deployment, the last trace, goes."""
@@ -198,10 +219,8 @@ class Reconciler:
 
 
 def _parsed(live: Manifest, memory: Memory) -> StreamPipeline:
-    """Raises ValidationError. The spec is parsed once per generation."""
+    """Raises ValidationError. A busy pipeline's spec is parsed once per generation."""
     generation = live["metadata"].get("generation", 0)
     if memory.spec is not None and memory.spec[0] == generation:
         return StreamPipeline.model_validate({**live, "spec": memory.spec[1]})
-    pipeline = StreamPipeline.model_validate(live)
-    memory.spec = (generation, pipeline.spec)
-    return pipeline
+    return StreamPipeline.model_validate(live)

@@ -94,7 +94,7 @@ def test_a_missing_secret_is_named_and_found_when_it_comes(
 
         kube.create(secret(namespace, "wrong"))
         message = wait_for(kube, namespace, "RedisRefused")
-        assert "check the credentials" in message
+        assert "holds other credentials" in message
 
         kube.patch(SECRET, namespace, "auth", {"stringData": {"password": CANARY}})
         until("Ready", lambda: ready(kube, namespace), within=60)
