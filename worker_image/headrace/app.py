@@ -14,7 +14,17 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from headrace.handler import Decode, Function, Handler, HandlerError, build
+from headrace.handler import Decode, Handler, build
+from headrace.signature import (
+    Function,
+    HandlerError,
+    check_deserializer,
+    check_lifespan,
+    check_max_size,
+    check_type,
+    check_version,
+    seconds_of,
+)
 
 F = TypeVar("F", bound=Function)
 Lifespan = Callable[["App"], AsyncIterator[None]]
@@ -40,7 +50,7 @@ class App:
         pydantic knows; without one the parsed JSON is passed. `timeout` replaces the group's
         delivery.handlerTimeout. Raises HandlerError when the pair is taken.
         """
-        _check_key(type, version)
+        check_type(type, "on")
 
         def register(function: F) -> F:
             self._add(function, type, version, batch=False, timeout=timeout, max_size=1)
@@ -61,9 +71,8 @@ class App:
         It returns None (all done) or a list with one item per event: None, an outcome
         (Retry, Reject, Skip) or an exception. Raising decides for all of them.
         """
-        _check_key(type, version)
-        if max_size < 1:
-            raise HandlerError(f"max_size={max_size}: a batch holds at least one event")
+        check_type(type, "batch")
+        check_max_size(max_size)
 
         def register(function: F) -> F:
             self._add(function, type, version, batch=True, timeout=timeout, max_size=max_size)
@@ -95,8 +104,10 @@ class App:
 
         The value is validated against the handler's model.
         """
+        check_type(type, "deserializer")
 
         def register(function: F) -> F:
+            check_deserializer(function)
             if any(known == type for known, _ in self._handlers):
                 raise HandlerError(f"register the deserializer of {type!r} before its handlers")
             self._deserializers[type] = function
@@ -108,6 +119,7 @@ class App:
         """Register an async generator: before its `yield` runs at start, after it at stop."""
         if self._lifespan is not None:
             raise HandlerError("the app has a lifespan already; one function starts and stops it")
+        check_lifespan(function)
         self._lifespan = asynccontextmanager(function)
         return function
 
@@ -130,34 +142,21 @@ class App:
         timeout: float | timedelta | None,
         max_size: int,
     ) -> None:
+        check_version(version)
         key = (type_, version)
         if key in self._handlers:
             taken = self._handlers[key].function.__qualname__
             raise HandlerError(f"{taken} handles {type_!r} version {version} already")
-        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         self._handlers[key] = build(
             function,
             type_=type_,
             version=version,
             raw=False,
             batch=batch,
-            timeout=seconds,
+            timeout=None if timeout is None else seconds_of(timeout, "timeout"),
             max_size=max_size,
             deserialize=self._deserializers.get(type_),
         )
-
-
-def _check_key(type_: object, version: object) -> None:
-    """Raise HandlerError for what no event can carry, at the decorator's own line."""
-    if callable(type_):
-        name = getattr(type_, "__qualname__", type_)
-        raise HandlerError(
-            f"{name}: the decorator needs the event's type; write @app.on('flight.landed')"
-        )
-    if not isinstance(type_, str) or not type_:
-        raise HandlerError(f"type={type_!r}: give the events' type, such as 'flight.landed'")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
-        raise HandlerError(f"version={version!r}: give a whole number from 0, such as 1")
 
 
 async def _nothing(_: Any) -> AsyncIterator[None]:

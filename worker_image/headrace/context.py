@@ -67,7 +67,7 @@ class Context:
 
     @property
     def attempt(self) -> int:
-        """1 at the first try; failures and crashes of earlier tries add to it."""
+        """1 at the first try; failures and crashes of earlier tries add to it, waits do not."""
         return self._entry.record.failures + self._entry.record.crashes + 1
 
     @property
@@ -100,7 +100,7 @@ class Context:
 
     @property
     def shutting_down(self) -> bool:
-        """True after SIGTERM: long handlers may stop early and raise Retry."""
+        """True after SIGTERM: long handlers may stop early and raise Retry(after=0)."""
         return self._env.shutting_down
 
     @property
@@ -126,8 +126,8 @@ class Context:
         """Add an event to an output stream, written in the commit that acknowledges this entry.
 
         Exactly once on one Redis history when the stream shares the source's hash slot, at least
-        once otherwise. Nothing is written when the handler fails. The event carries on the trace
-        of this entry unless it has a `traceparent` of its own.
+        once otherwise. Nothing is written when the handler fails or raises Retry or Reject. The
+        event carries on the trace of this entry unless it has a `traceparent` of its own.
         Raises UndeclaredOutput when the group's `outputs` do not name the stream.
         """
         declared, entry = self._env.outputs, self._entry

@@ -20,12 +20,11 @@ from pydantic import (
     ValidationError,
 )
 
-Function = Callable[..., Any]
+from headrace.signature import Function, HandlerError, hints_of, parameters_of
+
+__all__ = ["Decode", "Function", "Handler", "HandlerError", "build", "invalid_payload"]
+
 Decode = Callable[[bytes], Any]
-
-
-class HandlerError(Exception):
-    """A handler cannot be registered or found; the message says what to change."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,14 +57,10 @@ def build(
 ) -> Handler:
     """Read the function's signature once. Raises HandlerError with the function's name."""
     name = getattr(function, "__qualname__", repr(function))
-    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        raise HandlerError(f"{name} is a generator (it holds a yield); a handler returns")
-    if timeout is not None and timeout <= 0:
-        raise HandlerError(f"{name}: timeout={timeout:g}; give more than 0 seconds or leave it out")
-    parameters = _parameters(function, name)
+    parameters = parameters_of(function, batch=batch)
     decode = None
     if not raw:
-        annotation = _annotation(function, parameters[0].name, name)
+        annotation = hints_of(function).get(parameters[0].name, Any)
         if batch:
             annotation = _item_type(annotation, name)
         try:
@@ -87,28 +82,6 @@ def build(
         timeout=timeout,
         max_size=max_size,
     )
-
-
-def _parameters(function: Function, name: str) -> list[inspect.Parameter]:
-    """The one or two that a call fills: the event, and the context."""
-    every = inspect.signature(function).parameters.values()
-    for parameter in every:
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
-            raise HandlerError(
-                f"{name} needs {parameter.name}=, which nobody gives: a handler is called with"
-                " (event) or (event, ctx); take it from app.state, or use functools.partial"
-            )
-    taken = [p for p in every if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(taken) not in (1, 2):
-        raise HandlerError(
-            f"{name} takes {len(taken)} parameters; a handler takes (event) or (event, ctx)"
-        )
-    if len(taken) == 2 and taken[1].default is not inspect.Parameter.empty:
-        raise HandlerError(
-            f"{name}: the second parameter {taken[1].name} would get the context instead of its"
-            f" default; write (event, ctx), or (event, *, {taken[1].name}=...)"
-        )
-    return taken
 
 
 def decoder(annotation: Any, deserialize: Decode | None) -> Decode:
@@ -157,17 +130,6 @@ def _is_async(function: Function) -> bool:
     """Also true for an object whose `__call__` is async."""
     call = getattr(function, "__call__", None)  # noqa: B004
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
-
-
-def _annotation(function: Function, parameter: str, name: str) -> Any:
-    annotated = function if inspect.isroutine(function) else type(function).__call__
-    try:
-        hints = typing.get_type_hints(annotated, include_extras=True)
-    except NameError as error:
-        raise HandlerError(
-            f"{name}: the annotation cannot be read ({error}); define the model at module level"
-        ) from error
-    return hints.get(parameter, Any)
 
 
 def _item_type(annotation: Any, name: str) -> Any:

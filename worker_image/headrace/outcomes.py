@@ -7,44 +7,50 @@
 | raises `Retry`         | is parked and tried again, after the back-off or after `after`          |
 | raises `Reject`        | goes to the dead letters at once                                        |
 | raises anything else   | is retried with back-off, then goes to the dead letters                 |
+
+`reason` may be anything, an exception above all: its text is what the dead letter and the log say.
 """
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
-MAX_AFTER_SECONDS = 366 * 86_400
+MAX_AFTER_SECONDS = 10 * 365 * 86_400.0
 
 
 class Outcome(Exception):
-    """Base of the decisions; a batch handler may also return them, one per event.
+    """Base of the decisions; a handler may also return them, a batch handler one per event."""
 
-    `reason` may be anything with a text, such as the exception that led to it.
-    """
+    reason: str = ""
 
     def __init__(self, reason: object = "") -> None:
-        self.reason = _text(reason)
+        self.reason = text_of(reason)
         super().__init__(self.reason)
 
 
 class Skip(Outcome):
-    """This event needs nothing: acknowledge it, count it as skipped."""
+    """This event needs nothing more: acknowledge it, count it as skipped.
+
+    What `ctx.emit` was given is written all the same; it is no failure.
+    """
 
 
 class Reject(Outcome):
     """This event will never succeed: put it among the dead letters now, with the reason."""
 
-    def __init__(self, reason: object) -> None:
-        super().__init__(reason)
-
 
 class Retry(Outcome):
-    """Try again later: after the group's back-off, or after `after` (seconds or a timedelta).
+    """Try again later: after the group's back-off, or `after` seconds (or a timedelta).
 
     Without `after` it counts as a failure: after `delivery.maxRetries` of them the event is a dead
-    letter. With `after` the event waits for something else, and may wait as often as it takes;
-    `counts` says otherwise. Raises ValueError for an `after` that is no time within a year.
+    letter. With `after` the handler waits for something else, such as a rate limit: that counts
+    only with `counts=True`, and may go on for ever; `ctx.delivery_count` says how long it has.
+    Raises ValueError for an `after` that is negative, not finite, or above ten years.
     """
+
+    after: float | None = None
+    counts: bool = True
 
     def __init__(
         self,
@@ -60,21 +66,20 @@ class Retry(Outcome):
 
 def _seconds(after: float | timedelta) -> float:
     seconds = after.total_seconds() if isinstance(after, timedelta) else after
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not 0 <= seconds <= MAX_AFTER_SECONDS  # nan neither
-    ):
-        raise ValueError(
-            f"Retry(after={after!r}): give 0 or more seconds, at most a year, or a timedelta"
-        )
-    return seconds
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise ValueError(f"Retry(after={after!r}): give seconds or a timedelta")
+    if not 0 <= seconds <= MAX_AFTER_SECONDS or not math.isfinite(seconds):
+        raise ValueError(f"Retry(after={after!r}): give 0 or more seconds, at most ten years")
+    return float(seconds)
 
 
-def _text(reason: object) -> str:
+def text_of(reason: object) -> str:
+    """A reason as text, also when it is an exception, or something whose own text fails."""
     if isinstance(reason, str):
         return reason
+    name = type(reason).__name__
     try:
-        return str(reason) or type(reason).__name__
-    except Exception:  # a __str__ that fails must not hide what the handler decided
-        return type(reason).__name__
+        text = str(reason)
+    except Exception:
+        return name
+    return f"{name}: {text}" if isinstance(reason, BaseException) and text else text or name

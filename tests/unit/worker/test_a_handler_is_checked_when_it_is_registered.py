@@ -1,7 +1,10 @@
 """A mistake in a handler shows when the worker starts, in one sentence, and not at an event."""
 
 import functools
+import math
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Protocol
 
 import pytest
 from pydantic import BaseModel
@@ -29,6 +32,78 @@ def yields_in_a_thread(event: Flight):
     yield event
 
 
+async def takes_a_switch(event: Flight, dry_run=False) -> None: ...
+
+
+async def takes_a_model(event: Flight, other: Flight) -> None: ...
+
+
+async def takes_a_batch(event: Flight, ctx: headrace.BatchContext) -> None: ...
+
+
+async def needs_a_keyword(event: Flight, *, db) -> None: ...
+
+
+class Owner:
+    async def landed(self, event: Flight) -> None: ...
+
+    async def with_context(self, event: Flight, ctx: headrace.Context) -> None: ...
+
+
+class Emits(Protocol):
+    def emit(self, stream: str, event: headrace.Event) -> None: ...
+
+
+async def takes_a_protocol(event: Flight, ctx: Emits) -> None: ...
+
+
+async def may_be_called_without(event: Flight, ctx: headrace.Context | None = None) -> None: ...
+
+
+async def says_nothing(event, ctx) -> None: ...
+
+
+async def has_a_switch(event: Flight, *, dry_run: bool = False) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "wants_context"),
+    [
+        (Owner().landed, False),
+        (Owner().with_context, True),
+        (takes_a_protocol, True),
+        (may_be_called_without, True),
+        (says_nothing, True),
+        (has_a_switch, False),
+        (functools.partial(takes_a_switch, dry_run=True), False),
+    ],
+)
+def test_the_second_parameter_is_the_context(function, wants_context: bool) -> None:
+    app = headrace.App()
+    app.on("flight.landed")(function)
+    assert [handler.wants_context for handler in app.handlers] == [wants_context]
+
+
+@pytest.mark.parametrize("decorator", ["on", "batch", "deserializer"])
+def test_a_decorator_without_its_call_is_refused(decorator: str) -> None:
+    with pytest.raises(headrace.HandlerError, match=rf'write @app.{decorator}\("the.type"\) above'):
+        getattr(headrace.App(), decorator)(takes_nothing)
+    with pytest.raises(headrace.HandlerError, match="must be a text such as"):
+        getattr(headrace.App(), decorator)("")
+
+
+def test_a_lifespan_that_is_no_async_generator_and_an_async_deserializer_are_refused() -> None:
+    @asynccontextmanager
+    async def wrapped(app):
+        yield
+
+    for function in (takes_nothing, wrapped):
+        with pytest.raises(headrace.HandlerError, match="with one yield, without @async"):
+            headrace.App().lifespan(function)
+    with pytest.raises(headrace.HandlerError, match="plain def, not async"):
+        headrace.App().deserializer("flight.landed")(takes_nothing)
+
+
 @pytest.mark.parametrize(
     ("function", "options", "sentence"),
     [
@@ -36,8 +111,24 @@ def yields_in_a_thread(event: Flight):
         (takes_three, {}, "takes_three takes 3 parameters"),
         (yields, {}, "yields is a generator (it holds a yield); a handler returns"),
         (yields_in_a_thread, {}, "yields_in_a_thread is a generator"),
-        (takes_nothing, {"timeout": 0}, "timeout=0; give more than 0 seconds"),
-        (takes_nothing, {"timeout": timedelta(seconds=-1)}, "timeout=-1"),
+        (takes_nothing, {"timeout": 0}, "timeout=0: give more than 0 seconds"),
+        (takes_nothing, {"timeout": timedelta(seconds=-1)}, "give more than 0 seconds"),
+        (takes_nothing, {"timeout": math.nan}, "timeout=nan: give more than 0 seconds"),
+        (takes_nothing, {"timeout": "30s"}, "timeout='30s': give seconds or a timedelta"),
+        (takes_nothing, {"version": "1"}, "version='1' must be a whole number"),
+        (takes_nothing, {"version": 1.0}, "version=1.0 must be a whole number"),
+        (takes_nothing, {"version": True}, "version=True must be a whole number"),
+        (takes_nothing, {"version": -1}, "version=-1 must be a whole number"),
+        (
+            takes_a_switch,
+            {},
+            "'dry_run' of takes_a_switch would get the context; write ctx: headrace.Context, or put"
+            " it behind a star: (event, *, dry_run=False)",
+        ),
+        (takes_a_model, {}, "'other' of takes_a_model would get the context"),
+        (takes_a_batch, {}, "'ctx' of takes_a_batch would get the context; write ctx: headrace.C"),
+        (needs_a_keyword, {}, "needs_a_keyword needs the keyword 'db', which nobody gives"),
+        (Owner.landed, {}, "Owner.landed is a method without its object"),
     ],
 )
 def test_what_cannot_handle_an_event_is_refused(function, options, sentence: str) -> None:
@@ -109,9 +200,9 @@ def test_async_is_seen_also_behind_a_call_method_and_a_partial() -> None:
     app.on("a")(Landed())
     app.on("b")(functools.partial(bound))
     assert [handler.is_async for handler in app.handlers] == [True, True]
-    assert app.handlers[0].decode(b'{"carrier": "UA", "arr_delay": 1}') == Flight(
-        carrier="UA", arr_delay=1
-    )
+    for handler in app.handlers:
+        payload = b'{"carrier": "UA", "arr_delay": 1}'
+        assert handler.decode(payload) == Flight(carrier="UA", arr_delay=1)
 
 
 @pytest.mark.parametrize(
@@ -146,38 +237,3 @@ def test_the_reason_for_a_dead_letter_names_fields_and_never_values() -> None:
     assert reason.startswith("invalid payload: arr_delay: Input should be a valid integer")
     assert "s3cr3t" not in reason
     assert invalid_payload(KeyError("odd")) == "invalid payload: KeyError: 'odd'"
-
-
-def test_a_second_parameter_with_a_default_would_silently_be_the_context() -> None:
-    async def landed(event: Flight, dry_run: bool = False) -> None: ...
-
-    with pytest.raises(headrace.HandlerError, match="dry_run would get the context instead"):
-        headrace.App().on("flight.landed")(landed)
-
-    async def fine(event: Flight, *, dry_run: bool = False) -> None: ...
-
-    headrace.App().on("flight.landed")(fine)
-
-
-def test_what_nobody_gives_is_said_at_import() -> None:
-    async def landed(event: Flight, *, db: object) -> None: ...
-
-    with pytest.raises(headrace.HandlerError, match="landed needs db=, which nobody gives"):
-        headrace.App().on("flight.landed")(landed)
-    headrace.App().on("flight.landed")(functools.partial(landed, db=object()))
-
-
-def test_the_decorator_without_its_type_is_refused() -> None:
-    app = headrace.App()
-
-    async def landed(event: Flight) -> None: ...
-
-    for wrong in (app.on, app.batch):
-        with pytest.raises(headrace.HandlerError, match=r"landed: the decorator needs the event"):
-            wrong(landed)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("version", ["1", 1.0, True, -1, None])
-def test_a_version_that_is_no_whole_number_is_refused(version: object) -> None:
-    with pytest.raises(headrace.HandlerError, match="give a whole number from 0"):
-        headrace.App().on("flight.landed", version=version)(lambda event: None)  # type: ignore[arg-type]

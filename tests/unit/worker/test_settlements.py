@@ -30,13 +30,15 @@ def test_each_decision_has_its_outcome(decision: Decision, outcome) -> None:
     assert made.fenced
 
 
-def test_only_a_success_carries_outputs_and_a_mark() -> None:
+def test_a_success_carries_outputs_and_a_mark_and_a_skip_its_outputs() -> None:
     entry = Entry(b"1-0", FIELDS)
     entry.event_id, entry.outputs = b"e", [Output("out", FIELDS)]
     made = success(entry, 1000)
     assert (made.outputs, made.mark) == (entry.outputs, Mark(b"e", 1000, None))
     assert success(entry, 0).mark is None
-    for decision in (SKIP, DUPLICATE, PARK, dead_letter("bad", "Reject")):
+    made = settlement(entry, SKIP, 1000)
+    assert (made.outputs, made.mark) == (entry.outputs, None)
+    for decision in (DUPLICATE, PARK, dead_letter("bad", "Reject")):
         made = settlement(entry, decision, 1000)
         assert (made.outputs, made.mark) == ((), None)
 
@@ -69,6 +71,16 @@ def test_what_is_refused_is_settled_otherwise_as_long_as_anything_can_be_written
     other = instead(Entry(b"1-0", FIELDS), decision, reason)
     assert (other and other.kind) == kind
     assert other is None or not other.failed
+
+
+def test_a_skip_whose_outputs_are_refused_is_settled_as_a_success_would_be() -> None:
+    entry = Entry(b"1-0", FIELDS)
+    entry.outputs = [Output("out", FIELDS)]
+    for reason in ("WRONGTYPE out holds a string", "OOM command not allowed"):
+        skipped, done = instead(entry, SKIP, reason), instead(entry, ACK, reason)
+        assert skipped is not None
+        assert done is not None
+        assert skipped.kind is done.kind
 
 
 def test_the_pause_after_a_refusal_doubles_up_to_a_minute() -> None:

@@ -91,6 +91,44 @@ async def test_retries_wait_for_the_clock_and_end_as_a_dead_letter() -> None:
         assert (letter.attempts, letter.crashes) == (3, 0)
 
 
+async def test_a_retry_that_waits_for_something_else_is_never_a_dead_letter() -> None:
+    attempts = []
+
+    async def landed(flight: Flight, ctx: headrace.Context) -> None:
+        attempts.append((ctx.attempt, ctx.delivery_count))
+        if len(attempts) < 20:
+            raise headrace.Retry("rate limited", after=10)
+
+    async with Harness(app_of(landed), delivery={"maxRetries": 2}) as harness:
+        result = await harness.feed(event())
+        assert await harness.finish() == 190
+        assert attempts == [(1, n + 1) for n in range(20)]
+        assert result.outcome == "done"
+
+
+@pytest.mark.parametrize("after", [0, 3600])
+async def test_a_test_of_a_handler_that_waits_for_ever_ends(after: float, monkeypatch) -> None:
+    monkeypatch.setattr("headrace.testing.harness.MOST_STEPS", 50)
+
+    async def landed(flight: Flight) -> None:
+        raise headrace.Retry("rate limited", after=after)
+
+    async with Harness(app_of(landed)) as harness:
+        await harness.feed(event())
+        with pytest.raises(RuntimeError, match="no maxRetries ends"):
+            await harness.finish()
+
+
+async def test_what_was_emitted_before_a_skip_is_written() -> None:
+    async def landed(flight: Flight, ctx: headrace.Context) -> None:
+        ctx.emit(LATE, headrace.Event("flight.late", 1))
+        raise headrace.Skip("nothing more to do")
+
+    async with Harness(app_of(landed), outputs=[LATE]) as harness:
+        result = await harness.feed(event())
+        assert result.emitted == [Emitted(LATE, headrace.Event("flight.late", 1))]
+
+
 async def test_a_crash_before_the_commit_brings_the_event_again_after_min_idle() -> None:
     effects = []
 

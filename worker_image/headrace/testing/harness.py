@@ -24,6 +24,8 @@ from headrace_api.v1alpha1 import Delivery, StreamPipeline
 
 __all__ = ["Crash", "Harness"]
 
+MOST_STEPS = 10_000
+
 
 class Harness:
     """One group's handlers over a stream in memory. Use it with `async with`.
@@ -112,17 +114,16 @@ class Harness:
     async def advance(self, seconds: float) -> None:
         """Move the clock on: retries fall due, and what a dead worker held is taken over."""
         until = self._group.clock_ms + round(seconds * 1000)
-        while (next_ms := self._next_ms()) is not None and next_ms <= until:
-            self._group.clock_ms = max(self._group.clock_ms, next_ms)
-            await self._take()
+        await self._take_until(until)
         self._group.clock_ms = until
 
     async def finish(self) -> float:
-        """Move the clock on until every event is settled; the seconds that took."""
+        """Move the clock on until every event is settled; the seconds that took.
+
+        Raises RuntimeError when a handler goes on raising `Retry(after=...)`.
+        """
         started = self._group.clock_ms
-        while (next_ms := self._next_ms()) is not None:
-            self._group.clock_ms = max(self._group.clock_ms, next_ms)
-            await self._take()
+        await self._take_until(None)
         return (self._group.clock_ms - started) / 1000
 
     def crash_before_commit(self) -> None:
@@ -187,6 +188,19 @@ class Harness:
         await self._run([Entry(id_, fields) for id_, fields in self._group.read(consumer)])
         return results
 
+    async def _take_until(self, until_ms: int | None) -> None:
+        """Take what falls due up to then, moving the clock to each."""
+        for _ in range(MOST_STEPS):
+            next_ms = self._next_ms()
+            if next_ms is None or (until_ms is not None and next_ms > until_ms):
+                return
+            self._group.clock_ms = max(self._group.clock_ms, next_ms)
+            await self._take()
+        raise RuntimeError(
+            f"events still wait after {MOST_STEPS} tries: a handler raises Retry(after=...)"
+            " again and again, which no maxRetries ends; use advance(), or counts=True"
+        )
+
     async def _take(self) -> None:
         taken = self._group.take(self._running.consumer, self._min_idle_ms)
         await self._run([Entry.claimed(one) for one in taken])
@@ -210,7 +224,7 @@ class Harness:
         result.attempts.append(
             Attempt(outcome, decision.error, decision.error_type, decision.delay)
         )
-        if decision.kind is Kind.ACK:
+        if decision.kind in (Kind.ACK, Kind.SKIP):
             result.emitted += [emitted(one.stream, one.fields) for one in entry.outputs or ()]
 
 

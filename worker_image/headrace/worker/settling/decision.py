@@ -74,16 +74,15 @@ def decide(entry: Entry, ending: BaseException, policy: Policy, rng: Random = ra
         return SKIP
     if isinstance(ending, Reject):
         return dead_letter(ending.reason, "Reject", failed=True)
-    counts = not isinstance(ending, Retry) or ending.counts
-    failures = entry.record.failures + counts
+    failures = entry.record.failures + 1
     error, error_type = describe(ending)
+    wait, counts = None, True
+    if isinstance(ending, Retry):
+        wait, counts = ending.after, ending.counts
     if counts and failures > policy.max_retries:
         return dead_letter(error, error_type, failed=True)
-    wait = ending.after if isinstance(ending, Retry) else None
     if wait is None:
-        wait = delay(
-            max(failures, 1), initial=policy.backoff_initial, maximum=policy.backoff_max, rng=rng
-        )
+        wait = delay(failures, initial=policy.backoff_initial, maximum=policy.backoff_max, rng=rng)
     return Decision(Kind.RETRY, error, error_type, wait, failed=counts)
 
 
@@ -114,8 +113,15 @@ def unknown_type(entry: Entry, policy: Policy) -> Decision:
 def describe(ending: BaseException) -> tuple[str, str]:
     """(text, class name) of an exception, with the place it was raised at."""
     name = type(ending).__name__
-    text = str(ending) or name
+    text = _own_text(ending) or name
     frames = traceback.extract_tb(ending.__traceback__)
     if frames and not isinstance(ending, (Retry, HandlerTimeout)):
         text = f"{text} ({frames[-1].name}, line {frames[-1].lineno})"
     return text[:MAX_ERROR_LENGTH], name
+
+
+def _own_text(ending: BaseException) -> str:
+    try:
+        return str(ending)
+    except Exception:
+        return ""

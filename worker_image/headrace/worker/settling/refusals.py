@@ -24,9 +24,10 @@ def instead(entry: Entry, decision: Decision, reason: str, rng: Random = random)
     A success whose outputs can never be written becomes a dead letter, and what cannot be written
     now is parked: its handler runs again, without a failure counted.
     """
-    if decision.kind is Kind.ACK and reason.startswith(PERMANENT):
+    writes = decision.kind is Kind.ACK or (decision.kind is Kind.SKIP and entry.outputs)
+    if writes and reason.startswith(PERMANENT):
         return dead_letter(f"its outputs or its mark cannot be written: {reason}", "Refused")
-    if decision.kind in (Kind.ACK, Kind.DEAD_LETTER):
+    if writes or decision.kind is Kind.DEAD_LETTER:
         wait = delay(
             entry.delivery_count, initial=PAUSE_SECONDS, maximum=MAX_PAUSE_SECONDS, rng=rng
         )
