@@ -16,13 +16,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 from tests.crash.mutants import MUTANTS
 from tests.crash.mutants.hunt import Verdict, hunt
 from tests.crash.results import Result, Results
+from tests.crash.run import Run
 from tests.crash.scenarios import SCENARIOS
-from tests.crash.world import Run, play
+from tests.crash.world import play
 from tests.support.redis_servers import KINDS
 
 
@@ -41,7 +43,9 @@ def plan(first: int, count: int, events: int, scenario: str | None, kind: str | 
     ]
 
 
-def play_all(runs: list[Run], jobs: int, seconds: float, *, keep: bool) -> Iterator[Result]:
+def play_all(
+    runs: list[Run], jobs: int, seconds: float, *, package: Path | None, keep: bool
+) -> Iterator[Result]:
     """Results as they come; nothing new is begun after so many seconds. Runs that mostly wait go
     beside the `jobs`, one at a time."""
     began = time.monotonic()
@@ -53,7 +57,7 @@ def play_all(runs: list[Run], jobs: int, seconds: float, *, keep: bool) -> Itera
         def begin(lane: Iterator[Run]) -> None:
             run = next(lane, None) if time.monotonic() - began < seconds else None
             if run:
-                under_way[pool.submit(play, run, keep=keep)] = lane
+                under_way[pool.submit(play, run, package=package, keep=keep)] = lane
 
         for lane in (*[busy] * jobs, waiting):
             begin(lane)
@@ -78,18 +82,25 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no run after so many")
     parser.add_argument("--results", type=Path, help="add to this file, and leave out what it has")
+    parser.add_argument("--drain", type=float, default=180.0, help="seconds, for what is left")
+    parser.add_argument("--package", type=Path, help="run the `headrace` of this directory")
     parser.add_argument("--keep", action="store_true", help="keep records and logs")
     parser.add_argument("--mutants", action="store_true", help="prove the checker instead")
     parser.add_argument("--mutant", default="", help="only mutants whose name holds this")
     arguments = parser.parse_args()
     if arguments.mutants or arguments.mutant:
         return hunt_all(arguments.jobs, arguments.mutant)
-    runs = plan(
-        arguments.seed, arguments.runs, arguments.events, arguments.scenario, arguments.kind
-    )
+    runs = [
+        replace(run, drain_seconds=arguments.drain)
+        for run in plan(
+            arguments.seed, arguments.runs, arguments.events, arguments.scenario, arguments.kind
+        )
+    ]
     results = Results(arguments.results)
     missing = [run for run in runs if run not in results]
-    for result in play_all(missing, arguments.jobs, arguments.seconds, keep=arguments.keep):
+    for result in play_all(
+        missing, arguments.jobs, arguments.seconds, package=arguments.package, keep=arguments.keep
+    ):
         results.add(result)
         print(result, flush=True)
     return summary([results[run] for run in runs if run in results], len(runs))

@@ -16,6 +16,8 @@ import redis
 START_SECONDS = 20.0
 SYNC_SECONDS = 1.0
 """What appendfsync everysec may leave unsynced; a power cut takes it."""
+SLOW_MICROSECONDS = 2_000
+"""From here on the server notes a command in its SLOWLOG."""
 
 
 def free_port() -> int:
@@ -26,18 +28,25 @@ def free_port() -> int:
 
 
 class Broker:
-    """One server with an append-only file; `fsync` is Redis's appendfsync.
+    """One server with an append-only file; `fsync` is Redis's appendfsync, `user` an ACL line.
 
     A killed process loses nothing that it wrote, synced or not. With everysec a kill therefore also
     cuts off what was appended in the last second, as a power cut would.
     """
 
     def __init__(
-        self, directory: Path, command: list[str], *, fsync: str = "always", seed: int = 0
+        self,
+        directory: Path,
+        command: list[str],
+        *,
+        fsync: str = "always",
+        seed: int = 0,
+        user: str = "",
     ) -> None:
         self.directory = directory
         self.command = command
         self.fsync = fsync
+        self.user = user
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.forgotten_bytes = 0
@@ -60,6 +69,9 @@ class Broker:
                 *("--appendfsync", self.fsync, "--auto-aof-rewrite-percentage", "0"),
                 # DEBUG SLEEP is one of the faults
                 *("--daemonize", "no", "--enable-debug-command", "yes"),
+                *("--slowlog-log-slower-than", str(SLOW_MICROSECONDS)),
+                *("--slowlog-max-len", "10000"),
+                *(("--user", *self.user.split()) if self.user else ()),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

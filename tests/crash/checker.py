@@ -3,88 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.crash.sender import Sent
-
-MAX_EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the handlers' record."""
-
-    what: str
-    seq: int
-    consumer: str
-    delivery_count: int
-    attempt: int
-    at: float
-
-
-def parse(text: str) -> list[Line]:
-    """The handlers' record, in the order of its lines."""
-    lines = []
-    for raw in text.splitlines():
-        what, seq, consumer, count, attempt, at = raw.split()
-        lines.append(Line(what, int(seq), consumer, int(count), int(attempt), float(at)))
-    return lines
-
-
-@dataclass(frozen=True)
-class Ending:
-    """What Redis held when the run had ended."""
-
-    present: frozenset[int]
-    """Sequence numbers of the events still in the stream (without trimming: all that it kept)."""
-    dead: Counter[int]
-    outputs: Counter[int]
-    pending: int
-    lag: int | None
-    leaked: frozenset[str]
-    """Keys, fields and consumers of ours that should be gone."""
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What happened to the run, as far as it decides what must hold."""
-
-    deaths: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Pod -> Unix seconds of each SIGKILL."""
-    settled: Mapping[int, float] = field(default_factory=dict)
-    """Sequence number -> Unix seconds at which the witness saw it settled."""
-    owners: Mapping[int, Sequence[tuple[str, float]]] = field(default_factory=dict)
-    """Sequence number -> consumers that the witness saw own it, each with Unix seconds."""
-    trimmed_below: int = 0
-    """Below this number Force removed whatever there was."""
-    trims_safely: bool = False
-    """Policy Safe was at work: what is handled may have left the stream."""
-    broker_forgets: bool = False
-    """The server may lose what it had confirmed (everysec): then events that are no longer in the
-    stream are its loss, and repeated delivery is no fault of ours."""
-    calm: bool = False
-    """Nothing died and nothing fell silent."""
-    redelivery_bound: float | None = None
-    """Seconds; None where other faults blur it."""
-
-
-@dataclass
-class Report:
-    """`violations` by bound, with examples; figures for the table."""
-
-    sent: int
-    effects: int = 0
-    duplicates: int = 0
-    broker_lost: int = 0
-    trimmed: int = 0
-    redeliveries: list[float] = field(default_factory=list)
-    violations: dict[str, list[str]] = field(default_factory=dict)
-
-    def broke(self, bound: str, example: str) -> None:
-        examples = self.violations.setdefault(bound, [])
-        if len(examples) < MAX_EXAMPLES:
-            examples.append(example)
+from tests.crash.endings import Fate
+from tests.crash.report import Circumstances, Ending, Line, Report
+from tests.crash.workload import Sent
 
 
 @dataclass
@@ -115,7 +39,7 @@ def check(
     for history in histories.values():
         seq = history.event.seq
         report.effects += len(history.effects)
-        by_force = seq < around.trimmed_below and seq not in ending.present
+        by_force = seq < around.removed_below and seq not in ending.present
         if seq not in ending.present and not around.trims_safely:
             if by_force:
                 report.trimmed += not history.effects
@@ -125,8 +49,8 @@ def check(
             else:
                 report.broke("stream", f"{history.name} is gone")
         if not by_force:
-            _check_handled(report, history, ending)
-        if around.broker_forgets:
+            _check_handled(report, history, ending, around)
+        if around.broker_forgets or around.repeats:
             continue
         _check_duplicates(report, history)
         _check_outputs(report, history, ending, by_force=by_force)
@@ -134,18 +58,25 @@ def check(
             _check_order(report, history, around)
         if around.calm:
             _check_calm(report, history)
+        if around.prompt is not None:
+            _check_prompt(report, history, around)
     _check_ending(report, ending)
     if around.redelivery_bound is not None:
         _check_redelivery(report, around)
     return report
 
 
-def _check_handled(report: Report, history: _History, ending: Ending) -> None:
+def _check_handled(
+    report: Report, history: _History, ending: Ending, around: Circumstances
+) -> None:
     dead = ending.dead[history.event.seq]
     if not history.effects:
         where = "a dead letter" if dead else "nowhere"
         report.broke("lost", f"{history.name} had no effect; it is {where}")
-    if (history.event.kind == "reject") != bool(dead):
+    fate = history.event.fate
+    if history.event.kind == "emit" and around.refused_outputs:
+        fate = Fate.ANY
+    if fate is not Fate.ANY and (fate is Fate.DEAD) != bool(dead):
         report.broke("dead-letters", f"{history.name} has {dead} dead letters")
 
 
@@ -167,7 +98,7 @@ def _check_duplicates(report: Report, history: _History) -> None:
 def _check_outputs(report: Report, history: _History, ending: Ending, *, by_force: bool) -> None:
     seq = history.event.seq
     found, dead = ending.outputs[seq], ending.dead[seq]
-    wanted = 1 if history.event.kind == "emit" and history.effects else 0
+    wanted = 1 if history.event.kind == "emit" and history.effects and not dead else 0
     # What Force took away while it was parked has had its effect, and nobody can emit it any more.
     if found > wanted or (found < wanted and not by_force):
         report.broke("outputs", f"{history.name}: {found} outputs, not {wanted}")
@@ -206,6 +137,15 @@ def _check_calm(report: Report, history: _History) -> None:
             report.broke(
                 "calm", f"{history.name}: delivery {start.delivery_count} is its start {number + 1}"
             )
+
+
+def _check_prompt(report: Report, history: _History, around: Circumstances) -> None:
+    """What is wrong with the output of some events keeps no others waiting."""
+    assert around.prompt is not None
+    if history.event.kind != "emit" and history.starts:
+        waited = history.starts[0].at - around.sent_at[history.event.seq]
+        if waited > around.prompt:
+            report.broke("prompt", f"{history.name} waited {waited:.1f} s for its turn")
 
 
 def _check_ending(report: Report, ending: Ending) -> None:

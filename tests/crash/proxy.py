@@ -1,4 +1,4 @@
-"""A TCP proxy between the workers and Redis that cuts, withholds and stalls.
+"""A TCP proxy between the workers and Redis that cuts, withholds, stalls and slows.
 
 It runs in a thread of its own with its own loop; the methods may be called from any thread.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import threading
 from dataclasses import dataclass, field
@@ -37,10 +38,13 @@ class Proxy:
 
     target_port: int
     seed: int
+    bytes_per_second: float = math.inf
+    """Of each connection and direction."""
     links: set[Link] = field(default_factory=set)
     port: int = 0
 
     def __post_init__(self) -> None:
+        self._rate = self.bytes_per_second
         self._random = random.Random(self.seed)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -86,6 +90,15 @@ class Proxy:
             self._loop.call_later(seconds, self._flowing.set)
 
         self._loop.call_soon_threadsafe(stop)
+
+    def slow_down(self, bytes_per_second: float, seconds: float) -> None:
+        """Each connection carries no more than that, for so long."""
+
+        def begin() -> None:
+            self._rate = bytes_per_second
+            self._loop.call_later(seconds, setattr, self, "_rate", self.bytes_per_second)
+
+        self._loop.call_soon_threadsafe(begin)
 
     def _mark(self, flag: str) -> None:
         def mark() -> None:
@@ -137,8 +150,7 @@ class Proxy:
                     writer.write(data[: self._random.randrange(len(data))])
                     await writer.drain()
                     return
-                writer.write(data)
-                await writer.drain()
+                await self._pass_on(data, writer)
 
     async def _replies(
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -152,5 +164,10 @@ class Proxy:
                     writer.write(data[: self._random.randrange(len(data))])
                     await writer.drain()
                     return
-                writer.write(data)
-                await writer.drain()
+                await self._pass_on(data, writer)
+
+    async def _pass_on(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        if self._rate < math.inf:
+            await asyncio.sleep(len(data) / self._rate)

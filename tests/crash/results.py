@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.crash.checker import Report
-    from tests.crash.world import Run
+    from tests.crash.report import Report
+    from tests.crash.run import Run
 
 
 @cache
@@ -96,4 +96,4 @@ class Results:
 
     @staticmethod
     def _key(run: Run) -> tuple[int, str, str, int]:
-        return run.seed, run.scenario, run.kind, run.events
+        return run.seed, run.scenario, run.kind, run.count

@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import random
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import redis
 
 from tests.crash.broker import Broker
+from tests.crash.workload import Sent, entry_id
 
 CHUNK = 50
-KINDS = {"plain": 80, "emit": 14, "reject": 2}
-BASE_MS = 1_700_000_000_000
-
-
-@dataclass(frozen=True)
-class Sent:
-    """One event: its number, its type, and how many attempts its handler fails."""
-
-    seq: int
-    kind: str
-    fail: int
-    pause: float
-
-
-def seq_of(entry_id: bytes) -> int:
-    """The sequence number in an id of `Sender.entry_id`; -1 for 0-0."""
-    ms, _, number = entry_id.partition(b"-")
-    return (int(ms) - BASE_MS) * 10 + int(number) - 1 if int(ms) else -1
-
-
-def events(seed: int, count: int, slow: float, slow_seconds: Sequence[float]) -> list[Sent]:
-    """The events of a run: mostly quick, some slow, some failing at first, some rejected."""
-    rng = random.Random(f"events/{seed}")
-    made = []
-    for seq in range(count):
-        kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
-        pause = rng.choice([0, 0, 0, 0.001, 0.005] if rng.random() > slow else slow_seconds)
-        fail = rng.choice([1, 1, 2]) if rng.random() < 0.03 else 0
-        made.append(Sent(seq, kind, fail, pause))
-    return made
 
 
 class Sender:
@@ -56,6 +23,8 @@ class Sender:
         self.rate = rate
         self.sent = 0
         """How many are surely in the stream."""
+        self.sent_at: list[float] = []
+        """Unix seconds at which each surely was."""
         self.allowed = len(events)
         """How many may be sent so far."""
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -75,10 +44,6 @@ class Sender:
         self._aborted.set()
         self._thread.join()
 
-    @staticmethod
-    def entry_id(seq: int) -> bytes:
-        return b"%d-%d" % (BASE_MS + seq // 10, seq % 10 + 1)
-
     def _run(self) -> None:
         while self.sent < len(self.events) and not self._aborted.is_set():
             began = time.monotonic()
@@ -91,6 +56,7 @@ class Sender:
                             continue
                         self._add(client, chunk)
                         self.sent += len(chunk)
+                        self.sent_at += [time.time()] * len(chunk)
                         pause = len(chunk) / self.rate - (time.monotonic() - began)
                         self._aborted.wait(max(0.0, pause))
                         began = time.monotonic()
@@ -101,9 +67,8 @@ class Sender:
         # All or nothing: were the first refused and the rest not, their ids would be behind.
         pipeline = client.pipeline(transaction=True)
         for event in chunk:
-            payload = {"seq": event.seq, "pause": event.pause, "fail": event.fail}
-            fields = {"type": event.kind, "version": 1, "payload": json.dumps(payload)}
-            pipeline.xadd(self.stream, fields, id=self.entry_id(event.seq))
+            fields = {"type": event.kind, "version": 1, "payload": event.payload()}
+            pipeline.xadd(self.stream, fields, id=entry_id(event.seq))
         for answer in pipeline.execute(raise_on_error=False):
             # An id at or below the stream's last: it was added before a reply was lost.
             if isinstance(answer, redis.ResponseError) and "equal or smaller" in str(answer):

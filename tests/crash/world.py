@@ -4,122 +4,86 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import redis
 
-from headrace.streams.keys import PARKED, GroupKeys, StreamKeys
-from headrace_api.v1alpha1 import Backoff, Delivery, Output
-from headrace_api.worker_config import (
-    DeadLetterTarget,
-    Owner,
-    RedisTarget,
-    TrimConfig,
-    WorkerConfig,
-)
+from tests.crash import outcome, setup
+from tests.crash.bounds import watched
 from tests.crash.broker import Broker
-from tests.crash.checker import Circumstances, Ending, Report, check, parse
+from tests.crash.checker import check
+from tests.crash.failover import Pair
 from tests.crash.faults import Faults
 from tests.crash.fleet import Fleet
+from tests.crash.probes import Probes
+from tests.crash.producers import Producers
 from tests.crash.proxy import Proxy
+from tests.crash.report import Circumstances, Line, Report, parse
 from tests.crash.results import Result
-from tests.crash.scenarios import SCENARIOS, Scenario, schedule
-from tests.crash.sender import Sender, events
+from tests.crash.run import Run
+from tests.crash.scenarios import MIN_IDLE, schedule
+from tests.crash.sender import Sender
+from tests.crash.setup import GROUP, KEYS, OUTPUT, STREAM
+from tests.crash.slow_scripts import SlowScripts
 from tests.crash.witness import Witness
+from tests.crash.workload import events
 from tests.support.redis_servers import KINDS
 
-STREAM = "{crash}:events"
-OUTPUT = "{crash}:out"
-GROUP = "group"
-MIN_IDLE = 2.0
-RECLAIM_INTERVAL = MIN_IDLE / 4 * 1.25
-"""The longest pause between two claims of idle entries (headrace.worker.intake.claims)."""
 WORKERS = 3
 LEAST_AT_WORK = 2
 """What a fault that ends a worker finds at work, that worker included."""
-TRIM_LENGTH = 10
 AHEAD_SECONDS = 0.3
-SLOW_SECONDS = (0.35 * MIN_IDLE, 0.35 * MIN_IDLE, 1.3 * MIN_IDLE)
 SHUTDOWN_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """What makes a run: the same run strikes the same faults on the same events."""
-
-    seed: int
-    scenario: str
-    kind: str = "redis"
-    events: int = 5_000
-    rate: float = 800.0
-    fault_pause: float = 0.8
-    slow: float | None = None
-    """Share of slow events, in place of the scenario's."""
-    slow_seconds: tuple[float, ...] | None = None
-    """How long slow events take, each as likely; in place of the scenario's."""
-    drain_seconds: float = 180.0
-    """What is left may be hundreds of suspects, each alone in its worker, and some of them slow."""
-
-    @property
-    def of(self) -> Scenario:
-        return SCENARIOS[self.scenario]
+CALM_SECONDS = 1.5
+"""From the last outage to the end: a worker that ends during one leaves its consumer behind."""
 
 
 class World:
     """Everything of one run that a fault may touch."""
 
-    stream = STREAM
-    min_idle = MIN_IDLE
+    stream, output, group, keys = STREAM, OUTPUT, GROUP, KEYS
 
     def __init__(self, run: Run, package: Path | None = None) -> None:
         """`package`: a directory with another `headrace` to run, for mutants."""
         self.run = run
+        scenario = run.of
+        self.min_idle = scenario.min_idle
         # What dead workers held are suspects, which a worker runs one by one, at two synced writes
         # each: left alone with three workers' worth, it has no room for the last of them in time.
-        self.workers = WORKERS + run.of.timed
-        self.least_at_work = LEAST_AT_WORK + run.of.timed
+        self.workers = WORKERS + scenario.timed
+        self.least_at_work = LEAST_AT_WORK + scenario.timed
         self.directory = Path(tempfile.mkdtemp(prefix="headrace-crash-"))
-        self.record = self.directory / "record"
-        self.broker = Broker(self.directory, KINDS[run.kind](), fsync=run.of.fsync, seed=run.seed)
+        self.hang = self.directory / "hang"
+        self.broker = Broker(
+            self.directory, KINDS[run.kind](), fsync=scenario.fsync, seed=run.seed, user=setup.USER
+        )
         self.broker.start()
-        self.proxy = Proxy(self.broker.port, run.seed)
-        port = self.proxy.start()
-        self.keys = StreamKeys(STREAM).for_group(GROUP)
-        configuration = self.directory / "worker.json"
-        configuration.write_text(_config(port, self.keys).canonical_json())
-        environment = {
-            "HEADRACE_CONFIG": str(configuration),
-            "CRASH_RECORD": str(self.record),
-            "CRASH_OUTPUT": OUTPUT,
-            "HEADRACE_LOG_FORMAT": "json",
-        }
+        self.proxy = Proxy(self.broker.port, run.seed, bytes_per_second=scenario.link)
+        self.proxy.start()
+        self.pair = Pair(self.broker, self.proxy)
+        environment = setup.write(self.directory, self.proxy.port, scenario)
         if package is not None:
-            environment["PYTHONPATH"] = str(package)
-        self.fleet = Fleet(self.directory, environment)
-        slow = run.of.slow if run.slow is None else run.slow
-        # A worker claims no more than it has room for, and a suspect runs alone: the bound on
-        # redelivery holds where that does not take longer than the bound's slack.
-        slow_seconds = SLOW_SECONDS[:1] if run.of.timed else SLOW_SECONDS
+            environment["PYTHONPATH"] = f"{package}:{Path.cwd()}"
+        self.fleet = Fleet(self.directory, environment, seed=run.seed)
+        self.producers = Producers(self.directory, environment, outcome.PRODUCED)
+        self.probes = Probes(self.fleet)
+        self.slow_scripts = SlowScripts({**os.environ, **environment})
         self.sender = Sender(
             self.broker,
             STREAM,
-            events(run.seed, run.events, slow, run.slow_seconds or slow_seconds),
-            run.rate,
+            events(run.seed, run.count, scenario.mix),
+            run.sent_per_second,
         )
-        self.witness = Witness(self.broker, STREAM, GROUP)
+        self.witness = Witness(self.broker, STREAM, GROUP, self._each_look)
         self.faults = Faults(self, run.seed)
-        self.trim_config = TrimConfig(
-            redis=RedisTarget(endpoints=(f"127.0.0.1:{self.broker.port}",)),
-            stream=STREAM,
-            groups=(GROUP,),
-            max_length=TRIM_LENGTH,
-        ).canonical_json()
+
+    @property
+    def trim_config(self) -> str:
+        return setup.trim_config(self.broker.port)
 
     def play(self) -> Report:
         """Send, strike, mend, wait until nothing is left to do, and check."""
@@ -127,38 +91,65 @@ class World:
             self.fleet.start()
         if not self.fleet.wait_at_work(self.workers):
             raise RuntimeError(f"the workers did not start; their logs are in {self.directory}")
+        self.fleet.lifespans = self.run.of.lifespans
+        if self.run.of.produces:
+            self.producers.start(self.proxy.port, self.broker.port)
         self.sender.start()
         self.witness.start()
+        self.probes.start()
         self._strike()
         self.sender.join()
         self.faults.settle()
         while len(self.fleet.running) < 2:
             self.fleet.start()
+        sent_badly = self.producers.wait()
         drained = self._drain()
+        time.sleep(CALM_SECONDS)
+        self.probes.stop()
         late = self.fleet.shut(SHUTDOWN_SECONDS)
         self.witness.stop()
-        history = {"owners": self.witness.owners, "deaths": self.fleet.deaths}
-        (self.directory / "history.json").write_text(json.dumps(history))
         report = self._check()
         if not drained:
             report.broke("pending", f"not drained within {self.run.drain_seconds:.0f} s")
         for pod in late:
             report.broke("shutdown", f"{pod} did not end within {SHUTDOWN_SECONDS:.0f} s")
-        for end in self.fleet.exits:
-            report.broke("exits", end)
-        for defect in self.fleet.said():
-            report.broke("defects", defect)
+        for sentence in sent_badly:
+            report.broke("producers", sentence)
         return report
+
+    def gather_slow_scripts(self) -> None:
+        """Take what the server's SLOWLOG holds, before it is lost."""
+        with contextlib.suppress(redis.RedisError), self.broker.client() as client:
+            self.slow_scripts.gather(client)
+
+    def close(self, *, keep: bool = False) -> None:
+        """End every process; the directory stays when `keep`."""
+        with contextlib.suppress(Exception):
+            self.sender.abort()
+        self.witness.stop()
+        self.probes.stop()
+        self.producers.close()
+        self.fleet.kill_all()
+        self.proxy.stop()
+        self.pair.close()
+        self.broker.kill()
+        if not keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _each_look(self) -> None:
+        self.broker.note_size()
+        self.fleet.note_lives()
+        if (process := self.broker.process) is not None:
+            self.slow_scripts.note_wait(process.pid)
 
     def _strike(self) -> None:
         """Faults in their places among the events, so that each meets a worker at work: the sender
         waits for faults that take long, and goes on while one strikes."""
-        run = self.run
-        faults = schedule(run.seed, run.scenario, run.events / run.rate * 1.3, run.fault_pause)
+        run, rate = self.run, self.run.sent_per_second
         at = 0.0
-        for fault in faults:
-            place = int(fault.at * run.rate)
-            self.sender.allowed = place + int(run.rate * AHEAD_SECONDS)
+        for fault in schedule(run.seed, run.scenario, run.count / rate * 1.3, run.fault_pause):
+            place = int(fault.at * rate)
+            self.sender.allowed = place + max(1, int(rate * AHEAD_SECONDS))
             while self.sender.sent < place and not self.sender.done:
                 time.sleep(0.01)
             if self.sender.done:
@@ -166,45 +157,33 @@ class World:
             at = fault.at
             self.fleet.replace_ended()
             self.faults.strike(fault.name)
-        self.sender.allowed = run.events
-
-    def close(self, *, keep: bool = False) -> None:
-        """End every process; the directory stays when `keep`."""
-        with contextlib.suppress(Exception):
-            self.sender.abort()
-        self.witness.stop()
-        self.fleet.kill_all()
-        self.proxy.stop()
-        self.broker.kill()
-        if not keep:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        self.sender.allowed = run.count
 
     def _drain(self) -> bool:
         deadline = time.monotonic() + self.run.drain_seconds
         while time.monotonic() < deadline:
             self.fleet.replace_ended()
             with contextlib.suppress(redis.RedisError), self.broker.client() as client:
-                if self._left(client) == (0, 0):
+                if outcome.left(client, KEYS) == (0, 0):
                     return True
             time.sleep(0.1)
         return False
 
-    def _left(self, client: redis.Redis) -> tuple[int, int | None]:
-        """(pending, unread) of the group; unread None when the server cannot say."""
-        groups = client.xinfo_groups(STREAM)
-        if not groups:
-            return 0, None
-        group = groups[0]
-        last = group["last-delivered-id"].decode()
-        unread = len(client.xrange(STREAM, min=f"({last}", count=10))
-        return group["pending"], unread
-
     def _check(self) -> Report:
+        scenario, faults = self.run.of, self.faults
+        # A server that forgets what it had confirmed may forget that a consumer was deleted.
+        ended_well = {
+            w.pod
+            for w in self.fleet.retired
+            if w.process.returncode == 0 and scenario.fsync == "always"
+        }
+        self.gather_slow_scripts()
         with self.broker.client() as client:
-            ending = self._ending(client)
-        lines = parse(self.record.read_text()) if self.record.exists() else []
-        scenario = self.run.of
-        return check(
+            ended_well -= self.fleet.deaths.keys()
+            ending = outcome.ending(client, KEYS, OUTPUT, ended_well, orphaned=faults.repeats)
+            produced = self.producers.check(client) if scenario.produces else []
+        lines = self._lines()
+        report = check(
             self.sender.events,
             lines,
             ending,
@@ -212,57 +191,25 @@ class World:
                 deaths=self.fleet.deaths,
                 settled=self.witness.settled,
                 owners=self.witness.owners,
-                trimmed_below=self.faults.trimmed_below,
+                removed_below=faults.removed_below,
+                repeats=faults.repeats,
+                refused_outputs=faults.refused_outputs,
                 trims_safely="trim_safe" in scenario.faults,
                 broker_forgets=scenario.fsync != "always",
                 calm=scenario.calm,
-                redelivery_bound=MIN_IDLE + RECLAIM_INTERVAL + 1.0 if scenario.timed else None,
+                sent_at=self.sender.sent_at,
+                prompt=scenario.prompt,
+                redelivery_bound=MIN_IDLE + MIN_IDLE / 4 * 1.25 + 1.0 if scenario.timed else None,
             ),
         )
+        for bound, sentence in produced:
+            report.broke(bound, sentence)
+        watched(self, lines, report)
+        return report
 
-    def _ending(self, client: redis.Redis) -> Ending:
-        pending, lag = self._left(client)
-        consumers = {c["name"].decode() for c in client.xinfo_consumers(STREAM, GROUP)}
-        leaked = set()
-        for key in (self.keys.retry, self.keys.failures):
-            if client.exists(key):
-                leaked.add(f"{key}: {client.object('encoding', key)!r} is left")
-        known = {STREAM, OUTPUT, self.keys.state, self.keys.replay, self.keys.dead_letters}
-        known |= {self.keys.retry, self.keys.failures}
-        leaked |= {
-            f"{key.decode()} is unknown" for key in client.scan_iter() if key.decode() not in known
-        }
-        flushes = {name.decode() for name in client.hkeys(self.keys.state)}
-        leaked |= {
-            f"field {name} of no consumer is left in {self.keys.state}"
-            for name in flushes
-            if name.startswith("flush:") and name.removeprefix("flush:") not in consumers
-        }
-        # A server that forgets what it had confirmed may forget that a consumer was deleted.
-        ended_well = {
-            w.pod
-            for w in self.fleet.retired
-            if w.process.returncode == 0 and self.run.of.fsync == "always"
-        }
-        leaked |= {
-            f"consumer {name} of a worker that ended well is left"
-            for name in consumers - {PARKED}
-            if name.rpartition("-")[0] in ended_well - self.fleet.deaths.keys()
-        }
-        return Ending(
-            present=frozenset(
-                json.loads(fields[b"payload"])["seq"] for _, fields in client.xrange(STREAM)
-            ),
-            dead=Counter(_seq(fields, b"f:payload") for _, fields in client.xrange(self.dead)),
-            outputs=Counter(_seq(fields, b"payload") for _, fields in client.xrange(OUTPUT)),
-            pending=pending,
-            lag=lag,
-            leaked=frozenset(leaked),
-        )
-
-    @property
-    def dead(self) -> str:
-        return self.keys.dead_letters
+    def _lines(self) -> list[Line]:
+        record = self.directory / "record"
+        return parse(record.read_text()) if record.exists() else []
 
 
 def play(run: Run, *, package: Path | None = None, keep: bool = False) -> Result:
@@ -272,36 +219,11 @@ def play(run: Run, *, package: Path | None = None, keep: bool = False) -> Result
     try:
         report = world.play()
         keep = keep or (package is None and bool(report.violations))
+        if keep:
+            history = {"owners": world.witness.owners, "deaths": world.fleet.deaths}
+            (world.directory / "history.json").write_text(json.dumps(history))
     finally:
         world.close(keep=keep)
     if keep:
         print(f"seed {run.seed} {run.scenario} {run.kind}: left in {world.directory}")
     return Result.of(run, report, time.monotonic() - began)
-
-
-def _seq(fields: dict[bytes, bytes], name: bytes) -> int:
-    return int(json.loads(fields[name])["seq"]) if name in fields else -1
-
-
-def _config(port: int, keys: GroupKeys) -> WorkerConfig:
-    return WorkerConfig(
-        namespace="crash",
-        pipeline="crash",
-        group=GROUP,
-        consumer_group=GROUP,
-        stream=STREAM,
-        redis=RedisTarget(endpoints=(f"127.0.0.1:{port}",)),
-        dead_letter=DeadLetterTarget(stream=keys.dead_letters, max_length=1_000_000),
-        handler="tests.crash.handlers:app",
-        concurrency=16,
-        batch_size=50,
-        delivery=Delivery(
-            handler_timeout=timedelta(seconds=10),
-            max_retries=5,
-            max_crashes=1000,
-            backoff=Backoff(initial=timedelta(milliseconds=50), max=timedelta(milliseconds=300)),
-            min_idle=timedelta(seconds=MIN_IDLE),
-        ),
-        outputs=(Output(stream=OUTPUT),),
-        owner=Owner(key="crash/crash", uid="crash"),
-    )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import headrace
 import headrace_api
-from tests.crash.world import Run
+from tests.crash.run import Run
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,7 +1,8 @@
 """The safeguards of delivery, settling and claims, each taken out once."""
 
 from tests.crash.mutants.mutant import mutant, short
-from tests.crash.world import MIN_IDLE, Run
+from tests.crash.run import Run
+from tests.crash.scenarios import MIN_IDLE
 
 COMMIT, CLAIM = "streams/lua/commit.lua", "streams/lua/claim_idle.lua"
 FENCE = "if row[2] ~= consumer or row[4] ~= count then return refuse(id, 1) end"

@@ -23,7 +23,8 @@ def test_its_text_stands_once_in_the_package_and_mypy_finds_no_fault(
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     write(mutant, directory)
-    assert not type_errors(directory, place / "cache")
+    if any(edit.file.endswith(".py") for edit in mutant.edits):
+        assert not type_errors(directory, place / "cache")
 
 
 def test_mypy_sees_a_name_that_is_not_there(place: Path) -> None:

@@ -1,8 +1,8 @@
 """A mutant counts as caught only by a bound that it names, and never by a slip of its own."""
 
-from tests.crash.checker import Report
 from tests.crash.mutants.hunt import Verdict, judge
 from tests.crash.mutants.mutant import mutant, short
+from tests.crash.report import Report
 from tests.crash.results import Result
 
 RUN = short("kills")

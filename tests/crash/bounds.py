@@ -1,0 +1,48 @@
+"""Bounds that do not stand on single events: what workers and the server were seen to do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tests.crash.progress import stood_still
+from tests.crash.report import Line, Report
+from tests.crash.setup import BATCH_SIZE, CONCURRENCY
+
+if TYPE_CHECKING:
+    from tests.crash.world import World
+
+MOST_HELD = 2 * CONCURRENCY + 3 * BATCH_SIZE
+"""Entries: what runs, what claims may add, and three reads' worth."""
+MOST_MEBIBYTES = 256
+
+
+def watched(world: World, lines: list[Line], report: Report) -> None:
+    """Add to the report what the witness, the probes, the logs and the SLOWLOG tell."""
+    signs = defaultdict(list)
+    for line in lines:
+        signs[line.consumer].append(line.at)
+    mix = world.run.of.mix
+    longest = max(mix.slow_seconds) if mix.slow else 0.0
+    faults, probes = world.faults, world.probes
+    for sentence in stood_still(
+        world.witness.looks, signs, world.fleet.lives, faults.outages, longest
+    ):
+        report.broke("wedged", sentence)
+    for end in world.fleet.exits:
+        report.broke("exits", end)
+    for defect in world.fleet.said():
+        report.broke("defects", defect)
+    if "hang" not in world.run.of.faults:
+        for sentence in world.fleet.ignored_time_outs():
+            report.broke("slots", sentence)
+    for sentence in probes.unwell:
+        report.broke("livez", sentence)
+    for sentence in world.slow_scripts.broken():
+        report.broke("slow-scripts", sentence)
+    if probes.most_held > MOST_HELD:
+        report.broke("held", f"a worker held {probes.most_held} entries, more than {MOST_HELD}")
+    if probes.most_mebibytes > MOST_MEBIBYTES:
+        report.broke("memory", f"a worker took {probes.most_mebibytes:.0f} MiB")
+    report.most_held = probes.most_held
+    report.most_mebibytes = round(probes.most_mebibytes)

@@ -1,0 +1,76 @@
+"""A fail-over behind a stable address, as a Kubernetes Service does it.
+
+New connections reach the new primary; those that stand stay with the old one, which lives on as its
+replica. It is an orderly one: nothing that was confirmed is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from tests.crash.broker import START_SECONDS, Broker
+from tests.crash.proxy import Proxy
+
+PAUSE_MS = 10_000
+"""How long the old primary may refuse writes until the replica has all of them."""
+
+
+class Pair:
+    """A broker and its standby, which change places. `broker` stays the object for the primary."""
+
+    def __init__(self, broker: Broker, proxy: Proxy) -> None:
+        self.broker = broker
+        self.proxy = proxy
+        self.standby: Broker | None = None
+
+    def fail_over(self) -> None:
+        """Promote the standby; start one first if there is none."""
+        old, new = self.broker, self._standby()
+        with old.client() as primary, new.client() as replica:
+            _wait(lambda: replica.info("replication").get("master_link_status") == "up")
+            primary.execute_command("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
+            _wait(lambda: _offset(primary, "master") == _offset(replica, "slave"))
+            replica.execute_command("REPLICAOF", "NO", "ONE")
+            self.proxy.target_port = new.port
+            primary.execute_command("REPLICAOF", "127.0.0.1", new.port)
+            primary.execute_command("CLIENT", "UNPAUSE")
+        for part in ("directory", "port", "process"):
+            here, there = getattr(old, part), getattr(new, part)
+            setattr(old, part, there)
+            setattr(new, part, here)
+
+    def close(self) -> None:
+        if self.standby is not None:
+            self.standby.kill()
+
+    def _standby(self) -> Broker:
+        if self.standby is None:
+            broker = self.broker
+            directory = Path(tempfile.mkdtemp(prefix="standby-", dir=broker.directory))
+            self.standby = Broker(
+                directory, broker.command, fsync=broker.fsync, user=broker.user, seed=1
+            )
+            self.standby.start()
+            with self.standby.client() as replica:
+                replica.execute_command("REPLICAOF", "127.0.0.1", broker.port)
+        return self.standby
+
+
+def _offset(client: redis.Redis, side: str) -> int:
+    return int(client.info("replication")[f"{side}_repl_offset"])
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(redis.RedisError, KeyError):
+            if condition():
+                return
+        time.sleep(0.02)
+    raise RuntimeError("the replica did not catch up in time")
