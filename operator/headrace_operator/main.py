@@ -124,7 +124,9 @@ def reconciler(
         memories=Memories(clock),
         observer=Observer(api, cache, redis, poller, clock=clock, full_look=chosen.full_look),
         applier=Applier(api, cache, groups, redis),
-        deletion=Deletion(api, cache, groups, redis, patience=chosen.deletion_patience),
+        deletion=Deletion(
+            api, cache, groups, redis, poller, patience=chosen.deletion_patience, clock=clock
+        ),
         status=StatusWriter(
             api, cache, TokenBucket(chosen.status_writes_per_second, burst=50), clock
         ),

@@ -116,6 +116,10 @@ class BacklogPoller:
         subject = self._keys.get(key)
         return self._endpoints[subject.access].watched[key].reading if subject else None
 
+    def knows(self, access: Access) -> bool:
+        """Whether anything is read behind this access, so that `answers` means something."""
+        return access in self._endpoints
+
     def answers(self, access: Access) -> bool:
         """Whether the newest round behind this access was answered; False before the first."""
         endpoint = self._endpoints.get(access)

@@ -61,7 +61,9 @@ class Cache:
     def __init__(self) -> None:
         self._entries: dict[Ref, _Entry] = {}
         self._owned: defaultdict[Key, set[Ref]] = defaultdict(set)
-        self._deleted: OrderedDict[str, None] = OrderedDict()  # uids, so that no list revives them
+        # uid -> resourceVersion at which it was last seen to go, so that no late list revives it.
+        # Only what is newer does: an object that merely left the watch's selector lives on.
+        self._deleted: OrderedDict[str, int] = OrderedDict()
 
     def pipeline(self, key: Key) -> Manifest | None:
         return self.get(KIND, *split(key))
@@ -89,8 +91,11 @@ class Cache:
         known = self._entries.get(ref)
         # The API server guarantees comparable resourceVersions since 1.35; etcd's always were.
         version = int(metadata["resourceVersion"])
-        if metadata["uid"] in self._deleted or (known and known.version >= version):
+        if known and known.version >= version:
             return set()
+        if self._deleted.get(metadata["uid"], -1) >= version:
+            return set()
+        self._deleted.pop(metadata["uid"], None)
         owner = None if kind.kind == KIND else owner_key(seen)
         keys = self._forget(ref)
         if kind not in APPLIED:
@@ -102,10 +107,22 @@ class Cache:
             self._owned[owner].add(ref)
         return keys | _woken(ref, owner)
 
+    def revive(self, kind: Kind, live: Manifest) -> None:
+        """Take in an object that was read from the API server itself: it exists, whatever a watch
+        with a selector has said."""
+        self._deleted.pop(live["metadata"]["uid"], None)
+        self.put(kind, live)
+
     def remove(self, kind: Kind, gone: Manifest) -> set[Key]:
-        """An object was deleted; returns the keys whose pipelines must know."""
+        """An object was deleted, or left the selector; returns the keys whose pipelines must know.
+
+        Without a resourceVersion it counts as deleted at the version that is known.
+        """
         metadata = gone["metadata"]
-        return self._remove((kind.kind, metadata["namespace"], metadata["name"]), metadata["uid"])
+        ref = (kind.kind, metadata["namespace"], metadata["name"])
+        known = self._entries.get(ref)
+        version = metadata.get("resourceVersion") or (known.version if known else 0)
+        return self._remove(ref, metadata["uid"], int(version))
 
     def replace_all(
         self, kind: Kind, namespace: str | None, listed: Iterable[Manifest], list_version: str
@@ -123,11 +140,11 @@ class Cache:
             if ref[0] != kind.kind or (ref[1], ref[2]) in names:
                 continue
             if namespace in (None, ref[1]) and known.version <= int(list_version):
-                keys |= self._remove(ref, known.uid)
+                keys |= self._remove(ref, known.uid, int(list_version))
         return keys
 
-    def _remove(self, ref: Ref, uid: str) -> set[Key]:
-        self._deleted[uid] = None
+    def _remove(self, ref: Ref, uid: str, version: int) -> set[Key]:
+        self._deleted[uid] = max(version, self._deleted.get(uid, 0))
         while len(self._deleted) > REMEMBERED_DELETIONS:
             self._deleted.popitem(last=False)
         known = self._entries.get(ref)

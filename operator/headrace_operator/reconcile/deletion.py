@@ -4,26 +4,30 @@ Retain: no finalizer. The garbage collector takes the children; the claims on th
 up when the deletion is seen. Delete: our finalizer holds the resource until, in this order, the
 CronJobs and Deployments are deleted, no pod of ours is left (a running worker would recreate its
 group), and groups and their keys are gone from Redis. Streams and dead letters always stay.
-A deletion never waits for ever: in a terminating namespace, or after 5 minutes without Redis, the
-resource is let go and the log says what stays behind.
+A deletion never waits for ever: in a terminating namespace, after 5 minutes without Redis, or with
+pods that outlive their grace by as much, the resource is let go and the log says what stays behind.
+Until then its status says what it waits for.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
 from headrace_api import FINALIZER
-from headrace_api.names import MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL
-from headrace_api.v1alpha1 import DeletionPolicy, StreamPipeline
+from headrace_api.names import PIPELINE_LABEL
+from headrace_api.v1alpha1 import DeletionPolicy, RedisMode, StreamPipeline
 from headrace_operator import metrics
+from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.kube.api_server import ApiError, ApiServer
 from headrace_operator.kube.cache import Cache, key_of
 from headrace_operator.kube.kinds import (
+    BY_KIND,
     CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,
@@ -33,6 +37,7 @@ from headrace_operator.kube.kinds import (
     STREAM_PIPELINE,
     Manifest,
 )
+from headrace_operator.plan import pod_health
 from headrace_operator.plan.references import connection_references, named_objects
 from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTrouble, owner_of
 from headrace_operator.reconcile.memory import Memory
@@ -40,8 +45,16 @@ from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, 
 
 log = logging.getLogger(__name__)
 
-MAKERS = {kind.kind: kind for kind in (CRON_JOB, DEPLOYMENT, JOB)}
+POD_OWNERS = (CRON_JOB, DEPLOYMENT, JOB)
 NEXT_LOOK = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The deletion is not done: seconds until the next step, and what it waits for."""
+
+    seconds: float
+    message: str
 
 
 class Deletion:
@@ -51,9 +64,13 @@ class Deletion:
         cache: Cache,
         groups: GroupOperations,
         redis: RedisAccess,
+        poller: BacklogPoller,
         *,
         patience: float,
+        clock: Callable[[], float],
     ) -> None:
+        self._poller = poller
+        self._clock = clock
         self._api = api
         self._cache = cache
         self._groups = groups
@@ -67,8 +84,8 @@ class Deletion:
             return live
         return await self._set_finalizer(live, wanted)
 
-    async def proceed(self, live: Manifest, memory: Memory) -> float | None:
-        """One step of the deletion; the seconds until the next, or None when it is not ours.
+    async def proceed(self, live: Manifest, memory: Memory) -> Waiting | None:
+        """One step of the deletion: what it waits for, or None when nothing of it is left to do.
 
         Raises ApiError, ApiUnreachable.
         """
@@ -79,21 +96,46 @@ class Deletion:
         except ValidationError:
             await self._let_go(live, "InvalidSpec", "its spec cannot be read")
             return None
-        if not await self._stopped(live):
-            return NEXT_LOOK
+        if left := await self._left(live):
+            return await self._wait_for(left, live, memory)
+        if pipeline.spec.redis.mode is not RedisMode.STANDALONE:
+            await self._set_finalizer(live, False)  # nothing was ever made in it
+            return None
         try:
             await self._clean(pipeline, memory)
         except (RedisTrouble, NoAccess) as error:
-            if await self._namespace_terminates(live):
-                await self._let_go(live, "NamespaceTerminating", str(error))
-            elif _age(live) > self._patience:
-                await self._let_go(live, "RedisUnreachable", str(error))
-            else:
-                log.warning("deletion waits for Redis: %s", error, extra=_named(live))
-                return NEXT_LOOK * 2
-            return None
+            return await self._wait_for_redis(error, live, memory)
         await self._set_finalizer(live, False)
         log.info("deleted with its consumer groups", extra=_named(live))
+        return None
+
+    async def _wait_for(self, left: list[str], live: Manifest, memory: Memory) -> Waiting | None:
+        now = self._clock()
+        memory.pods_awaited_since = memory.pods_awaited_since or now
+        what = f"{', '.join(left[:3])}{f' and {len(left) - 3} more' if len(left) > 3 else ''}"
+        grace = await self._grace(live)
+        if now - memory.pods_awaited_since > grace + self._patience:
+            await self._let_go(live, "PodsLeft", f"{what} did not end")
+            return None
+        return Waiting(NEXT_LOOK, f"the deletion waits for {what} to end")
+
+    async def _wait_for_redis(
+        self, error: Exception, live: Manifest, memory: Memory
+    ) -> Waiting | None:
+        """Patience counts from when Redis went, not from when the deletion was asked for."""
+        now = self._clock()
+        memory.redis_awaited_since = memory.redis_awaited_since or now
+        if await self._namespace_terminates(live):
+            await self._let_go(live, "NamespaceTerminating", str(error))
+        elif now - memory.redis_awaited_since > self._patience:
+            await self._let_go(live, "RedisUnreachable", str(error))
+        else:
+            log.warning("deletion waits for Redis: %s", error, extra=_named(live))
+            return Waiting(
+                NEXT_LOOK * 2,
+                f"the deletion waits for Redis, to drop the consumer groups: {error}; it is let go"
+                f" without that after {self._patience:g} s",
+            )
         return None
 
     async def farewell(self, memory: Memory) -> None:
@@ -102,32 +144,72 @@ class Deletion:
             return
         for keys in memory.group_keys:
             try:
+                self._check_answers(memory.access)
                 await self._groups.release(memory.access, keys, memory.owner)
             except RedisTrouble as error:
-                log.warning("the claim on group %s was not given up: %s", keys.group, error)
+                log.warning("the claims of %s were not given up: %s", memory.owner, error)
+                return
 
-    async def _stopped(self, live: Manifest) -> bool:
-        """Deletes what makes pods; True when nothing of it and no pod is left."""
+    def _check_answers(self, access: Access) -> None:
+        """Raise RedisTrouble at once where the poller has found that Redis does not answer: a
+        reconciler that waits for one tenant's Redis is missing for all others."""
+        if self._poller.knows(access) and not self._poller.answers(access):
+            raise RedisTrouble(f"Redis at {access.endpoint} does not answer")
+
+    async def _left(self, live: Manifest) -> list[str]:
+        """Deletes what makes pods. What is left of it, and of the pods: kind/name of each.
+
+        Asked of the API server, by the controller's uid: a cache behind a selector does not see
+        an object whose label was edited.
+        """
+        namespace, uid = live["metadata"]["namespace"], live["metadata"]["uid"]
+        makers = {}
+        for kind in POD_OWNERS:
+            for one in (await self._api.list_all(kind, namespace))[0]:
+                makers[one["metadata"]["uid"]] = one
+        ours = {found: one for found, one in makers.items() if _controller(one) == uid}
+        for one in ours.values():
+            if "deletionTimestamp" not in one["metadata"]:
+                await self._api.delete(BY_KIND[one["kind"]], one)
+        pods = await self._pods(live, makers, ours)
+        return [f"{one['kind']}/{one['metadata']['name']}" for one in (*ours.values(), *pods)]
+
+    async def _pods(
+        self, live: Manifest, makers: dict[str, Manifest], ours: dict[str, Manifest]
+    ) -> list[Manifest]:
+        """Pods that may still write to Redis. Not those that have finished, that somebody took out
+        of their ReplicaSet, or whose Deployment somebody orphaned."""
         metadata = live["metadata"]
-        key = key_of(metadata["namespace"], metadata["name"])
-        left = False
-        for child in list(self._cache.children(key)):
-            left |= child["kind"] in (REPLICA_SET.kind, JOB.kind)
-            if child["kind"] in MAKERS and _controller(child) == metadata["uid"]:
-                left = True
-                if "deletionTimestamp" not in child["metadata"]:
-                    await self._api.delete(MAKERS[child["kind"]], child)
-        if left:
-            return False
-        selector = f"{MANAGED_BY_LABEL}={MANAGED_BY},{PIPELINE_LABEL}={metadata['name']}"
-        pods, _ = await self._api.list_all(POD, metadata["namespace"], label_selector=selector)
-        return not pods
+        selector = f"{PIPELINE_LABEL}={metadata['name']}"
+        namespace = metadata["namespace"]
+        sets, _ = await self._api.list_all(REPLICA_SET, namespace, label_selector=selector)
+        orphaned = {
+            one["metadata"]["uid"]
+            for one in (*sets, *makers.values())
+            if one["metadata"]["uid"] not in ours
+            and (_controller(one) is None or _controller(one) in makers.keys() - ours.keys())
+        }
+        pods, _ = await self._api.list_all(POD, namespace, label_selector=selector)
+        return [
+            pod
+            for pod in pods
+            if _controller(pod) not in {None, *orphaned} and not pod_health.is_finished(pod)
+        ]
+
+    async def _grace(self, live: Manifest) -> float:
+        """The longest that pods may take by their own word, in seconds."""
+        selector = f"{PIPELINE_LABEL}={live['metadata']['name']}"
+        pods, _ = await self._api.list_all(
+            POD, live["metadata"]["namespace"], label_selector=selector
+        )
+        return max((p["spec"].get("terminationGracePeriodSeconds", 30) for p in pods), default=0)
 
     async def _clean(self, pipeline: StreamPipeline, memory: Memory) -> None:
         access = await self._access(pipeline, memory)
         metadata = pipeline.metadata
         owner = owner_of(metadata.namespace, metadata.name, metadata.uid)
         for keys in group_keys(pipeline):
+            self._check_answers(access)
             if pipeline.spec.deletion_policy is DeletionPolicy.DELETE:
                 await self._groups.destroy(access, keys, owner)
             else:
@@ -212,12 +294,6 @@ def _controller(child: Manifest) -> str | None:
         if reference.get("controller"):
             return str(reference["uid"])
     return None
-
-
-def _age(live: Manifest) -> float:
-    """Seconds since the deletion was asked for, by the wall clocks of server and operator."""
-    asked = datetime.fromisoformat(live["metadata"]["deletionTimestamp"])
-    return (datetime.now(UTC) - asked).total_seconds()
 
 
 def _named(live: Manifest) -> dict[str, str]:

@@ -24,16 +24,25 @@ def in_words(error: ValidationError) -> str:
 
 
 def status(live: Manifest, reason: Reason, message: str) -> dict[str, Any]:
-    """The live status with Ready False and Stalled True; times move only when a status turns."""
+    """The live status with Ready False and Stalled True."""
+    return _with(live, ConditionType.STALLED, reason, message)
+
+
+def deleting(live: Manifest, message: str) -> dict[str, Any]:
+    """The live status of a pipeline that is being deleted: Ready False and Reconciling True."""
+    return _with(live, ConditionType.RECONCILING, Reason.DELETING, message)
+
+
+def _with(live: Manifest, why: ConditionType, reason: Reason, message: str) -> dict[str, Any]:
+    """Ready False and `why` True; times move only when a status turns."""
     current = live.get("status") or {}
     generation = live["metadata"].get("generation", 0)
-    wanted = {ConditionType.READY: "False", ConditionType.STALLED: "True"}
+    wanted = {ConditionType.READY: "False", why: "True"}
     there = {condition["type"]: condition for condition in current.get("conditions", ())}
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    either = (ConditionType.STALLED, ConditionType.RECONCILING)
     conditions = [
-        condition
-        for name, condition in there.items()
-        if name not in wanted and name != ConditionType.RECONCILING
+        condition for name, condition in there.items() if name not in wanted and name not in either
     ]
     for name, value in wanted.items():
         known = there.get(name)

@@ -61,6 +61,9 @@ class Memory:
     looks_after_change: int = 0
     planned_at: float = -inf
     rests_until: float = 0.0
+    pods_awaited_since: float | None = None
+    """When a deletion began to wait for pods, and for Redis; on the operator's clock."""
+    redis_awaited_since: float | None = None
 
 
 class Memories:

@@ -12,19 +12,24 @@ import time
 from collections.abc import Callable
 
 from headrace.streams.keys import StreamKeys
+from headrace_api.names import MANAGED_BY, MANAGED_BY_LABEL
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.poller import BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.backlog.wakeups import ScalingTarget
 from headrace_operator.kube.api_server import ApiServer
 from headrace_operator.kube.cache import Cache, Key, key_of, split
-from headrace_operator.kube.kinds import BY_KIND, Manifest
+from headrace_operator.kube.kinds import BY_KIND, CHILDREN, Manifest
 from headrace_operator.plan import Wanted
+from headrace_operator.plan.former_children import former_children
 from headrace_operator.plan.observation import ChildRef, Observation, References
+from headrace_operator.plan.ownership import is_ours
 from headrace_operator.reconcile.consumer_groups import owner_of
 from headrace_operator.reconcile.deletion import group_keys
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
+
+_APPLIED = frozenset(kind.kind for kind in CHILDREN)
 
 
 class Observer:
@@ -51,7 +56,7 @@ class Observer:
         """Raises ApiError, ApiUnreachable."""
         key = key_of(pipeline.metadata.namespace, pipeline.metadata.name)
         await self.look(key, pipeline, want, memory)
-        children = await self._children(key, pipeline.metadata.namespace, want)
+        children = await self._children(key, pipeline, want)
         reading = self._poller.reading(key) if memory.access else None
         return Observation(
             pipeline=pipeline,
@@ -115,22 +120,37 @@ class Observer:
             ),
         )
 
-    async def _children(self, key: Key, namespace: str, want: Wanted) -> dict[ChildRef, Manifest]:
+    async def _children(
+        self, key: Key, pipeline: StreamPipeline, want: Wanted
+    ) -> dict[ChildRef, Manifest]:
+        """All of ours, and whatever bears the name of a wanted child.
+
+        Watches select by a label that anybody can edit. So what no cache holds is asked for by
+        name: each wanted child, and those of groups and trims that the last status knew.
+        """
+        namespace = pipeline.metadata.namespace
         children = {
             ChildRef(child["kind"], child["metadata"]["name"]): child
             for child in self._cache.children(key)
         }
-        unknown = []
-        for ref in want.children:
+        # Without the label no watch reports what becomes of it.
+        unknown = [ref for ref, child in children.items() if not _is_watched(child)]
+        for ref in (*want.children, *former_children(pipeline)):
             if ref in children:
                 continue
             cached = self._cache.get(ref.kind, namespace, ref.name)
-            if cached is not None:
-                children[ref] = cached  # a stranger's, or ours with an edited label
-            else:
+            if cached is None:
                 unknown.append(ref)
+            elif ref in want.children:
+                children[ref] = cached
+        unknown = list(dict.fromkeys(unknown))
         for ref, live in zip(unknown, await self._live(namespace, unknown), strict=True):
-            if live is not None:
+            if live is None:
+                children.pop(ref, None)
+            elif is_ours(live, pipeline):
+                self._cache.revive(BY_KIND[ref.kind], live)
+                children[ref] = live
+            elif ref in want.children:
                 children[ref] = live
         return children
 
@@ -138,3 +158,8 @@ class Observer:
         return await asyncio.gather(
             *(self._api.get(BY_KIND[ref.kind], namespace, ref.name) for ref in refs)
         )
+
+
+def _is_watched(child: Manifest) -> bool:
+    labels = child["metadata"].get("labels") or {}
+    return bool(labels.get(MANAGED_BY_LABEL) == MANAGED_BY) or child["kind"] not in _APPLIED

@@ -19,7 +19,7 @@ from headrace_operator.kube.api_server import ApiError, ApiUnreachable
 from headrace_operator.kube.cache import Cache, Key, key_of
 from headrace_operator.kube.kinds import Manifest
 from headrace_operator.kube.leader_election import LeaseLost
-from headrace_operator.plan import Plan, PlanSettings, RenderedPipeline, plan
+from headrace_operator.plan import Event, Plan, PlanSettings, RenderedPipeline, plan
 from headrace_operator.plan.observation import Observation
 from headrace_operator.reconcile import invalid
 from headrace_operator.reconcile.apply import Applier, ApplyResult
@@ -98,8 +98,8 @@ class Reconciler:
             return None
         memory = self.memories.of(key, live["metadata"]["uid"])
         if "deletionTimestamp" in live["metadata"]:
-            self._unwatch(key, memory)
-            return await self.deletion.proceed(live, memory)
+            memory.workers = ()  # nothing is decided for it any more, so nothing is shown
+            return await self._delete(key, live, memory)
 
         try:
             pipeline = _parsed(live, memory)
@@ -135,6 +135,18 @@ class Reconciler:
         """Seconds until the pipeline may be planned again."""
         memory = self.memories.last(key)
         return max(memory.rests_until - self.clock(), 0.0) if memory is not None else 0.0
+
+    async def _delete(self, key: Key, live: Manifest, memory: Memory) -> float | None:
+        waiting = await self.deletion.proceed(live, memory)
+        if waiting is None:
+            self.poller.forget(key)
+            return None
+        status = invalid.deleting(live, waiting.message)
+        if status["conditions"] != (live.get("status") or {}).get("conditions"):
+            await self.status.write(live, status, memory)
+            event = Event("Normal", str(Reason.DELETING), waiting.message)
+            await self.events.say(live, event)
+        return waiting.seconds
 
     def _rendered(self, pipeline: StreamPipeline, memory: Memory) -> RenderedPipeline:
         """Kept for as long as the pipeline is busy: 30 KiB each are too much for a fleet that

@@ -108,3 +108,29 @@ def test_who_owns_which_field_is_kept_only_of_what_is_applied() -> None:
     (deployment,), (pod,) = cache.children("n/p"), cache.pods("n/p")
     assert deployment["metadata"]["managedFields"] == [{"manager": "headrace"}]
     assert "managedFields" not in pod["metadata"]
+
+
+def test_what_left_the_selector_lives_on_and_is_seen_again_when_it_changes() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 10))
+    # The API server reports DELETED for an object whose label was edited, at that edit's version.
+    assert cache.remove(DEPLOYMENT, child("d", 11)) == {"n/p"}
+    assert cache.put(DEPLOYMENT, child("d", 11)) == set(), "a late event of before"
+    assert cache.put(DEPLOYMENT, child("d", 12)) == {"n/p"}, "its label was put right"
+    assert [c["metadata"]["name"] for c in cache.children("n/p")] == ["d"]
+
+
+def test_what_was_read_live_is_there_whatever_a_watch_has_said() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 10))
+    cache.remove(DEPLOYMENT, child("d", 11))
+    cache.revive(DEPLOYMENT, child("d", 11))
+    assert cache.get("Deployment", "n", "d") is not None
+
+
+def test_a_deletion_of_our_own_counts_at_the_version_we_knew() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("d", 10))
+    del (gone := child("d", 0))["metadata"]["resourceVersion"]
+    assert cache.remove(DEPLOYMENT, gone) == {"n/p"}
+    assert cache.put(DEPLOYMENT, child("d", 10)) == set()
