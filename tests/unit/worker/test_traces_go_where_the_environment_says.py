@@ -7,7 +7,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from headrace.worker.config import ConfigError
+from headrace.worker.errors import ConfigError
 from headrace.worker.handling.tracing import export_spans
 
 

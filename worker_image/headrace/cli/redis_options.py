@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 
 from headrace.streams.connect import connect
 from headrace.streams.url import BadUrl, parse
-from headrace.worker.config import ConfigError, WorkerSettings, config_path, load_config
+from headrace.worker.config import WorkerSettings, config_path, load_config
+from headrace.worker.errors import ConfigError
 from headrace.worker.outage import sentence
 
 UrlOption = typer.Option(

@@ -11,7 +11,7 @@ from headrace.cli.redis_options import refuse, run
 from headrace.streams.connect import connect, credentials_of, target_of
 from headrace.streams.trim import Policy, Why
 from headrace.streams.trim import trim as trim_stream
-from headrace.worker.config import ConfigError
+from headrace.worker.errors import ConfigError
 from headrace_api.mounts import ENV_TRIM
 from headrace_api.worker_config import TrimConfig
 

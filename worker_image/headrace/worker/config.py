@@ -15,16 +15,13 @@ from redis.asyncio import Redis
 
 from headrace.streams.connect import Role, connect, connect_blocking, credentials_of, target_of
 from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.worker.errors import ConfigError
 from headrace.worker.settling.decision import Policy
 from headrace_api.mounts import CONFIG_FILE, ENV_CONFIG, ENV_POD
 from headrace_api.worker_config import WorkerConfig
 
 BLOCK_MS = 5_000
 GRACE_BESIDE_HANDLER = 15.0
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the message says what to change."""
 
 
 def config_path() -> Path:

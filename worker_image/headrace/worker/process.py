@@ -19,7 +19,8 @@ from headrace.handler import HandlerError
 from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
 from headrace.streams.keys import UnusableName
 from headrace.worker.cancel import cancel
-from headrace.worker.config import ConfigError, WorkerSettings, config_path, load_config
+from headrace.worker.config import WorkerSettings, config_path, load_config
+from headrace.worker.errors import ConfigError
 from headrace.worker.handling.tracing import export_spans
 from headrace.worker.health import HealthServer
 from headrace.worker.loader import load_app

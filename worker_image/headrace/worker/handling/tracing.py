@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from headrace.context import HandlerEnvironment
-from headrace.worker.config import ConfigError
+from headrace.worker.errors import ConfigError
 from headrace.worker.routes import Route
 
 if TYPE_CHECKING:
