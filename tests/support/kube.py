@@ -82,7 +82,7 @@ class Kube:
         self.delete(NAMESPACE, None, name)
 
     def watch(
-        self, kind: Kind, namespace: str, since: str, *, quiet: float
+        self, kind: Kind, namespace: str | None, since: str, *, quiet: float
     ) -> Iterator[tuple[str, Manifest]]:
         """(type, object) of each change after ``since``, until none comes for ``quiet`` seconds."""
         arguments = self._client.param_serialize(

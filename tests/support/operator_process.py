@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -18,9 +19,19 @@ COMMAND = Path(sys.executable).parent / "headrace-operator"
 
 
 class OperatorProcess:
-    """Dies with the test process; its log is kept and shown when a wait fails."""
+    """Dies with the test process; its log is kept and shown when a wait fails.
 
-    def __init__(self, kubeconfig: Path, log: Path, *arguments: str, lease: str = "") -> None:
+    `package`: a directory whose `headrace_operator` runs in place of the checkout's.
+    """
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        log: Path,
+        *arguments: str,
+        lease: str = "",
+        package: Path | None = None,
+    ) -> None:
         self.lease = lease or f"test-{uuid4().hex[:8]}"
         self.port = _free_port()
         self.log = log
@@ -40,6 +51,7 @@ class OperatorProcess:
             stdout=self._file,
             stderr=self._file,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **({"PYTHONPATH": str(package)} if package else {})},
         )
 
     def wait_ready(self) -> OperatorProcess:

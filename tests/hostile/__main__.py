@@ -1,0 +1,122 @@
+"""Seeded stories of a hostile user, side by side under one operator.
+
+python -m tests.hostile --seeds 500 --jobs 12
+python -m tests.hostile --seed 17                   # one again; what fails is made small
+python -m tests.hostile --seed 17 --only 2,5        # with these of its acts alone
+python -m tests.hostile --mutants                   # operators broken on purpose
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from tests.hostile.actions import WEIGHTS
+from tests.hostile.play import Player, Result
+from tests.hostile.shrink import shrink
+from tests.hostile.stage import Stage, stage
+from tests.hostile.story import Step, Story, write
+from tests.support import control_plane
+
+
+def play_all(on: Stage, stories: Iterator[Story], jobs: int, seconds: float) -> Iterator[Result]:
+    """Results as they come; no story is begun after so many seconds."""
+    began = time.monotonic()
+    under_way: set[Future[Result]] = set()
+    with ThreadPoolExecutor(jobs) as pool:
+        while True:
+            while len(under_way) < jobs and time.monotonic() - began < seconds:
+                story = next(stories, None)
+                if story is None:
+                    break
+                under_way.add(pool.submit(Player(on, story).play))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for one in done:
+                yield one.result()
+
+
+def smallest(on: Stage, story: Story, broken: set[str]) -> Story:
+    """The fewest acts of it that still break one of the same oracles."""
+
+    def fails(steps: Sequence[Step]) -> bool:
+        found = Player(on, story.only(steps)).play()
+        print(f"  {' '.join(map(str, steps)) or 'no act'}: {found.broken or 'ok'}", flush=True)
+        return bool(found.broken & broken)
+
+    return story.only(shrink(story.steps, fails))
+
+
+def main() -> int:
+    arguments = _arguments()
+    first = arguments.first if arguments.seed is None else arguments.seed
+    count = arguments.seeds if arguments.seed is None else 1
+    stories = (write(seed, WEIGHTS) for seed in range(first, first + count))
+    if arguments.only is not None:
+        kept = {int(number) for number in arguments.only.split(",") if number.isdigit()}
+        stories = (one.only([s for s in one.steps if s.number in kept]) for one in stories)
+    results: list[Result] = []
+    began = time.monotonic()
+    with contextlib.ExitStack() as end:
+        plane = end.enter_context(control_plane.running())
+        directory = arguments.keep or Path(end.enter_context(tempfile.TemporaryDirectory()))
+        directory.mkdir(parents=True, exist_ok=True)
+        on = end.enter_context(stage(plane.kubeconfig, directory, arguments.package))
+        for result in play_all(on, stories, arguments.jobs, arguments.seconds):
+            results.append(result)
+            print(result, flush=True)
+        if arguments.shrink:
+            for result in results:
+                if result.violations:
+                    small = smallest(on, result.story, result.broken)
+                    print(f"smallest: {' '.join(map(str, small.steps))}\n  {small.command}")
+    return summary(results, count, time.monotonic() - began)
+
+
+def summary(results: list[Result], planned: int, seconds: float) -> int:
+    """Figures as name=value; 1 when an oracle is broken or a seed is missing."""
+    failed = [one for one in results if one.violations or one.harness]
+    for oracle in sorted({oracle for one in results for oracle in one.broken}):
+        seeds = [str(one.story.seed) for one in results if oracle in one.broken]
+        print(f"broken: {oracle}: seeds {', '.join(seeds)}")
+    settled = [one.settled_after for one in results if not one.violations] or [0.0]
+    bursts = sorted(one for result in results for one in result.bursts) or [0.0]
+    print(
+        f"seeds={len(results)} of={planned} acts={sum(len(one.story.steps) for one in results)}"
+        f" failed={len(failed)} harness={sum(bool(one.harness) for one in results)}"
+        f" settled_median_s={statistics.median(settled):.1f} settled_max_s={max(settled):.1f}"
+        f" burst_median_s={statistics.median(bursts):.2f}"
+        f" burst_p95_s={bursts[int(len(bursts) * 0.95)]:.2f} burst_max_s={bursts[-1]:.2f}"
+        f" seconds={seconds:.0f}"
+    )
+    return 1 if failed or len(results) < planned else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.hostile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="so many")
+    parser.add_argument("--first", type=int, default=1, help="seed of the first")
+    parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--only", help="numbers of the acts to keep, such as 2,5")
+    parser.add_argument("--jobs", type=int, default=12, help="seeds side by side")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so many")
+    parser.add_argument("--shrink", action="store_true", help="make what fails small")
+    parser.add_argument("--keep", type=Path, help="directory for the operator's log")
+    parser.add_argument("--package", type=Path, help="directory of another headrace_operator")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""What happens to the operator itself."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.hostile.actions.registry import act
+from tests.hostile.story import Step
+from tests.hostile.world import Undo, World
+
+ENDS = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
+"""After a SIGKILL its Lease has to expire first."""
+
+
+@act(weight=2)
+def operator_restarts(world: World, step: Step) -> Undo | None:
+    world.stage.operator.signal(step.pick(ENDS))
+    return None
+
+
+@act(weight=2)
+def operator_is_away(world: World, step: Step) -> Undo | None:
+    """While other things are done."""
+    operator = world.stage.operator
+    operator.hold_down(step.pick(ENDS))
+
+    def back() -> None:
+        operator.let_up()
+        operator.wait_until_it_leads()
+
+    return back

@@ -1,0 +1,16 @@
+"""What must hold whatever people do. Each oracle answers with sentences; none means all is well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Violation:
+    """`oracle` is one of the names in the table of docs/hostile.md."""
+
+    oracle: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.oracle}: {self.what}"

@@ -1,0 +1,62 @@
+"""What all seeds share: control plane, operator, a node that runs nothing, a Redis nobody harms."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+import yaml
+
+from headrace_operator.kube.kinds import STREAM_PIPELINE
+from tests.cluster import paths
+from tests.hostile import rights
+from tests.hostile.kubelet import Kubelet
+from tests.hostile.operator import Operator
+from tests.hostile.seen import Seen
+from tests.support import redis_servers
+from tests.support.kube import Kube, until
+from tests.support.redis_servers import RedisServer
+
+CRD = paths.CHECKOUT / "crds/streampipelines.headrace.dev.yaml"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@dataclass(frozen=True)
+class Stage:
+    kubeconfig: Path
+    operator: Operator
+    kubelet: Kubelet
+    seen: Seen
+    calm: RedisServer
+    """The neighbours' Redis."""
+    elsewhere: Queue[str]
+    """Namespaces in which a neighbour runs and nobody does anything; each seed borrows one."""
+
+
+@contextlib.contextmanager
+def stage(kubeconfig: Path, directory: Path, package: Path | None = None) -> Iterator[Stage]:
+    """Everything started, the operator leading, its log in `directory`.
+
+    `package`: where another operator than the checkout's lies.
+    """
+    kube = Kube(kubeconfig)
+    crd = yaml.safe_load(CRD.read_text())
+    query = [("fieldManager", "tests"), ("force", "true")]
+    path = f"{CRDS}/{crd['metadata']['name']}"
+    kube.request("PATCH", path, crd, "application/apply-patch+yaml", query)
+    until("the resource is served", lambda: kube.list(STREAM_PIPELINE, None) is not None)
+    with contextlib.ExitStack() as end:
+        calm = end.enter_context(redis_servers.running("redis"))
+        kubelet, seen = Kubelet(kubeconfig), Seen(kubeconfig)
+        seen.on_pod(kubelet.saw)
+        end.callback(seen.stop)
+        end.callback(kubelet.stop)
+        kubelet.start()
+        seen.start()
+        operator = Operator(kube, rights.give(kube, directory), directory, package)
+        end.callback(operator.stop)
+        operator.start()
+        yield Stage(kubeconfig, operator, kubelet, seen, calm, Queue())
