@@ -53,7 +53,7 @@ def check(
         if around.broker_forgets or around.repeats:
             continue
         _check_duplicates(report, history)
-        _check_outputs(report, history, ending, by_force=by_force)
+        _check_outputs(report, history, ending, around, by_force=by_force)
         if not by_force:
             _check_order(report, history, around)
         if around.calm:
@@ -95,12 +95,15 @@ def _check_duplicates(report: Report, history: _History) -> None:
         report.broke("duplicates", f"{history.name}: {len(effects)} effects, fewer deliveries")
 
 
-def _check_outputs(report: Report, history: _History, ending: Ending, *, by_force: bool) -> None:
+def _check_outputs(
+    report: Report, history: _History, ending: Ending, around: Circumstances, *, by_force: bool
+) -> None:
     seq = history.event.seq
     found, dead = ending.outputs[seq], ending.dead[seq]
     wanted = 1 if history.event.kind == "emit" and history.effects and not dead else 0
-    # What Force took away while it was parked has had its effect, and nobody can emit it any more.
-    if found > wanted or (found < wanted and not by_force):
+    # What Force took away from a dead worker has had its effect, and nobody can emit it any more.
+    # A living one still can.
+    if found > wanted or (found < wanted and not (by_force and around.deaths)):
         report.broke("outputs", f"{history.name}: {found} outputs, not {wanted}")
     if dead > 1:
         report.broke("dead-letters", f"{history.name}: {dead} dead letters")

@@ -139,9 +139,10 @@ def ended(event: Work, ctx: headrace.Context) -> Exception | None:
 def end_oddly(event: Work, ctx: headrace.Context) -> Any:
     note("start", ctx)
     ending = draw(event.ending)
-    if ctx.attempt > event.fail or ending.at_once:
+    odd = ctx.delivery_count <= event.fail  # not every odd end counts as an attempt
+    if not odd or ending.at_once:
         note("effect", ctx)
-    if ctx.attempt > event.fail:
+    if not odd:
         return None
     if not ending.at_once:
         note("failure", ctx)
@@ -164,7 +165,7 @@ async def odd_batch(events: list[Work], ctx: headrace.BatchContext) -> Any:
     for event, one in zip(events, ctx, strict=True):
         note("start", one)
         note("effect", one)
-        if one.attempt <= event.fail:
+        if one.delivery_count <= event.fail:
             ending = draw(event.ending)
     return ending.act(None) if ending else None
 

@@ -76,7 +76,9 @@ SCENARIOS: dict[str, Scenario] = {
     "refusals": Scenario({**REFUSALS, "kill_worker": 2, "roll_worker": 1}),
     "safe": Scenario({**KILLS, "trim_safe": 4}, timed=True),
     "force": Scenario({**KILLS, "trim_force": 6, "withhold_replies": 2}, Mix(slow=0.05)),
-    "in_flight": Scenario({"trim_force": 3, "withhold_replies": 4}, Mix(slow=0.05)),
+    "in_flight": Scenario(
+        {"trim_force": 3, "withhold_replies": 4, "cut_requests": 2}, Mix(slow=0.05)
+    ),
     "everysec": Scenario({**SERVER, **KILLS, "kill_broker": 6}, fsync="everysec"),
     "there_and_back": Scenario({"there_and_back": 1}, Mix(slow=0.01), waits=True),
     "everything": Scenario({**WORKERS, **NETWORK, **SERVER, **REFUSALS, "trim_safe": 1}),

@@ -3,6 +3,7 @@
 The checker proves itself by catching all of them, each by a bound that it names.
 """
 
+from tests.crash.mutants.mends import MENDS
 from tests.crash.mutants.safeguards import SAFEGUARDS
 
-MUTANTS = [*SAFEGUARDS]
+MUTANTS = [*SAFEGUARDS, *MENDS]

@@ -47,7 +47,9 @@ def judge(mutant: Mutant, result: Result) -> Hunted:
     """What one run says of a mutant. Pure."""
     for bound in DEATHS:
         for example in result.violations.get(bound, ()):
-            if not (mutant.dies_of and mutant.dies_of in example):
+            # How a worker ended tells no reason; its log does.
+            as_named = bound == "exits" or mutant.dies_of in example
+            if not (mutant.dies_of and as_named):
                 return Hunted(Verdict.BROKEN, f"{bound}: {example}")
     for bound in sorted(result.violations.keys() & mutant.bounds):
         return Hunted(Verdict.CAUGHT, f"{bound}: {result.violations[bound][0]}")

@@ -1,0 +1,108 @@
+"""Defects that were mended, each put back as it was: the proof would find them again."""
+
+from tests.crash.mutants.mutant import mutant, short
+from tests.crash.run import Run
+
+PRODUCER, READER = "producer.py", "worker/intake/reader.py"
+MENDS = [
+    mutant(
+        "a forked producer keeps its parent's identity",
+        short("failover", events=400),
+        "produced",
+        (
+            PRODUCER,
+            "    for producer in list(_PRODUCERS):",
+            "    for producer in list(_PRODUCERS)[:0]:",
+        ),
+    ),
+    mutant(
+        "an id that is null is sent as the text of nothing",
+        short("failover", events=200),
+        "event-ids",
+        (
+            "cli/send.py",
+            'if not isinstance(value, str | int) or isinstance(value, bool) or value == "":',
+            'if value == "":',
+        ),
+    ),
+    mutant(
+        "what is trimmed while its commit is under way counts as done",
+        Run(1, "in_flight", events=600, rate=60, fault_pause=0.15, slow=0.5),
+        "outputs",
+        (
+            "worker/settling/settler.py",
+            "        if entry.trimmed:\n            self.settle(entry, label, decision)\n"
+            "            return True\n        if self.holding.renewing:",
+            "        if entry.trimmed:\n            return False\n"
+            "        if self.holding.renewing:",
+        ),
+    ),
+    mutant(
+        "a connection stays with a server that became a replica",
+        short("failover"),
+        "wedged pending",
+        (
+            "streams/connect.py",
+            "return isinstance(error, (ReadOnlyError, MasterDownError)) or",
+            "return isinstance(error, MasterDownError) and",
+        ),
+    ),
+    mutant(
+        "a producer gives up at a failover",
+        short("failover", events=400),
+        "not-sent",
+        (
+            PRODUCER,
+            "_PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)",
+            "_PASSING = (BusyLoadingError,)",
+        ),
+    ),
+    mutant(
+        "only a reader with room makes a lost group again",
+        Run(1, "destroyed_full", events=3_000, drain_seconds=25),
+        "wedged pending",
+        ("worker/settling/settler.py", "                await self.group.restore()\n", ""),
+        ("worker/intake/claims.py", "                await self._group.restore()\n", ""),
+    ),
+    mutant(
+        "a connection with an answer outstanding is used again after a lost group",
+        Run(1, "destroyed_full", events=3_000, drain_seconds=25),
+        "exits",
+        (READER, "import ResponseError", "import NoScriptError"),
+        (READER, "except ResponseError:", "except NoScriptError:"),
+        (
+            READER,
+            "        await self._disconnect()\n        self._send_riders_now()",
+            '        if "NOGROUP" not in str(error):\n            await self._disconnect()\n'
+            "        self._send_riders_now()",
+        ),
+        dies_of="reader failed",
+    ),
+    mutant(
+        "a time that cannot be written ends the worker",
+        short("endings"),
+        "exits",
+        (
+            "worker/settling/flush.py",
+            "    except Exception:\n        done, decided =",
+            "    except KeyError:\n        done, decided =",
+        ),
+        (
+            "outcomes.py",
+            "if not 0 <= seconds <= MAX_AFTER_SECONDS or not math.isfinite(seconds):",
+            "if seconds < 0:",
+        ),
+        dies_of="failed: ",
+    ),
+    mutant(
+        "what an output refuses is held until it is written",
+        Run(1, "one_output", events=4_000, drain_seconds=25),
+        "prompt",
+        (
+            "worker/settling/settler.py",
+            "if (other := instead(entry, decision, verdict.reason)) is not None:",
+            "other = instead(entry, decision, verdict.reason)\n"
+            "        if other is not None and other.kind not in Kind:",
+        ),
+    ),
+]
