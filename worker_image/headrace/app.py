@@ -23,7 +23,8 @@ from headrace.signature import (
     check_max_size,
     check_type,
     check_version,
-    seconds_of,
+    linger_of,
+    timeout_of,
 )
 
 F = TypeVar("F", bound=Function)
@@ -64,18 +65,31 @@ class App:
         *,
         version: int = 1,
         max_size: int = 100,
+        linger: float | timedelta = 0,
         timeout: float | timedelta | None = None,
     ) -> Callable[[F], F]:
         """Register a function for many events: `list[Model]` in, one outcome per event out.
+
+        It gets what waits, at most `max_size` events. With `linger` (seconds or a timedelta, at
+        most a minute) a batch that is not full waits that long for more.
 
         It returns None (all done) or a list with one item per event: None, an outcome
         (Retry, Reject, Skip) or an exception. Raising decides for all of them.
         """
         check_type(type, "batch")
         check_max_size(max_size)
+        wait = linger_of(linger)
 
         def register(function: F) -> F:
-            self._add(function, type, version, batch=True, timeout=timeout, max_size=max_size)
+            self._add(
+                function,
+                type,
+                version,
+                batch=True,
+                timeout=timeout,
+                max_size=max_size,
+                linger=wait,
+            )
             return function
 
         return register
@@ -95,6 +109,7 @@ class App:
             batch=False,
             timeout=None,
             max_size=1,
+            linger=0.0,
             deserialize=None,
         )
         return function
@@ -141,6 +156,7 @@ class App:
         batch: bool,
         timeout: float | timedelta | None,
         max_size: int,
+        linger: float = 0.0,
     ) -> None:
         check_version(version)
         key = (type_, version)
@@ -153,8 +169,9 @@ class App:
             version=version,
             raw=False,
             batch=batch,
-            timeout=None if timeout is None else seconds_of(timeout, "timeout"),
+            timeout=None if timeout is None else timeout_of(timeout),
             max_size=max_size,
+            linger=linger,
             deserialize=self._deserializers.get(type_),
         )
 

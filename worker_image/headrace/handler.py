@@ -42,6 +42,8 @@ class Handler:
     wants_context: bool
     timeout: float | None
     max_size: int
+    linger: float
+    """Seconds that a batch which is not full waits for more events."""
 
 
 def build(
@@ -53,6 +55,7 @@ def build(
     batch: bool,
     timeout: float | None,
     max_size: int,
+    linger: float,
     deserialize: Decode | None,
 ) -> Handler:
     """Read the function's signature once. Raises HandlerError with the function's name."""
@@ -81,6 +84,7 @@ def build(
         wants_context=len(parameters) == 2,
         timeout=timeout,
         max_size=max_size,
+        linger=linger,
     )
 
 

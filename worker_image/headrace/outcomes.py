@@ -73,13 +73,32 @@ def _seconds(after: float | timedelta) -> float:
     return float(seconds)
 
 
+def returned_ending(result: object) -> BaseException | None:
+    """The exception that a handler returned instead of raising it; None for any other result.
+
+    As `raise` does, it makes one from a class.
+    """
+    if isinstance(result, BaseException):
+        return result
+    if not isinstance(result, type) or not issubclass(result, BaseException):
+        return None
+    try:
+        return result()
+    except Exception as error:
+        return error
+
+
 def text_of(reason: object) -> str:
     """A reason as text, also when it is an exception, or something whose own text fails."""
     if isinstance(reason, str):
         return reason
-    name = type(reason).__name__
-    try:
-        text = str(reason)
-    except Exception:
-        return name
+    name, text = type(reason).__name__, message_of(reason)
     return f"{name}: {text}" if isinstance(reason, BaseException) and text else text or name
+
+
+def message_of(thing: object) -> str:
+    """What `str` says of it; "" where that fails."""
+    try:
+        return str(thing)
+    except Exception:
+        return ""

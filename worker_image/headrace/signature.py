@@ -17,6 +17,7 @@ from typing import Any
 from headrace.context import BatchContext, Context
 
 Function = Callable[..., Any]
+MAX_LINGER_SECONDS = 60.0
 
 
 class HandlerError(Exception):
@@ -44,13 +45,26 @@ def check_max_size(max_size: object) -> None:
         raise HandlerError(f"max_size={max_size!r}: a batch holds at least one event")
 
 
-def seconds_of(value: object, option: str, *, least: float = 0.0) -> float:
-    """Seconds or a timedelta -> seconds above `least`."""
+def timeout_of(timeout: object) -> float:
+    """Seconds or a timedelta -> seconds above 0."""
+    seconds = _seconds(timeout, "timeout")
+    if not math.isfinite(seconds) or seconds <= 0:
+        raise HandlerError(f"timeout={timeout!r}: give more than 0 seconds or leave it out")
+    return seconds
+
+
+def linger_of(linger: object) -> float:
+    """Seconds or a timedelta -> seconds, at most a minute."""
+    seconds = _seconds(linger, "linger")
+    if not 0 <= seconds <= MAX_LINGER_SECONDS:
+        raise HandlerError(f"linger={linger!r}: give 0 to {MAX_LINGER_SECONDS:g} seconds")
+    return seconds
+
+
+def _seconds(value: object, option: str) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise HandlerError(f"{option}={value!r}: give seconds or a timedelta")
-    if not math.isfinite(seconds) or seconds <= least:
-        raise HandlerError(f"{option}={value!r}: give more than {least:g} seconds or leave it out")
     return float(seconds)
 
 

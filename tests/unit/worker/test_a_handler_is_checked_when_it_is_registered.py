@@ -157,6 +157,9 @@ def test_a_batch_handler_says_what_its_list_holds() -> None:
         headrace.App().batch("flight.landed")(one)
     with pytest.raises(headrace.HandlerError, match="max_size=0"):
         headrace.App().batch("flight.landed", max_size=0)
+    for linger in (-1, 61, math.nan, timedelta(hours=1)):
+        with pytest.raises(headrace.HandlerError, match="give 0 to 60 seconds"):
+            headrace.App().batch("flight.landed", linger=linger)
 
 
 def test_a_deserializer_stands_before_its_handlers() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import headrace
 from headrace.entry import Entry
+from headrace.outcomes import returned_ending
 from headrace.streams.entries import Record
 from headrace.worker.backoff import delay
 from headrace.worker.handling.slot import batch_endings
@@ -120,6 +121,28 @@ def test_an_ending_that_cannot_tell_itself_is_decided_as_any_other(ending: BaseE
     assert decision.error == decision.error_type == type(ending).__name__
 
 
+class Needy(Exception):
+    def __init__(self, code: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [
+        (headrace.Retry, headrace.Retry),
+        (headrace.Reject, headrace.Reject),
+        (headrace.Skip("x"), headrace.Skip),
+        (ValueError("bad"), ValueError),
+        (Needy, TypeError),
+        (KeyboardInterrupt, KeyboardInterrupt),
+        (int, type(None)),
+        ("done", type(None)),
+        (False, type(None)),
+    ],
+)
+def test_an_exception_that_is_returned_counts_as_raised_its_class_too(result, kind) -> None:
+    assert isinstance(returned_ending(result), kind)
+
+
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_an_event_is_tried_max_retries_and_once_more(max_retries: int, failures: int) -> None:
     policy = Policy(max_retries, 3, 1.0, 60.0)
@@ -182,3 +205,8 @@ def test_a_batch_answers_for_each_of_its_events() -> None:
         batch_endings((None, None), 2)
     with pytest.raises(TypeError, match="'done' is no outcome"):
         batch_endings(["done", None], 2)
+    (ending, _) = batch_endings([headrace.Reject, None], 2)
+    assert isinstance(ending, headrace.Reject)
+    for all_of_them in (bad, headrace.Retry):
+        with pytest.raises(all_of_them if isinstance(all_of_them, type) else ValueError):
+            batch_endings(all_of_them, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 from headrace.app import App
@@ -14,7 +15,7 @@ from headrace.worker.metrics import HANDLING_SECONDS, Distribution, Metrics
 class Route:
     """One per handler and process."""
 
-    __slots__ = ("done", "handler", "label", "timeout", "times", "waiting")
+    __slots__ = ("done", "handler", "label", "lingering", "timeout", "times", "waiting")
 
     def __init__(self, handler: Handler, timeout: float, metrics: Metrics) -> None:
         self.handler = handler
@@ -24,6 +25,8 @@ class Route:
         """What its handler ended well; the settler empties it."""
         self.waiting: deque[Entry] = deque()
         """A batch handler's events that no slot has taken."""
+        self.lingering: asyncio.TimerHandle | None = None
+        """Runs out when a batch that is not full shall wait no longer."""
         self.times = metrics.handling.setdefault(handler.label, Distribution(HANDLING_SECONDS))
 
     def next_batch(self) -> list[Entry]:

@@ -77,6 +77,8 @@ class Dispatcher:
                 self.settle(entry, UNKNOWN, unknown_type(entry, self.policy))
             elif entry.record.crashes:
                 self._suspect(route, entry)
+            elif route.handler.linger:
+                self._linger(route, entry)
             elif route.handler.is_batch:
                 if not len(route.waiting) % route.handler.max_size:
                     work.append((route, None))
@@ -87,6 +89,22 @@ class Dispatcher:
             self.queue.wake()
         else:
             self.settler.flush_soon()
+
+    def _linger(self, route: Route, entry: Entry) -> None:
+        """Let a batch wait for more events, until it is full or its time is over."""
+        route.waiting.append(entry)
+        if not len(route.waiting) % route.handler.max_size:
+            self._batch_is_due(route)
+        elif route.lingering is None:
+            loop = asyncio.get_running_loop()
+            route.lingering = loop.call_later(route.handler.linger, self._batch_is_due, route)
+
+    def _batch_is_due(self, route: Route) -> None:
+        if route.lingering is not None:
+            route.lingering.cancel()
+            route.lingering = None
+        self.queue.work.append((route, None))
+        self.queue.wake()
 
     def settle_duplicate(self, entry: Entry) -> None:
         """Settle an entry whose event was handled before, under its handler's label."""
@@ -106,7 +124,11 @@ class Dispatcher:
     def quiet(self) -> bool:
         """Nothing runs and nothing waits."""
         return not (
-            self.queue.work or self.suspects or self.suspects_waiting.is_set() or self.running
+            self.queue.work
+            or self.suspects
+            or self.suspects_waiting.is_set()
+            or self.running
+            or any(route.lingering for route in self.routes.all)
         )
 
     def unstarted(self) -> list[Entry]:
@@ -119,6 +141,9 @@ class Dispatcher:
         for route in self.routes.all:
             entries += route.waiting
             route.waiting.clear()
+            if route.lingering is not None:
+                route.lingering.cancel()
+                route.lingering = None
         self.queue.work.clear()
         self.suspects.clear()
         return entries

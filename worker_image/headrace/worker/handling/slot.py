@@ -20,6 +20,7 @@ from headrace.entry import Entry
 from headrace.event import PAYLOAD, readable_fields
 from headrace.handler import Function, Handler
 from headrace.handler import invalid_payload as payload_reason
+from headrace.outcomes import returned_ending
 from headrace.worker.handling.run_queue import RunQueue
 from headrace.worker.handling.thread_batch import BUDGET_SECONDS, MAX_ENTRIES, ThreadBatch
 from headrace.worker.handling.threads import HandlerThread
@@ -115,8 +116,8 @@ class Slot:
                         if wants_context
                         else function(argument)
                     )
-                    if result is not None and isinstance(result, BaseException):
-                        raise result  # returned instead of raised: acking would lose the event
+                    if result is not None and (wrong := returned_ending(result)) is not None:
+                        raise wrong  # returned instead of raised: acking would lose the event
                 except BaseException as ending:
                     if self.left:
                         return
@@ -301,9 +302,14 @@ def batch_endings(outcomes: Any, size: int) -> list[BaseException | None]:
     """What a batch handler returned -> one ending per event. Raises TypeError for anything else."""
     if outcomes is None:
         return [None] * size
+    if (all_of_them := returned_ending(outcomes)) is not None:
+        raise all_of_them
     if not isinstance(outcomes, list) or len(outcomes) != size:
         raise TypeError(f"a batch handler returns None or a list of {size} outcomes, one per event")
+    endings = []
     for one in outcomes:
-        if one is not None and not isinstance(one, BaseException):
+        ending = returned_ending(one)
+        if one is not None and ending is None:
             raise TypeError(f"{one!r} is no outcome; use None, Retry, Reject, Skip or an exception")
-    return outcomes
+        endings.append(ending)
+    return endings

@@ -21,7 +21,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from headrace.context import BatchContext, Context, HandlerEnvironment
 from headrace.event import Event
 from headrace.handler import Handler
-from headrace.outcomes import Skip
+from headrace.outcomes import Skip, message_of, returned_ending
 from headrace.traceparent import current_traceparent
 
 _W3C = TraceContextTextMapPropagator()
@@ -127,7 +127,7 @@ def _current(span: Span) -> Iterator[None]:
             yield
         except BaseException as ending:
             if not isinstance(ending, Skip):
-                _fail(span, [ending], str(ending) or type(ending).__name__)
+                _fail(span, [ending], message_of(ending) or type(ending).__name__)
             span.end()
             raise
 
@@ -143,9 +143,8 @@ def _end(span: Span, context: Any, result: Any) -> None:
     """End the span of a handler that returned: perhaps an outcome, or a batch's list of them."""
     is_batch = isinstance(context, BatchContext)
     results = result if is_batch and isinstance(result, list) else [result]
-    failures = [
-        one for one in results if isinstance(one, BaseException) and not isinstance(one, Skip)
-    ]
+    endings = [ending for one in results if (ending := returned_ending(one)) is not None]
+    failures = [one for one in endings if not isinstance(one, Skip)]
     if any(one.lost for one in (context if is_batch else [context])):
         _fail(span, failures, "the result is discarded: the time-out has passed, or another has it")
     elif failures and is_batch:

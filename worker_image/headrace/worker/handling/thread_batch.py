@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from headrace.entry import Entry
+from headrace.outcomes import returned_ending
 
 BUDGET_SECONDS = 0.002
 """A thread starts no further entry of a batch after this."""
@@ -79,7 +80,7 @@ class ThreadBatch:
                 result = asyncio.run_coroutine_threadsafe(_await(result), self._loop).result()
         except BaseException as ending:
             return ending
-        return result if isinstance(result, BaseException) else None
+        return returned_ending(result)
 
 
 async def _await(awaitable: Any) -> Any:

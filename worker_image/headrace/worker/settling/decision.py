@@ -9,7 +9,7 @@ from random import random
 from typing import Self
 
 from headrace.entry import Entry
-from headrace.outcomes import Reject, Retry, Skip
+from headrace.outcomes import Reject, Retry, Skip, message_of
 from headrace.worker.backoff import Random, delay
 from headrace_api.v1alpha1.delivery import Delivery
 
@@ -113,15 +113,8 @@ def unknown_type(entry: Entry, policy: Policy) -> Decision:
 def describe(ending: BaseException) -> tuple[str, str]:
     """(text, class name) of an exception, with the place it was raised at."""
     name = type(ending).__name__
-    text = _own_text(ending) or name
+    text = message_of(ending) or name
     frames = traceback.extract_tb(ending.__traceback__)
     if frames and not isinstance(ending, (Retry, HandlerTimeout)):
         text = f"{text} ({frames[-1].name}, line {frames[-1].lineno})"
     return text[:MAX_ERROR_LENGTH], name
-
-
-def _own_text(ending: BaseException) -> str:
-    try:
-        return str(ending)
-    except Exception:
-        return ""
