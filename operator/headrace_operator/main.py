@@ -10,17 +10,16 @@ import sys
 import time
 from typing import Any
 
-import kopf
 import uvloop
 
 from headrace_operator import logs, metrics, settings
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import RedisAccess
-from headrace_operator.kube import watch
 from headrace_operator.kube.api_server import ApiServer, connect
 from headrace_operator.kube.cache import Cache, Key
 from headrace_operator.kube.leader_election import LeaderElection, LeaseLost
 from headrace_operator.kube.token_bucket import TokenBucket
+from headrace_operator.kube.watch import Watches
 from headrace_operator.plan import PlanSettings
 from headrace_operator.reconcile.apply import Applier
 from headrace_operator.reconcile.consumer_groups import GroupOperations
@@ -56,7 +55,7 @@ def main() -> None:
 class Operator:
     """Everything with a life time, from connection to queue."""
 
-    def __init__(self, chosen: OperatorSettings, client: Any) -> None:
+    def __init__(self, chosen: OperatorSettings, client: Any, stop: asyncio.Event) -> None:
         times = chosen.lease_times
         self.settings = chosen
         self.queue: WorkQueue[Key] = WorkQueue(on_wait=metrics.QUEUE_WAIT.observe)
@@ -74,12 +73,13 @@ class Operator:
             guard=self.lease.check,
             timeout=times.request_timeout,
         )
-        self.resync = watch.Resync(
+        self.watches = Watches(
             ApiServer(client, timeout=30),
             self.cache,
             self.queue.put,
             namespaces=chosen.namespaces,
-            period=chosen.resync,
+            resync_seconds=chosen.resync,
+            on_started=lambda: _on_signals(stop),
         )
         self.redis = RedisAccess()
         self.poller = BacklogPoller(self.redis, self.queue.put)
@@ -96,11 +96,25 @@ class Operator:
         await self.lease.acquire()
         for key in self.cache.pipelines():
             self.queue.put(key)
-        workers = [self.queue.work(self.reconcile) for _ in range(self.settings.reconcilers)]
+        workers = [self.queue.work(self._reconcile) for _ in range(self.settings.reconcilers)]
         try:
             await first_to_end(self.lease.hold(), self._close_unused_clients(), *workers)
         finally:
             await self.lease.release()
+
+    async def _reconcile(self, key: Key) -> float | None:
+        """A pipeline in a namespace that cannot be watched rests until it can be again."""
+        if self.watches.are_refused(key):
+            self.poller.forget(key)
+            return None
+        return await self.reconcile(key)
+
+    def why_not_ready(self) -> str | None:
+        """None: the caches are warm and, as far as it was tried, the Lease can be taken."""
+        if not self.synced:
+            refusals = [f"{name}: {why}" for name, why in self.watches.refusals().items()]
+            return "; ".join(["the caches are not filled yet", *refusals])
+        return self.lease.refusal
 
     async def _close_unused_clients(self) -> None:
         """Of pipelines that are gone and of passwords that were replaced."""
@@ -142,19 +156,19 @@ def reconciler(
 async def run(chosen: OperatorSettings) -> None:
     """Until SIGTERM; raises LeaseLost, or whatever ended a task that should not end."""
     client = await connect(chosen.kubeconfig)
-    operator = Operator(chosen, client)
+    stop = asyncio.Event()
+    _on_signals(stop)
+    operator = Operator(chosen, client, stop)
     server = Server(
         chosen.http_host,
         chosen.http_port,
         live=lambda: None,  # answering at all is the proof: one loop does everything
-        ready=lambda: None if operator.synced else "the caches are not filled yet",
+        ready=operator.why_not_ready,
         more_metrics=lambda: operator.fleet.text() + operator.conditions.text(),
     )
     await server.start()
-    stop = asyncio.Event()
-    _on_signals(stop)
     try:
-        await first_to_end(_work(operator, stop), stop.wait())
+        await first_to_end(_work(operator), stop.wait())
     finally:
         await operator.poller.aclose()
         await operator.redis.aclose()
@@ -162,31 +176,13 @@ async def run(chosen: OperatorSettings) -> None:
         await client.close()  # type: ignore[no-untyped-call]
 
 
-async def _work(operator: Operator, stop: asyncio.Event) -> None:
-    await operator.resync.first()
-    ready = asyncio.Event()
-
+async def _work(operator: Operator) -> None:
     async def lead() -> None:
-        await ready.wait()
-        _on_signals(stop)  # kopf has put its own handlers in their place
+        await operator.watches.first_answer()
         operator.synced = True
         await operator.lead()
 
-    await first_to_end(
-        lead(),
-        operator.resync.run(),
-        kopf.operator(
-            registry=watch.registry(operator.cache, operator.queue.put),
-            settings=watch.settings(),
-            standalone=True,
-            # Unused, but kopf's own default asks for a user name, and a container's uid has none.
-            identity=operator.settings.identity,  # type: ignore[arg-type]
-            clusterwide=not operator.settings.namespaces,
-            namespaces=operator.settings.namespaces,
-            ready_flag=ready,
-            stop_flag=stop,
-        ),
-    )
+    await first_to_end(lead(), operator.watches.run())
 
 
 def _on_signals(stop: asyncio.Event) -> None:

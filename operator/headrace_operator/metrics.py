@@ -30,6 +30,11 @@ CONFLICTS = Counter(
     "headrace_operator_field_conflicts", "Fields that another manager had taken over.", ("manager",)
 )
 WATCH_EVENTS = Counter("headrace_operator_watch_events", "Events received by kind.", ("kind",))
+UNWATCHED_NAMESPACES = Gauge(
+    "headrace_operator_unwatched_namespaces",
+    "1 for a namespace that may not or cannot be watched now (empty name: all namespaces).",
+    ("namespace",),
+)
 LET_GO = Counter(
     "headrace_operator_let_go",
     "Deletions finished without cleaning Redis, by why.",

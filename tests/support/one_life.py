@@ -13,10 +13,10 @@ from typing import Any
 
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import RedisAccess
-from headrace_operator.kube import watch
 from headrace_operator.kube.api_server import ApiError, ApiServer, connect
 from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.kinds import Manifest
+from headrace_operator.kube.watch import Watches
 from headrace_operator.main import reconciler
 from headrace_operator.settings import OperatorSettings
 
@@ -76,13 +76,13 @@ async def live(
     api.writes, api.fate = [], fate
     poller = BacklogPoller(redis, lambda _key: None, interval=0.1)
     reconcile = reconciler(OperatorSettings(full_look=3600), api, cache, redis, poller)
-    lists = watch.Resync(
+    lists = Watches(
         ApiServer(client, timeout=30), cache, lambda _key: None, namespaces=(namespace,)
     )
     quiet = 0
     try:
         for _ in range(most_looks):
-            await lists.first()  # in place of watches
+            await lists.fill()  # in place of watches
             before = len(api.writes)
             try:
                 await reconcile(key)

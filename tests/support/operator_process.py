@@ -82,6 +82,16 @@ class OperatorProcess:
     def leads(self) -> bool:
         return self.metric("headrace_operator_leader") == 1
 
+    def readiness(self) -> str:
+        """What /readyz says; empty before it answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as one:
+                return str(one.read().decode())
+        except urllib.error.HTTPError as refusal:
+            return refusal.read().decode()
+        except OSError:
+            return ""
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)

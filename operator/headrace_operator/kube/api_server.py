@@ -42,6 +42,19 @@ class ApiError(Exception):
         self.terminating = "NamespaceTerminating" in causes
         """Nothing may be created any more: the namespace is being deleted."""
 
+    @property
+    def is_missing(self) -> bool:
+        return self.status == 404
+
+    @property
+    def is_conflict(self) -> bool:
+        """What was observed has changed since, or is another object by now."""
+        return self.status == 409
+
+    @property
+    def is_forbidden(self) -> bool:
+        return self.status == 403
+
 
 class ApiUnreachable(Exception):
     """No answer: whether a write was carried out is unknown."""
@@ -59,7 +72,7 @@ async def connect(kubeconfig: Path | None) -> ApiClient:
             client_configuration=configuration
         )
     configuration.connection_pool_maxsize = 64
-    configuration.disable_strict_ssl_verification = True  # see watch._Connection
+    configuration.disable_strict_ssl_verification = True  # see kopf_setup._Connection
     client = ApiClient(configuration)
     client.user_agent = "headrace-operator"
     return client
@@ -86,7 +99,7 @@ class ApiServer:
         try:
             return await self._request("GET", kind.path(namespace, name), kind=kind)
         except ApiError as error:
-            if error.status == 404:
+            if error.is_missing:
                 return None
             raise
 
@@ -186,7 +199,7 @@ class ApiServer:
         try:
             await self._write("DELETE", path, body, kind=kind)
         except ApiError as error:
-            if error.status not in (404, 409):  # 409: another object of that name; not ours
+            if not (error.is_missing or error.is_conflict):  # conflict: another of that name
                 raise
 
     async def _write(

@@ -83,6 +83,8 @@ class LeaderElection:
         self._live: Manifest | None = None
         self._seen: tuple[Any, ...] | None = None
         self._seen_at = 0.0
+        self.refusal: str | None = None
+        """Why the Lease can neither be read nor taken, in the API server's words."""
 
     @property
     def held(self) -> bool:
@@ -127,7 +129,7 @@ class LeaderElection:
             except (ApiError, ApiUnreachable) as error:
                 log.warning("the Lease could not be renewed yet: %s", error)
                 # Changed since we saw it, perhaps by a renewal of ours whose answer was lost.
-                stale = isinstance(error, ApiUnreachable) or error.status in (404, 409)
+                stale = isinstance(error, ApiUnreachable) or (error.is_missing or error.is_conflict)
                 if last_try or not stale or not await self._look_again():
                     return
             else:
@@ -156,14 +158,19 @@ class LeaderElection:
             elif self._may_take(live, sent):
                 self._live = await self._api.replace(LEASE, self._taken_from(live))
             else:
+                self.refusal = None
                 return False
         except ApiError as error:
-            if error.status != 409:  # 409: somebody was quicker
+            if error.is_conflict:  # somebody was quicker
+                self.refusal = None
+            else:
                 log.warning("the Lease could not be taken: %s", error)
+                self.refusal = f"the Lease cannot be taken: {error.message}"
             return False
         except ApiUnreachable as error:
             log.warning("the Lease could not be taken: %s", error)
             return False
+        self.refusal = None
         self._licence_until = sent + self._times.renew_deadline
         return True
 

@@ -1,9 +1,12 @@
 """Watches: pipelines and everything labelled as ours -> the cache -> keys on the work queue.
 
-kopf does the watching, through on.event handlers only: they store nothing in annotations, need
-no finalizer and no task per object. It never reports deletions that it missed while a watch was
-broken (after 410 it lists again and forgets what is no longer there), so a full list of our own,
-jittered, runs every few minutes; the same list fills the cache before the first reconciliation.
+kopf watches, through on.event handlers only: they store nothing in annotations, need no finalizer
+and no task per object. It never reports deletions that it missed while a watch was broken (after
+410 it lists again and forgets what is no longer there), so a full list of our own, jittered, runs
+every few minutes; the same list fills the cache before the first reconciliation.
+
+Every watched namespace has watches of its own. One that is deleted, not made yet or forbidden
+concerns only itself: it is tried again slowly, and the others go on.
 """
 
 from __future__ import annotations
@@ -11,17 +14,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from typing import Any
-
-import kopf
 
 from headrace_api.names import MANAGED_BY, MANAGED_BY_LABEL
 from headrace_operator import metrics
+from headrace_operator.kube import kopf_setup
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
-from headrace_operator.kube.cache import Cache, Key
+from headrace_operator.kube.cache import Cache, Key, split
 from headrace_operator.kube.kinds import (
     CHILDREN,
     JOB,
@@ -29,105 +28,23 @@ from headrace_operator.kube.kinds import (
     REPLICA_SET,
     STREAM_PIPELINE,
     Kind,
+    Manifest,
 )
+from headrace_operator.tasks import first_to_end
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 WATCHED = (STREAM_PIPELINE, *CHILDREN, REPLICA_SET, JOB, POD)
+# Pauses between two tries of a namespace that cannot be watched.
+FIRST_RETRY_SECONDS = 1.0
+SLOWEST_RETRY_SECONDS = 30.0
+# What was deleted between our list and kopf's is in neither, so the first round comes early.
+FIRST_RESYNC_SECONDS = 20.0
 
 
-def registry(cache: Cache, changed: Callable[[Key], None]) -> kopf.OperatorRegistry:
-    """kopf handlers that put what they see into the cache and call ``changed`` with the key."""
-    handlers = kopf.OperatorRegistry()
-    kopf.on.login(registry=handlers)(_login)
-    for kind in WATCHED:
-        group, _, version = kind.api_version.rpartition("/")
-        kopf.on.event(group, version, kind.plural, registry=handlers, id=f"see-{kind.plural}")(
-            _handler(kind, cache, changed)
-        )
-    return handlers
-
-
-def settings() -> kopf.OperatorSettings:
-    """Watch with server-side selectors; write nothing, discover nothing."""
-    result = kopf.OperatorSettings()
-    for kind in WATCHED:
-        if kind is not STREAM_PIPELINE:
-            group, _, version = kind.api_version.rpartition("/")
-            result.watching.label_selectors[group, version, kind.plural] = OURS
-    result.watching.chunk_size = 500
-    result.watching.connect_timeout = 30
-    result.networking.request_timeout = 30
-    result.persistence.diffbase_storage = _NoDiffBase()
-    result.persistence.progress_storage = _NoProgress()
-    result.posting.enabled = False
-    result.scanning.disabled = True
-    result.peering.standalone = True
-    return result
-
-
-class _NoDiffBase(kopf.DiffBaseStorage):
-    """Nothing is compared with an earlier state; kopf's own would copy every object deeply."""
-
-    def build(self, **_: Any) -> Any:
-        return {}
-
-    def fetch(self, **_: Any) -> None:
-        return None
-
-    def store(self, **_: Any) -> None:
-        """Nothing is ever written to an object."""
-
-
-class _NoProgress(kopf.ProgressStorage):
-    """Handlers of events have no progress."""
-
-    def fetch(self, **_: Any) -> None:
-        return None
-
-    def store(self, **_: Any) -> None:
-        """Nothing is ever written to an object."""
-
-    purge = touch = store
-
-    def clear(self, *, essence: Any) -> Any:
-        return essence
-
-
-class _Connection(kopf.ConnectionInfo):
-    """kopf's, verifying certificates as Kubernetes' own clients do.
-
-    From 3.13 on Python also refuses authorities without key usage or key identifiers, and many
-    clusters have such a one.
-    """
-
-    def as_ssl_context(self) -> ssl.SSLContext:
-        context = super().as_ssl_context()
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        return context
-
-
-def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    found = kopf.login_with_kubeconfig(**kwargs) or kopf.login_with_service_account(**kwargs)
-    if found is None:
-        return None
-    return _Connection(**{one.name: getattr(found, one.name) for one in fields(found)})
-
-
-def _handler(kind: Kind, cache: Cache, changed: Callable[[Key], None]) -> Callable[..., Any]:
-    async def see(event: Any, **_: Any) -> None:
-        metrics.WATCH_EVENTS.labels(kind.kind).inc()
-        seen = {"apiVersion": kind.api_version, "kind": kind.kind} | dict(event["object"])
-        gone = event["type"] == "DELETED"
-        for key in cache.remove(kind, seen) if gone else cache.put(kind, seen):
-            changed(key)
-
-    return see
-
-
-class Resync:
-    """Full lists of every watched kind: once before the start, then every ``period`` seconds."""
+class Watches:
+    """The watches of all namespaces, or of each that is named."""
 
     def __init__(
         self,
@@ -135,44 +52,162 @@ class Resync:
         cache: Cache,
         changed: Callable[[Key], None],
         *,
-        namespaces: Sequence[str],
-        period: float = 300.0,
+        namespaces: Sequence[str] = (),
+        resync_seconds: float = 300.0,
+        on_started: Callable[[], None] = lambda: None,
     ) -> None:
+        self._scopes = [
+            _Scope(
+                api,
+                cache,
+                changed,
+                namespace=namespace,
+                resync_seconds=resync_seconds,
+                on_started=on_started,
+            )
+            for namespace in (namespaces or (None,))
+        ]
+
+    async def fill(self) -> None:
+        """List everything once. Raises ApiError, ApiUnreachable."""
+        for scope in self._scopes:
+            await scope.fill()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        await first_to_end(*(scope.run() for scope in self._scopes))
+
+    async def first_answer(self) -> None:
+        """Wait until every namespace has answered, and one of them with its objects."""
+        await asyncio.gather(*(scope.answered.wait() for scope in self._scopes))
+        waits = [asyncio.create_task(scope.filled.wait()) for scope in self._scopes]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def are_refused(self, key: Key) -> bool:
+        """The pipeline's namespace cannot be watched: what is known of it may be long untrue."""
+        namespace, _ = split(key)
+        return any(s.refusal and s.namespace in (None, namespace) for s in self._scopes)
+
+    def refusals(self) -> dict[str, str]:
+        """Namespace (or `all namespaces`) -> why it cannot be watched."""
+        return {scope.name: scope.refusal for scope in self._scopes if scope.refusal}
+
+
+class _Scope:
+    """One namespace, or all of them: a list of everything, and then watches from there on.
+
+    answered  the API server has answered our first lists, with objects or with a refusal.
+    filled    the cache has held this scope's objects since.
+    refusal   why it may not or cannot be listed now; None: it can.
+    """
+
+    def __init__(
+        self,
+        api: ApiServer,
+        cache: Cache,
+        changed: Callable[[Key], None],
+        *,
+        namespace: str | None,
+        resync_seconds: float,
+        on_started: Callable[[], None],
+    ) -> None:
+        self.namespace = namespace
+        self.name = "all namespaces" if namespace is None else f"namespace {namespace}"
+        self.answered = asyncio.Event()
+        self.filled = asyncio.Event()
+        self.refusal: str | None = None
         self._api = api
         self._cache = cache
         self._changed = changed
-        self._namespaces: Sequence[str | None] = namespaces or (None,)
-        self._period = period
-
-    async def first(self) -> None:
-        """Fill the cache; waits (and says why) until the API server has answered for each kind."""
-        for kind in WATCHED:
-            delay = 1.0
-            while True:
-                try:
-                    await self._list(kind)
-                    break
-                except (ApiError, ApiUnreachable) as error:
-                    log.warning("cannot list %s yet: %s", kind.plural, error)
-                    await asyncio.sleep(delay * random.uniform(0.8, 1.2))
-                    delay = min(delay * 2, 15.0)
+        self._resync_seconds = resync_seconds
+        self._on_started = on_started
 
     async def run(self) -> None:
-        """List again and again, one kind at a time, spread over the period."""
-        # The first round comes early: what was deleted between our list and kopf's is in neither.
-        pause = min(self._period, 20.0) / len(WATCHED)
+        while True:
+            await self._fill_at_last()
+            try:
+                await first_to_end(
+                    kopf_setup.watch(
+                        WATCHED,
+                        self._see,
+                        namespace=self.namespace,
+                        selector_of=_selector,
+                        on_started=self._on_started,
+                    ),
+                    self._list_again_and_again(),
+                )
+            except Exception as error:  # a fault of one scope must not end the others
+                logger.warning("the watches of %s ended: %s; beginning anew", self.name, error)
+            await asyncio.sleep(FIRST_RETRY_SECONDS * random.uniform(0.8, 1.2))
+
+    async def fill(self) -> None:
+        for kind in WATCHED:
+            await self._list(kind)
+
+    async def _fill_at_last(self) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self.fill()
+                break
+            except ApiUnreachable as error:
+                logger.warning("%s cannot be listed yet: %s", self.name, error)
+            except ApiError as error:
+                self._tell_refusal(error)
+            await asyncio.sleep(delay * random.uniform(0.8, 1.2))
+            delay = min(delay * 2, SLOWEST_RETRY_SECONDS)
+        if self.refusal is not None:
+            logger.info("%s can be watched again", self.name)
+            self.refusal = None
+            for key in self._cache.pipelines():
+                if self.namespace in (None, split(key)[0]):
+                    self._changed(key)
+        metrics.UNWATCHED_NAMESPACES.labels(self.namespace or "").set(0)
+        self.answered.set()
+        self.filled.set()
+
+    def _tell_refusal(self, error: ApiError) -> None:
+        if not (error.is_forbidden or error.is_missing):
+            logger.warning("%s cannot be listed yet: %s", self.name, error)
+            return
+        if self.refusal is None:
+            logger.error("%s cannot be watched; trying again slowly: %s", self.name, error)
+        self.refusal = error.message
+        metrics.UNWATCHED_NAMESPACES.labels(self.namespace or "").set(1)
+        self.answered.set()
+
+    async def _list_again_and_again(self) -> None:
+        """One kind at a time, spread over the period. Raises a refusal, which ends the watches."""
+        pause = min(self._resync_seconds, FIRST_RESYNC_SECONDS) / len(WATCHED)
         while True:
             for kind in WATCHED:
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))
                 try:
                     await self._list(kind)
                 except (ApiError, ApiUnreachable) as error:
-                    log.warning("cannot list %s: %s", kind.plural, error)
-            pause = self._period / len(WATCHED)
+                    if isinstance(error, ApiError) and (error.is_forbidden or error.is_missing):
+                        raise
+                    logger.warning("cannot list %s: %s", kind.plural, error)
+            pause = self._resync_seconds / len(WATCHED)
 
     async def _list(self, kind: Kind) -> None:
-        selector = None if kind is STREAM_PIPELINE else OURS
-        for namespace in self._namespaces:
-            items, version = await self._api.list_all(kind, namespace, label_selector=selector)
-            for key in self._cache.replace_all(kind, namespace, items, version):
-                self._changed(key)
+        items, version = await self._api.list_all(
+            kind, self.namespace, label_selector=_selector(kind)
+        )
+        for key in self._cache.replace_all(kind, self.namespace, items, version):
+            self._changed(key)
+
+    def _see(self, kind: Kind, event: str, seen: Manifest) -> None:
+        metrics.WATCH_EVENTS.labels(kind.kind).inc()
+        seen = {"apiVersion": kind.api_version, "kind": kind.kind} | seen
+        gone = event == "DELETED"
+        for key in self._cache.remove(kind, seen) if gone else self._cache.put(kind, seen):
+            self._changed(key)
+
+
+def _selector(kind: Kind) -> str | None:
+    return None if kind is STREAM_PIPELINE else OURS
