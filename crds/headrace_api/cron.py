@@ -2,17 +2,6 @@
 
 import re
 
-PATTERN = (
-    r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
-    r"|[0-9A-Za-z*/,?-]+( +[0-9A-Za-z*/,?-]+){4})$"
-)
-SENTENCE = (
-    "schedule is five cron fields such as */15 * * * * (minute, hour, day of month, month, day of"
-    " week) or @hourly, @daily, @weekly, @monthly;"
-    " a time zone goes into timeZone"
-)
-
-_SHAPE = re.compile(PATTERN.replace("$", r"\Z"))
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
@@ -24,8 +13,29 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 )
 
 
+def _field_pattern(lowest: int, highest: int, names: dict[str, int]) -> str:
+    numbers = "|".join(str(number) for number in range(highest, lowest - 1, -1))
+    words = f"|(?i:{'|'.join(names)})" if names else ""
+    value = f"(0?({numbers}){words})"
+    item = rf"([*?]|{value}(-{value})?)(/0?[1-9][0-9]{{0,2}})?"
+    return f"{item}(,{item})*"
+
+
+PATTERN = (
+    "^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|"
+    + " +".join(_field_pattern(lowest, highest, names) for _, lowest, highest, names in _FIELDS)
+    + ")$"
+)
+SENTENCE = (
+    "schedule is five cron fields such as */15 * * * * (minute 0-59, hour 0-23, day of month 1-31,"
+    " month 1-12, day of week 0-6) or @hourly, @daily, @weekly, @monthly;"
+    " a time zone goes into timeZone"
+)
+_SHAPE = re.compile(PATTERN.replace("$", r"\Z"))
+
+
 def is_shaped(schedule: str) -> bool:
-    """Whether it looks like a schedule: as much as the API server checks by PATTERN."""
+    """As much as the API server checks by PATTERN: fields and their ranges, not `5-2`."""
     return _SHAPE.match(schedule) is not None
 
 
@@ -35,10 +45,8 @@ def problem(schedule: str) -> str | None:
     The grammar is that of robfig/cron's ParseStandard, without the TZ= prefix, which the API
     server refuses, and without @every, which is no time of day.
     """
-    if not is_shaped(schedule):
-        return SENTENCE
-    if schedule.startswith("@"):
-        return None
+    if len(schedule.split()) != len(_FIELDS):
+        return None if is_shaped(schedule) else SENTENCE
     for text, (field, lowest, highest, names) in zip(schedule.split(), _FIELDS, strict=True):
         for item in text.split(","):
             if not _valid(item, lowest, highest, names):
@@ -46,7 +54,7 @@ def problem(schedule: str) -> str | None:
                     f"the {field} of a schedule takes {lowest} to {highest}, ranges such as"
                     f" {lowest}-{highest} and steps such as */2"
                 )
-    return None
+    return None if is_shaped(schedule) else SENTENCE
 
 
 def _valid(item: str, lowest: int, highest: int, names: dict[str, int]) -> bool:

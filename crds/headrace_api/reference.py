@@ -31,6 +31,8 @@ _KUBERNETES = (
     "spec.groups[].worker.volumeMounts[]",
     "spec.groups[].worker.securityContext",
     "spec.groups[].worker.podTemplate.spec.",
+    "spec.stream.trim.resources",
+    "spec.stream.trim.podTemplate.spec.",
 )
 
 

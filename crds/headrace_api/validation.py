@@ -22,7 +22,6 @@ from headrace_api.v1alpha1 import Group, Runtime, StreamPipeline, StreamPipeline
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 _LOOKS_SECRET = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|CREDENTIALS?)$", re.IGNORECASE)
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
 
 class Severity(StrEnum):
@@ -133,15 +132,6 @@ def _doubts(group: Group, path: str) -> Iterator[Problem]:
                 "looks like a secret in plain text; take it from a Secret by"
                 " valueFrom.secretKeyRef",
                 Severity.WARNING,
-            )
-    template = group.worker.pod_template
-    labels = template.metadata.labels if template is not None and template.metadata else None
-    for key, value in (labels or {}).items():
-        if _LABEL_VALUE.fullmatch(value) is None:
-            yield Problem(
-                f"{path}.worker.podTemplate.metadata.labels[{key}]",
-                "a label takes at most 63 letters, digits, dashes, underscores and dots, and"
-                " begins and ends with a letter or digit",
             )
 
 

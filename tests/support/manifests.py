@@ -491,4 +491,70 @@ REFUSALS = [
         "spec.groups[0].outputs[0].stream",
         f"outputs[].stream {_STREAM_NAME}",
     ),
+    Refusal(
+        "a schedule at a time that does not exist",
+        {"spec.stream.trim": {"maxLength": 10, "schedule": "61 25 * * *"}},
+        "spec.stream.trim.schedule",
+        _SCHEDULE,
+    ),
+    Refusal(
+        "a time zone that is none",
+        {"spec.stream.trim": {"maxLength": 10, "timeZone": "UTC+2:00"}},
+        "spec.stream.trim.timeZone",
+        "timeZone is a name of the time zone database",
+    ),
+    Refusal(
+        "the time zone of whatever machine it is",
+        {"spec.stream.trim": {"maxLength": 10, "timeZone": "Local"}},
+        "spec.stream.trim.timeZone",
+        "timeZone is a name of the time zone database",
+    ),
+    *(
+        Refusal(
+            f"an endpoint that no host can have: {endpoint}",
+            {"spec.redis.endpoints": [endpoint]},
+            "spec.redis.endpoints",
+            _ENDPOINT,
+        )
+        for endpoint in ("a..b:1", "999.999.999.999:1", "[:::::]:1", "1.2.3:1", "-a:1", "a:0")
+    ),
+    *(
+        Refusal(
+            f"a start at an id that Redis does not have: {entry_id}",
+            {f"{G}.start": {"from": "Id", "id": entry_id}},
+            "spec.groups[0].start.id",
+            "id is an entry id such as 1526919030474-55",
+        )
+        for entry_id in ("18446744073709551616-0", "0005-0", "5-01")
+    ),
+    Refusal(
+        "a request above its limit",
+        {f"{G}.worker.resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "512Mi"}}},
+        "spec.groups[0].worker.resources",
+        "a request must not be larger than the limit of the same resource",
+    ),
+    Refusal(
+        "a resource that Kubernetes does not have",
+        {f"{G}.worker.resources": {"limits": {"ram": "1Gi"}}},
+        "spec.groups[0].worker.resources",
+        "resources are cpu, memory, ephemeral-storage",
+    ),
+    Refusal(
+        "an environment variable with a space",
+        {f"{G}.worker.env": [{"name": "A B", "value": "1"}]},
+        "spec.groups[0].worker.env",
+        "names of environment variables take letters",
+    ),
+    Refusal(
+        "a label value with a space",
+        {f"{G}.worker.podTemplate.metadata.labels": {"team": "a b"}},
+        "spec.groups[0].worker.podTemplate.metadata",
+        "keys of labels and annotations, and values of labels",
+    ),
+    Refusal(
+        "an annotation whose key is none",
+        {f"{G}.worker.podTemplate.metadata.annotations": {"a b": "1"}},
+        "spec.groups[0].worker.podTemplate.metadata",
+        "keys of labels and annotations, and values of labels",
+    ),
 ]

@@ -24,7 +24,13 @@ from headrace_api.v1alpha1.pipeline import (
     StreamPipeline,
     StreamPipelineSpec,
 )
-from headrace_api.v1alpha1.pod_template import PodMetadata, PodSpec, PodTemplate, Volume
+from headrace_api.v1alpha1.pod_template import (
+    JobPodTemplate,
+    PodMetadata,
+    PodSpec,
+    PodTemplate,
+    Volume,
+)
 from headrace_api.v1alpha1.redis import CaRef, CredentialsSecretRef, Redis, RedisMode, Sentinel, Tls
 from headrace_api.v1alpha1.scaling import Scaling, ScalingMode
 from headrace_api.v1alpha1.status import (
@@ -66,6 +72,7 @@ __all__ = [
     "Group",
     "GroupStatus",
     "ImagePullPolicy",
+    "JobPodTemplate",
     "KeySelector",
     "Metadata",
     "OrphanedGroup",

@@ -1,10 +1,12 @@
 """Container's own fields, named and shaped as in Kubernetes; only what a worker can use."""
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
+from headrace_api.patterns import QUALIFIED_NAME
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.scalars import (
     Name,
@@ -12,6 +14,7 @@ from headrace_api.v1alpha1.scalars import (
     Short,
     Text,
     Word,
+    amount,
     atomic,
     integer,
     keyed_by,
@@ -125,6 +128,15 @@ class EnvFromSource(Shape):
     )
 
 
+_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+
+
+def _is_resource(key: str) -> bool:
+    if key in _RESOURCES or key.startswith("hugepages-"):
+        return True
+    return key.count("/") == 1 and re.fullmatch(QUALIFIED_NAME[1:-1], key) is not None
+
+
 Quantities = Annotated[dict[Short, Quantity], Field(max_length=32)]
 
 
@@ -133,6 +145,31 @@ class Resources(Shape):
 
     requests: Quantities | None = Field(None, description="What the scheduler sets aside.")
     limits: Quantities | None = Field(None, description="What the container may use at most.")
+
+    rules = (
+        Rule(
+            " && ".join(
+                f"(!has(self.{field}) || self.{field}.all(k, k in {list(_RESOURCES)}"
+                f" || k.startsWith('hugepages-') || k.matches('^[^/]+/[^/]+$')"
+                f" && k.matches('{QUALIFIED_NAME}')))"
+                for field in ("requests", "limits")
+            ),
+            "resources are cpu, memory, ephemeral-storage, hugepages-<size> and extended ones such"
+            " as example.com/gpu",
+            lambda r: all(_is_resource(key) for key in (*(r.requests or ()), *(r.limits or ()))),
+        ),
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(k,"
+            " !(k in self.limits) || quantity(string(self.requests[k]))"
+            ".compareTo(quantity(string(self.limits[k]))) <= 0)",
+            "a request must not be larger than the limit of the same resource",
+            lambda r: all(
+                amount(request) <= amount(r.limits[key])
+                for key, request in (r.requests or {}).items()
+                if key in (r.limits or {})
+            ),
+        ),
+    )
 
 
 class VolumeMount(Shape):

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from headrace_api import cron
+from headrace_api.patterns import ENTRY_ID
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.delivery import Delivery
 from headrace_api.v1alpha1.scalars import GroupName, StreamName, integer, keyed_by
@@ -23,7 +24,6 @@ from headrace_api.v1alpha1.worker import Runtime, Worker
 DEFAULT_RECLAIM_SCHEDULE = "*/5 * * * *"
 
 _LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_ENTRY_ID = "^[0-9]{1,20}-[0-9]{1,20}$"
 _HEADRACE_DELIVERY = {"max_crashes", "backoff", "on_unknown_type", "deduplicate"}
 
 
@@ -57,9 +57,10 @@ class Start(Shape):
             lambda s: (s.from_ is StartFrom.ID) == (s.id is not None),
         ),
         Rule(
-            f"!has(self.id) || self.id.matches('{_ENTRY_ID}')",
-            "id is an entry id such as 1526919030474-55 (milliseconds, dash, sequence number)",
-            lambda s: s.id is None or re.fullmatch(_ENTRY_ID[1:-1], s.id) is not None,
+            f"!has(self.id) || self.id.matches('{ENTRY_ID}')",
+            "id is an entry id such as 1526919030474-55 (milliseconds, dash, sequence number),"
+            " without leading zeros",
+            lambda s: s.id is None or re.fullmatch(ENTRY_ID[1:-1], s.id) is not None,
             field="id",
         ),
     )

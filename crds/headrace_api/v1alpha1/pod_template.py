@@ -1,9 +1,11 @@
 """A subset of PodTemplateSpec under its own names, so that it can grow towards the whole."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from headrace_api.patterns import LABEL_VALUE, QUALIFIED_NAME
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.container import (
     ObjectFieldSelector,
@@ -11,6 +13,7 @@ from headrace_api.v1alpha1.container import (
     SeccompProfile,
 )
 from headrace_api.v1alpha1.scalars import (
+    LabelMap,
     Name,
     Quantity,
     Short,
@@ -345,13 +348,27 @@ class PodSecurityContext(Shape):
     )
 
 
-class PodSpec(Shape):
-    """The pod's own fields."""
+class JobPodSpec(Shape):
+    """The pod fields of a Job of Headrace's own."""
 
     node_selector: StringMap | None = Field(None, description="Labels that a node must have.")
     tolerations: Annotated[tuple[Toleration, ...], atomic(at_most=32)] | None = Field(
         None, description="Taints that the pods tolerate."
     )
+    service_account_name: Name | None = Field(
+        None, description="ServiceAccount of the pods; <pipeline>-headrace when absent."
+    )
+    image_pull_secrets: (
+        Annotated[tuple[LocalObjectReference, ...], keyed_by("name", at_most=16)] | None
+    ) = Field(None, description="Secrets for pulling the image.")
+    priority_class_name: Short | None = Field(None, description="PriorityClass of the pods.")
+    runtime_class_name: Short | None = Field(None, description="RuntimeClass of the pods.")
+    security_context: PodSecurityContext | None = Field(None, description="The pods' rights.")
+
+
+class PodSpec(JobPodSpec):
+    """The pod's own fields."""
+
     affinity: Affinity | None = Field(None, description="Where pods may or should be placed.")
     topology_spread_constraints: (
         Annotated[
@@ -363,16 +380,7 @@ class PodSpec(Shape):
     volumes: Annotated[tuple[Volume, ...], keyed_by("name", at_most=16)] | None = Field(
         None, description="Volumes that worker.volumeMounts may mount."
     )
-    service_account_name: Name | None = Field(
-        None, description="ServiceAccount of the pods; <pipeline>-headrace when absent."
-    )
-    image_pull_secrets: (
-        Annotated[tuple[LocalObjectReference, ...], keyed_by("name", at_most=16)] | None
-    ) = Field(None, description="Secrets for pulling the image.")
-    priority_class_name: Short | None = Field(None, description="PriorityClass of the pods.")
-    runtime_class_name: Short | None = Field(None, description="RuntimeClass of the pods.")
     scheduler_name: Short | None = Field(None, description="Scheduler that places the pods.")
-    security_context: PodSecurityContext | None = Field(None, description="The pods' rights.")
     termination_grace_period_seconds: Annotated[int, integer(1, 86400, wide=True)] | None = Field(
         None,
         description="Time between SIGTERM and SIGKILL; handlerTimeout + 15 s when absent.",
@@ -382,7 +390,7 @@ class PodSpec(Shape):
 class PodMetadata(Shape):
     """Labels and annotations of the pods."""
 
-    labels: StringMap | None = Field(None, description="Labels; headrace.dev/* is Headrace's.")
+    labels: LabelMap | None = Field(None, description="Labels; headrace.dev/* is Headrace's.")
     annotations: StringMap | None = Field(
         None, description="Annotations; headrace.dev/* is Headrace's."
     )
@@ -399,6 +407,24 @@ class PodMetadata(Shape):
                 and not any(key.startswith("headrace.dev/") for key in (m.annotations or {}))
             ),
         ),
+        Rule(
+            f"(!has(self.labels) || self.labels.all(k, k.matches('{QUALIFIED_NAME}')"
+            f" && self.labels[k].matches('{LABEL_VALUE}')))"
+            " && (!has(self.annotations)"
+            f" || self.annotations.all(k, k.matches('{QUALIFIED_NAME}')))",
+            "keys of labels and annotations, and values of labels, take letters, digits, dashes,"
+            " underscores and dots, and begin and end with a letter or digit; a key may have a"
+            " prefix such as example.com/",
+            lambda m: (
+                all(
+                    re.fullmatch(QUALIFIED_NAME[1:-1], key)
+                    for key in (*(m.labels or ()), *(m.annotations or ()))
+                )
+                and all(
+                    re.fullmatch(LABEL_VALUE[1:-1], value) for value in (m.labels or {}).values()
+                )
+            ),
+        ),
     )
 
 
@@ -411,6 +437,17 @@ class PodTemplate(Shape):
 
     metadata: PodMetadata | None = Field(None, description="Labels and annotations of the pods.")
     spec: PodSpec | None = Field(None, description="The pod's own fields.")
+
+    def spec_manifest(self) -> dict[str, Any]:
+        """The pod fields that the user wrote; empty when there are none."""
+        return self.spec.manifest() if self.spec is not None else {}
+
+
+class JobPodTemplate(Shape):
+    """The pod around the container of a Job of Headrace's own."""
+
+    metadata: PodMetadata | None = Field(None, description="Labels and annotations of the pods.")
+    spec: JobPodSpec | None = Field(None, description="The pod's own fields.")
 
     def spec_manifest(self) -> dict[str, Any]:
         """The pod fields that the user wrote; empty when there are none."""

@@ -7,14 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from headrace_api.patterns import ENDPOINT
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.scalars import Name, atomic, integer
 
-_ENDPOINT = (
-    r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)"
-    r":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$"
-)
-_ENDPOINT_SHAPE = re.compile(_ENDPOINT.replace("$", r"\Z"))
+_ENDPOINT_SHAPE = re.compile(ENDPOINT.replace("$", r"\Z"))
 _MASTER = r"^[A-Za-z0-9._-]+$"
 
 
@@ -125,7 +122,7 @@ class Redis(Shape):
             reason="FieldValueRequired",
         ),
         Rule(
-            f"!has(self.endpoints) || self.endpoints.all(e, e.matches(r'{_ENDPOINT}'))",
+            f"!has(self.endpoints) || self.endpoints.all(e, e.matches(r'{ENDPOINT}'))",
             "each endpoint is host:port, without scheme, user, password or path; put credentials in"
             " a Secret and name it in credentialsSecretRef",
             lambda r: all(_ENDPOINT_SHAPE.match(endpoint) for endpoint in r.endpoints),

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -21,13 +22,17 @@ StreamName = Annotated[str, Field(min_length=1, max_length=512)]
 GroupName = Annotated[str, Field(min_length=1, max_length=256)]
 """A consumer group's name in Redis."""
 
+LabelMap = Annotated[dict[Short, Annotated[str, Field(max_length=63)]], Field(max_length=64)]
+"""Labels, whose values are short."""
+
 StringMap = Annotated[dict[Short, Text], Field(max_length=64)]
 
 
 _QUANTITY_LENGTH = 64
 _QUANTITY = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
-    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+    # Two digits of exponent are plenty; the API server works for minutes at 1e999999999999.
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?[0-9]{1,2}))?$"
 )
 _QUANTITY_SHAPE = re.compile(_QUANTITY.replace("$", r"\Z"))
 
@@ -56,6 +61,21 @@ def _quantity(value: Any) -> int | str:
     if isinstance(value, str) and len(value) <= _QUANTITY_LENGTH and _QUANTITY_SHAPE.match(value):
         return value
     raise PydanticCustomError("quantity", "a quantity is written like 500m, 2 or 256Mi")
+
+
+_SUFFIXES = {
+    **{suffix: Decimal(1000) ** (n - 3) for n, suffix in enumerate(("n", "u", "m", "", "k"))},
+    **{suffix: Decimal(1000) ** n for n, suffix in enumerate(("M", "G", "T", "P", "E"), 2)},
+    **{f"{suffix}i": Decimal(1024) ** n for n, suffix in enumerate("KMGTPE", 1)},
+}
+
+
+def amount(quantity: int | str) -> Decimal:
+    """What a quantity comes to: `500m` is 0.5, `1Ki` is 1024."""
+    text = str(quantity)
+    number = text.rstrip("numkKMGTPEi")
+    suffix = text[len(number) :]
+    return Decimal(number) * _SUFFIXES[suffix]
 
 
 Quantity = Annotated[int | str, IntOrString()]

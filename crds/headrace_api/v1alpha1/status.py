@@ -23,6 +23,8 @@ class ConditionType(StrEnum):
     SCALING_ACTIVE = "ScalingActive"
     BACKLOG_KNOWN = "BacklogKnown"
     TRIM_HELD_BACK = "TrimHeldBack"
+    TRIM_FAILED = "TrimFailed"
+    RECLAIM_FAILED = "ReclaimFailed"
     NOT_IMPLEMENTED = "NotImplemented"
     CONFLICT = "Conflict"
 
@@ -76,6 +78,9 @@ class Reason(StrEnum):
     EXTERNAL = "External"
     # trimming
     HELD_BACK_BY_GROUP = "HeldBackByGroup"
+    # the Jobs for trim and reclaim
+    JOB_FAILED = "JobFailed"
+    JOB_NOT_STARTED = "JobNotStarted"
     # anything that the operator did not expect
     INTERNAL_ERROR = "InternalError"
 

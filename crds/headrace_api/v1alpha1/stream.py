@@ -9,7 +9,10 @@ from pydantic import Field
 
 from headrace_api import cron
 from headrace_api.duration import Between
+from headrace_api.patterns import TIME_ZONE
 from headrace_api.rules import Rule, Shape
+from headrace_api.v1alpha1.container import Resources
+from headrace_api.v1alpha1.pod_template import JobPodTemplate
 from headrace_api.v1alpha1.scalars import GroupName, StreamName, atomic, integer
 
 DEFAULT_TRIM_SCHEDULE = "*/15 * * * *"
@@ -86,6 +89,13 @@ class Trim(Shape):
         ),
     )
 
+    resources: Resources | None = Field(
+        None, description="Requests and limits of the trim Job; as in Container."
+    )
+    pod_template: JobPodTemplate | None = Field(
+        None, description="The pod of the trim Job around its container, as in PodTemplateSpec."
+    )
+
     rules = (
         Rule(
             "has(self.maxLength) || has(self.maxAge)",
@@ -98,6 +108,15 @@ class Trim(Shape):
             cron.SENTENCE,
             lambda t: t.schedule is None or cron.is_shaped(t.schedule),
             field="schedule",
+        ),
+        Rule(
+            f"!has(self.timeZone) || self.timeZone.matches('{TIME_ZONE}')"
+            " && self.timeZone != 'Local'",
+            "timeZone is a name of the time zone database such as Etc/UTC or Europe/Berlin",
+            lambda t: (
+                re.fullmatch(TIME_ZONE[1:-1], t.time_zone) is not None and t.time_zone != "Local"
+            ),
+            field="timeZone",
         ),
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from headrace_api import mounts
+from headrace_api.patterns import ENV_NAME
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.container import (
     EnvFromSources,
@@ -111,7 +112,10 @@ class Worker(Shape):
         None, description="The container's rights; as in Container."
     )
     pod_template: PodTemplate | None = Field(
-        None, description="The pod around the container, as in PodTemplateSpec."
+        None,
+        description=(
+            "The pod around the container, as in PodTemplateSpec; that of the reclaim Job, too."
+        ),
     )
 
     rules = (
@@ -174,6 +178,14 @@ class Worker(Shape):
             "!has(self.env) || self.env.all(e, !e.name.startsWith('HEADRACE_'))",
             "environment variables HEADRACE_* belong to Headrace; use names of your own",
             lambda w: not any(e.name.startswith(mounts.ENV_PREFIX) for e in w.env or ()),
+            field="env",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            f"!has(self.env) || self.env.all(e, e.name.matches('{ENV_NAME}'))",
+            "names of environment variables take letters, digits, dots, dashes and underscores, and"
+            " do not begin with a digit",
+            lambda w: all(re.fullmatch(ENV_NAME[1:-1], e.name) for e in w.env or ()),
             field="env",
             reason="FieldValueForbidden",
         ),

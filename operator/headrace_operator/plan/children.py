@@ -57,7 +57,7 @@ def plan_children(
     has_account = children.apply(rendered.service_account)
     for group in groups:
         _group(children, group, is_blocked=group.rendered.uses_our_account and not has_account)
-    if rendered.trim is not None and has_account:
+    if rendered.trim is not None and (has_account or not rendered.trim_uses_our_account):
         children.apply(rendered.trim)
     _prune(children, rendered)
     return children

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from headrace.streams.backlog import Quality
 from headrace.streams.ids import parse_id
 from headrace_api.v1alpha1 import ConditionType, Reason, TrimPolicy
-from headrace_operator.plan import ownership
+from headrace_operator.plan import job_health, ownership
 from headrace_operator.plan.condition_list import Condition
 from headrace_operator.plan.group import GroupPlan, GroupView
 from headrace_operator.plan.observation import ChildRef, Observation
@@ -25,6 +25,8 @@ _INACTIVE = {
     Cause.NOT_CLAIMED: Reason.PROGRESSING,
 }
 
+_JOBS = {"trim": ConditionType.TRIM_FAILED, "reclaim": ConditionType.RECLAIM_FAILED}
+
 
 def conditions_of(
     observation: Observation,
@@ -41,6 +43,7 @@ def conditions_of(
     held = _trim_held_back(observation, orphans)
     if held is not None:
         yield held
+    yield from _job_conditions(observation)
     conflicts = [p.message for p in problems if p.reason is Reason.CONFLICT]
     if conflicts:
         yield Condition(ConditionType.CONFLICT, True, Reason.CONFLICT, "; ".join(conflicts))
@@ -187,6 +190,17 @@ def _why_unknown(view: GroupView) -> str:
     if not view.backlog.exists:
         return "the consumer group does not exist yet"
     return view.backlog.source
+
+
+def _job_conditions(observation: Observation) -> Iterator[Condition]:
+    """Present while the newest Job of its kind failed. Ready does not depend on them."""
+    if observation.pipeline.spec.suspend:
+        return
+    jobs = [live for ref, live in observation.children.items() if ref.kind == "Job"]
+    for kind, condition_type in _JOBS.items():
+        found = job_health.trouble(jobs, kind, observation.now)
+        if found is not None:
+            yield Condition(condition_type, True, *found)
 
 
 def _trim_held_back(observation: Observation, orphans: Orphans) -> Condition | None:

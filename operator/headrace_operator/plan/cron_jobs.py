@@ -12,6 +12,8 @@ from headrace_api.v1alpha1 import (
     DEFAULT_RECLAIM_SCHEDULE,
     DEFAULT_TRIM_SCHEDULE,
     Group,
+    JobPodTemplate,
+    PodTemplate,
     Runtime,
     StreamPipeline,
 )
@@ -45,6 +47,7 @@ def reclaim(
         group=group.name,
         name=name,
         job="reclaim",
+        template=group.worker.pod_template,
         schedule=schedule,
         time_zone=None,
         suspend=False,
@@ -58,9 +61,13 @@ def trim(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any] | N
     if policy is None or config is None:
         return None
     name = names.trim_name(pipeline.namespace, pipeline.name)
-    spec = pod_template.base_pod(pipeline)
     container = pod_template.base_container(pipeline, settings.worker_image, ["headrace"], ["trim"])
     container["env"].append({"name": mounts.ENV_TRIM, "value": config.canonical_json()})
+    if policy.resources is not None:
+        container["resources"] = policy.resources.manifest()
+    spec = pod_template.base_pod(pipeline)
+    if policy.pod_template is not None:
+        spec = pod_template.merged(spec, policy.pod_template.spec_manifest())
     spec["containers"] = [container]
     schedule = policy.schedule or names.offset_schedule(
         DEFAULT_TRIM_SCHEDULE, pipeline.namespace, name
@@ -70,6 +77,7 @@ def trim(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any] | N
         group=None,
         name=name,
         job="trim",
+        template=policy.pod_template,
         schedule=schedule,
         time_zone=policy.time_zone,
         suspend=pipeline.spec.suspend,
@@ -83,6 +91,7 @@ def _cron_job(
     group: str | None,
     name: str,
     job: str,
+    template: PodTemplate | JobPodTemplate | None,
     schedule: str,
     time_zone: str | None,
     suspend: bool,
@@ -104,7 +113,7 @@ def _cron_job(
                 "backoffLimit": 0,
                 "activeDeadlineSeconds": _DEADLINE_SECONDS,
                 "template": {
-                    "metadata": {"labels": pod_labels},
+                    "metadata": pod_template.pod_metadata(template, pod_labels),
                     "spec": {**pod_spec, "restartPolicy": "Never"},
                 },
             },

@@ -47,7 +47,9 @@ def deployment(
                 "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0},
             },
             "template": {
-                "metadata": _template_metadata(group, labels, references_hash),
+                "metadata": pod_template.pod_metadata(
+                    group.worker.pod_template, labels, **_digest_annotation(references_hash)
+                ),
                 "spec": _pod_spec(pipeline, group, settings, config_map, config),
             },
         },
@@ -72,18 +74,8 @@ def image_of(group: Group, settings: PlanSettings) -> str:
     return group.worker.image or settings.worker_image
 
 
-def _template_metadata(
-    group: Group, labels: dict[str, str], references_hash: str | None
-) -> dict[str, Any]:
-    written = group.worker.pod_template.metadata if group.worker.pod_template else None
-    theirs = written.manifest() if written is not None else {}
-    annotations = dict(theirs.get("annotations") or {})
-    if references_hash is not None:
-        annotations[references.ANNOTATION] = references_hash
-    metadata: dict[str, Any] = {"labels": {**(theirs.get("labels") or {}), **labels}}
-    if annotations:
-        metadata["annotations"] = annotations
-    return metadata
+def _digest_annotation(references_hash: str | None) -> dict[str, str]:
+    return {} if references_hash is None else {references.ANNOTATION: references_hash}
 
 
 def _pod_spec(

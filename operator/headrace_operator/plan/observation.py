@@ -52,10 +52,13 @@ class GroupClaim:
 
 @dataclass(frozen=True, slots=True)
 class SeenReference:
-    """A Secret or ConfigMap of the user's, as far as a plan may know it."""
+    """A Secret or ConfigMap of the user's, as far as a plan may know it.
 
-    uid: str
-    resource_version: str
+    `digest` changes with its data or when it is made anew, not with its labels and annotations,
+    and tells nothing of the data to whoever cannot read the object.
+    """
+
+    digest: str
     keys: frozenset[str]
 
 

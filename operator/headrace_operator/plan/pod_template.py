@@ -6,16 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from headrace_api import mounts, names
-from headrace_api.v1alpha1 import Group, StreamPipeline
+from headrace_api.v1alpha1 import Group, JobPodTemplate, PodTemplate, StreamPipeline
 from headrace_operator.plan import connection
 
-RESTRICTED_POD = {
-    "runAsNonRoot": True,
-    "runAsUser": 65532,
-    "runAsGroup": 65532,
-    "fsGroup": 65532,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
+# No uid is fixed: the image's own is 65532, and OpenShift gives each namespace others.
+RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 RESTRICTED_CONTAINER = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -79,9 +74,20 @@ def worker_pod(
         container["volumeMounts"].append(_mount(_CODE_VOLUME, mounts.CODE_DIR))
     pod["terminationGracePeriodSeconds"] = group.termination_grace_seconds
     if worker.pod_template is not None:
-        pod = _merged(pod, worker.pod_template.spec_manifest())
-    pod["containers"] = [_merged(container, fields)]
+        pod = merged(pod, worker.pod_template.spec_manifest())
+    pod["containers"] = [merged(container, fields)]
     return pod
+
+
+def pod_metadata(
+    template: PodTemplate | JobPodTemplate | None, labels: dict[str, str], **annotations: str
+) -> dict[str, Any]:
+    """The user's labels and annotations and ours, which win."""
+    written = template.metadata.manifest() if template is not None and template.metadata else {}
+    metadata: dict[str, Any] = {"labels": {**(written.get("labels") or {}), **labels}}
+    if all_annotations := {**(written.get("annotations") or {}), **annotations}:
+        metadata["annotations"] = all_annotations
+    return metadata
 
 
 def container_fields(group: Group) -> dict[str, Any]:
@@ -91,7 +97,7 @@ def container_fields(group: Group) -> dict[str, Any]:
     return written
 
 
-def _merged(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+def merged(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     """Lists are joined by key, ours first; securityContext field by field; the rest replaced."""
     merged = dict(ours)
     for name, value in theirs.items():

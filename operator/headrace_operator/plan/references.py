@@ -79,20 +79,16 @@ def named_objects(references: Sequence[Reference]) -> tuple[frozenset[str], froz
 
 
 def content_hash(wanted: Iterable[Reference], seen: References) -> str | None:
-    """Changes when a referenced object does; None while one of them is missing.
-
-    Made of uid and resourceVersion, so that no content leaves the API server.
-    """
+    """Changes when the data of a referenced object does; None while one of them is missing."""
     parts = []
     for kind, name in sorted({(r.kind, r.name) for r in wanted if not r.optional}):
         known = _look_up(kind, name, seen)
         if known is None:
             return None
-        parts.append(f"{kind}/{name}/{known.uid}/{known.resource_version}")
+        parts.append(f"{kind}/{name}/{known.digest}")
     for kind, name in sorted({(r.kind, r.name) for r in wanted if r.optional}):
         known = _look_up(kind, name, seen)
-        version = "absent" if known is None else f"{known.uid}/{known.resource_version}"
-        parts.append(f"{kind}/{name}/{version}")
+        parts.append(f"{kind}/{name}/{'absent' if known is None else known.digest}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

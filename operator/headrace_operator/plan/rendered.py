@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from headrace_api import names
-from headrace_api.v1alpha1 import Group, StreamPipeline
+from headrace_api.v1alpha1 import Group, JobPodTemplate, PodTemplate, StreamPipeline
 from headrace_api.worker_config import WorkerConfig
 from headrace_operator.plan import cron_jobs, references
 from headrace_operator.plan.actions import PlanSettings, Rendered
@@ -51,9 +51,7 @@ class RenderedGroup:
     @property
     def uses_our_account(self) -> bool:
         """Its pods run under the pipeline's own ServiceAccount."""
-        template = self.group.worker.pod_template
-        spec = template.spec if template is not None else None
-        return spec is None or spec.service_account_name is None
+        return _uses_our_account(self.group.worker.pod_template)
 
     @cached_property
     def config(self) -> WorkerConfig:
@@ -125,6 +123,11 @@ class RenderedPipeline:
         manifest = cron_jobs.trim(self._pipeline, self._settings)
         return None if manifest is None else Rendered.of(manifest)
 
+    @property
+    def trim_uses_our_account(self) -> bool:
+        trim = self._pipeline.spec.stream.trim
+        return _uses_our_account(trim.pod_template if trim is not None else None)
+
     @cached_property
     def wanted(self) -> Wanted:
         return Wanted(tuple(self._children()), *references.named_objects(self.references))
@@ -139,3 +142,8 @@ class RenderedPipeline:
         if self._pipeline.spec.stream.trim is not None:
             trim = names.trim_name(self._pipeline.namespace, self._pipeline.name)
             yield ChildRef("CronJob", trim)
+
+
+def _uses_our_account(template: PodTemplate | JobPodTemplate | None) -> bool:
+    spec = template.spec if template is not None else None
+    return spec is None or spec.service_account_name is None

@@ -94,6 +94,7 @@ class Applier:
         if live is not None:
             checked = (live["metadata"]["resourceVersion"], apply.digest)
             if memory.contained.get(apply.ref) == checked:
+                memory.rejections.pop(apply.ref, None)  # of another manifest, taken back since
                 return
             known = memory.unsettled.get(apply.ref, frozenset())
             found = [d for d in differences(apply.manifest, live) if d.path not in known]
@@ -106,7 +107,7 @@ class Applier:
                 "%s %s differs: %s",
                 *apply.ref,
                 ", ".join(sorted(map(str, found))[:5]),
-                extra={"pipeline": observation.pipeline.metadata.name},
+                extra={"pipeline": observation.pipeline.name},
             )
         earlier = memory.rejections.get(apply.ref)
         if (
@@ -150,7 +151,7 @@ class Applier:
 
     async def _scale(self, scale: Scale, observation: Observation) -> None:
         await self._api.apply_scale(
-            observation.pipeline.metadata.namespace,
+            observation.pipeline.namespace,
             scale.deployment,
             scale.replicas,
             uid=scale.uid,
@@ -160,7 +161,7 @@ class Applier:
 
     async def _delete(self, delete: Delete, observation: Observation) -> None:
         kind = BY_KIND[delete.ref.kind]
-        namespace = observation.pipeline.metadata.namespace
+        namespace = observation.pipeline.namespace
         target = {"metadata": {"namespace": namespace, "name": delete.ref.name, "uid": delete.uid}}
         await self._api.delete(kind, target)
         log.info("deleted %s %s", *delete.ref)
@@ -171,7 +172,7 @@ class Applier:
     ) -> None:
         """The pods that hold least go first. A hint: without it any pod may go, nothing is lost."""
         holdings = await self._holdings(scale_in.consumer_group, observation, memory)
-        namespace = observation.pipeline.metadata.namespace
+        namespace = observation.pipeline.namespace
         for pod, cost in victims(scale_in, holdings).items():
             patch = {"metadata": {"annotations": {DELETION_COST: str(cost) if cost else None}}}
             try:

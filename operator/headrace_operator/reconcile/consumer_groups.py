@@ -45,7 +45,7 @@ class GroupOperations:
     ) -> bool:
         """True: done. False: not done; for EnsureGroup the claim in the memory says why."""
         stream = StreamKeys(pipeline.spec.stream.name)
-        owner = owner_of(pipeline.metadata.namespace, pipeline.metadata.name, pipeline.metadata.uid)
+        owner = owner_of(pipeline.namespace, pipeline.name, pipeline.metadata.uid)
         if memory.access is None:
             return False
         if isinstance(operation, EnsureGroup):

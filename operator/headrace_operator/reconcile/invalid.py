@@ -5,13 +5,14 @@ Such a resource was stored by an API server with another (or no) schema, or hit 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
 from typing import Any
 
 from pydantic import ValidationError
 
 from headrace_api.v1alpha1 import ConditionType, Reason
 from headrace_operator.kube.kinds import Manifest
+from headrace_operator.plan.condition_list import Condition, merged
 
 
 def in_words(error: ValidationError) -> str:
@@ -37,26 +38,12 @@ def _with(live: Manifest, why: ConditionType, reason: Reason, message: str) -> d
     """Ready False and `why` True; times move only when a status turns."""
     current = live.get("status") or {}
     generation = live["metadata"].get("generation", 0)
-    wanted = {ConditionType.READY: "False", why: "True"}
-    there = {condition["type"]: condition for condition in current.get("conditions", ())}
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    either = (ConditionType.STALLED, ConditionType.RECONCILING)
-    conditions = [
-        condition for name, condition in there.items() if name not in wanted and name not in either
+    there = current.get("conditions") or ()
+    wanted = [
+        Condition(ConditionType.READY, False, reason, message),
+        Condition(why, True, reason, message),
     ]
-    for name, value in wanted.items():
-        known = there.get(name)
-        turned = known is None or known["status"] != value
-        conditions.append(
-            {
-                "type": str(name),
-                "status": value,
-                "observedGeneration": generation,
-                "lastTransitionTime": now
-                if turned or known is None
-                else known["lastTransitionTime"],
-                "reason": str(reason),
-                "message": message[:32768],
-            }
-        )
+    replaced = {ConditionType.READY, ConditionType.STALLED, ConditionType.RECONCILING}
+    others = [condition for condition in there if condition["type"] not in replaced]
+    conditions = [*others, *merged(wanted, there, generation, time.time())]
     return {**current, "observedGeneration": generation, "conditions": conditions}

@@ -18,7 +18,7 @@ from headrace_operator.backlog.poller import BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.backlog.wakeups import ScalingTarget
 from headrace_operator.kube.api_server import ApiServer
-from headrace_operator.kube.cache import Cache, Key, key_of, split
+from headrace_operator.kube.cache import Cache, Key, split
 from headrace_operator.kube.kinds import BY_KIND, CHILDREN, Manifest
 from headrace_operator.plan import Wanted
 from headrace_operator.plan.former_children import former_children
@@ -54,7 +54,7 @@ class Observer:
         self, live: Manifest, pipeline: StreamPipeline, want: Wanted, memory: Memory
     ) -> Observation:
         """Raises ApiError, ApiUnreachable."""
-        key = key_of(pipeline.metadata.namespace, pipeline.metadata.name)
+        key = pipeline.key
         await self.look(key, pipeline, want, memory)
         children = await self._children(key, pipeline, want)
         reading = self._poller.reading(key) if memory.access else None
@@ -85,9 +85,7 @@ class Observer:
             return
         if memory.looked_at_generation != generation:
             memory.unsettled.clear()
-        fetched = await fetch(
-            self._api, pipeline.metadata.namespace, want.secrets, want.config_maps
-        )
+        fetched = await fetch(self._api, pipeline.namespace, want.secrets, want.config_maps)
         memory.references = fetched.seen()
         memory.looked_at_generation = generation
         # Jitter: what was started together must not look together for ever.
@@ -128,7 +126,7 @@ class Observer:
         Watches select by a label that anybody can edit. So what no cache holds is asked for by
         name: each wanted child, and those of groups and trims that the last status knew.
         """
-        namespace = pipeline.metadata.namespace
+        namespace = pipeline.namespace
         children = {
             ChildRef(child["kind"], child["metadata"]["name"]): child
             for child in self._cache.children(key)

@@ -121,7 +121,10 @@ def test_there_is_no_number_with_a_fraction_and_no_boolean_of_our_own(root) -> N
         path
         for path, schema in walk(root)
         if schema.get("type") == "number"
-        or (schema.get("type") == "boolean" and ".worker." not in path)
+        or (
+            schema.get("type") == "boolean"
+            and not any(kubernetes in path for kubernetes in (".worker.", ".podTemplate."))
+        )
     ]
     assert ours == [".spec.suspend"]
 

@@ -20,6 +20,7 @@ from headrace_api import cron
 )
 def test_a_schedule_is_accepted(schedule) -> None:
     assert cron.problem(schedule) is None
+    assert cron.is_shaped(schedule)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_a_schedule_is_accepted(schedule) -> None:
 )
 def test_a_time_that_does_not_exist_is_told(schedule, field) -> None:
     assert f"the {field} of a schedule takes" in (cron.problem(schedule) or "")
+    assert not cron.is_shaped(schedule) or schedule == "9-3 * * * *", "the API server cannot tell"
 
 
 @pytest.mark.parametrize(

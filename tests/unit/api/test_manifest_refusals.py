@@ -116,14 +116,14 @@ def test_several_problems_are_all_told_at_once() -> None:
         ),
         ({"spec.stream": {}}, "spec.stream.name", "is required"),
         (
-            {"spec.stream.trim": {"maxLength": 1, "schedule": "61 * * * *"}},
+            {"spec.stream.trim": {"maxLength": 1, "schedule": "9-3 * * * *"}},
             "spec.stream.trim.schedule",
             "the minute of a schedule takes 0 to 59",
         ),
         (
-            {"spec.groups.0.worker.podTemplate.metadata.labels": {"team": "a b"}},
-            "spec.groups[0].worker.podTemplate.metadata.labels[team]",
-            "a label takes at most 63 letters",
+            {"spec.groups.0.worker.podTemplate.metadata.labels": {"team": "a" * 64}},
+            "spec.groups[0].worker.podTemplate.metadata.labels.team",
+            "string should have at most 63 characters",
         ),
     ],
 )

@@ -41,6 +41,7 @@ SENTINEL = {
 CA = {"spec.redis.tls": {"caSecretRef": {"name": "ca"}}}
 CA_MAP = {"spec.redis.tls": {"caConfigMapRef": {"name": "ca"}}}
 TRIM = {"spec.stream.trim": {"maxLength": 1000}}
+TRIM_POD = "spec.stream.trim.podTemplate"
 FROM_ID = {f"{G}.start": {"from": "Id", "id": "1-1"}}
 FIXED = {S: {"mode": "Fixed", "replicas": 1}}
 OUTPUT = {f"{G}.outputs": [{"stream": "late"}]}
@@ -73,6 +74,16 @@ CASES: dict[str, Case] = {
     "spec.stream.trim.maxAge": (TRIM, "24h"),
     "spec.stream.trim.policy": (TRIM, "Force"),
     "spec.stream.trim.ignoreGroups": (TRIM, ["old"]),
+    "spec.stream.trim.resources": (TRIM, {"limits": {"memory": "64Mi"}}),
+    f"{TRIM_POD}.metadata.labels": (TRIM, {"a": "b"}),
+    f"{TRIM_POD}.metadata.annotations": (TRIM, {"a": "b"}),
+    f"{TRIM_POD}.spec.nodeSelector": (TRIM, {"a": "b"}),
+    f"{TRIM_POD}.spec.tolerations": (TRIM, [{"key": "a", "operator": "Exists"}]),
+    f"{TRIM_POD}.spec.serviceAccountName": (TRIM, "other"),
+    f"{TRIM_POD}.spec.imagePullSecrets": (TRIM, [{"name": "registry"}]),
+    f"{TRIM_POD}.spec.priorityClassName": (TRIM, "high"),
+    f"{TRIM_POD}.spec.runtimeClassName": (TRIM, "gvisor"),
+    f"{TRIM_POD}.spec.securityContext": (TRIM, {"fsGroup": 1234}),
     "spec.deadLetter.stream": ({}, "dead"),
     "spec.deadLetter.maxLength": ({}, 7),
     f"{G}.name": ({}, "other"),

@@ -35,6 +35,7 @@ from headrace_operator.plan.observation import (
     References,
     SeenReference,
 )
+from headrace_operator.reconcile.referenced_objects import Fetched
 
 G = "spec.groups.0"
 TWO = {"spec.groups.1": {"name": "audit", "worker": {"handler": "handlers:audit"}}}
@@ -240,8 +241,22 @@ SECRET_ENV = {
 }
 
 
+def test_metadata_of_an_object_changes_no_digest_and_data_or_a_new_object_does() -> None:
+    """External Secrets, reflectors and Argo CD annotate what they look after."""
+
+    def digest(uid: str = "u", version: str = "1", **data: str) -> str:
+        annotations = {"checked": version}
+        metadata = {"uid": uid, "resourceVersion": version, "annotations": annotations}
+        found = Fetched({"db": {"metadata": metadata, "data": data}}, {}).seen().secrets["db"]
+        assert found is not None
+        return found.digest
+
+    assert digest(url="x") == digest(version="2", url="x")
+    assert len({digest(url="x"), digest(url="y"), digest(uri="x"), digest("w", url="x")}) == 4
+
+
 def seen_code(version: str) -> References:
-    return References(config_maps={"code": SeenReference("u", version, frozenset({"h.py"}))})
+    return References(config_maps={"code": SeenReference(version, frozenset({"h.py"}))})
 
 
 def test_new_handler_code_rolls_the_workers() -> None:
@@ -262,7 +277,7 @@ def test_a_new_redis_password_rolls_nobody() -> None:
                 observe(
                     subject,
                     references=References(
-                        secrets={"auth": SeenReference("u", version, frozenset({"password"}))}
+                        secrets={"auth": SeenReference(version, frozenset({"password"}))}
                     ),
                 ),
                 SETTINGS,
@@ -289,7 +304,7 @@ def test_while_handler_code_is_missing_running_workers_are_not_rolled() -> None:
     ("secrets", "reason", "words"),
     [
         ({"db": None}, "SecretNotFound", "Secret db (groups[delays].worker.env[DB])"),
-        ({"db": SeenReference("u", "1", frozenset({"x"}))}, "KeyNotFound", "has no key url"),
+        ({"db": SeenReference("1", frozenset({"x"}))}, "KeyNotFound", "has no key url"),
     ],
 )
 def test_a_missing_secret_or_key_is_named(secrets: dict[str, Any], reason: str, words: str) -> None:
@@ -406,6 +421,52 @@ def test_a_trim_that_left_the_spec_takes_its_cron_job_along() -> None:
     seen = settled(pipeline({"spec.stream.trim": {"maxLength": 10}}))
     made = plan(replace(seen, pipeline=pipeline()), SETTINGS)
     assert [d.ref for d in made.deletes] == [ChildRef("CronJob", "flights-trim")]
+
+
+def job_pod(made: Plan, name: str) -> Any:
+    return child(made, "CronJob", name)["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def test_the_trim_job_is_shaped_by_its_own_template() -> None:
+    """A namespace with a quota wants resources, a mesh an annotation, a taint a toleration."""
+    tolerations = [{"key": "batch", "operator": "Exists"}]
+    metadata = {"annotations": {"sidecar.istio.io/inject": "false"}, "labels": {"team": "a"}}
+    trim = {
+        "maxLength": 10,
+        "resources": {"limits": {"memory": "64Mi"}},
+        "podTemplate": {"metadata": metadata, "spec": {"tolerations": tolerations}},
+    }
+    made = plan(observe(pipeline({"spec.stream.trim": trim})), SETTINGS)
+    found = job_pod(made, "flights-trim")
+    assert found["metadata"]["annotations"] == metadata["annotations"]
+    assert found["metadata"]["labels"]["team"] == "a"
+    assert found["spec"]["tolerations"] == tolerations
+    (container,) = found["spec"]["containers"]
+    assert container["resources"] == {"limits": {"memory": "64Mi"}}
+    assert container["args"] == ["trim"]
+
+
+def test_the_reclaim_jobs_pod_has_the_workers_labels_and_annotations() -> None:
+    metadata = {"annotations": {"sidecar.istio.io/inject": "false"}, "labels": {"team": "a"}}
+    subject = pipeline({f"{G}.worker.podTemplate": {"metadata": metadata}})
+    found = job_pod(plan(observe(subject), SETTINGS), "flights-delays-reclaim")
+    assert found["metadata"]["annotations"] == metadata["annotations"]
+    assert found["metadata"]["labels"]["team"] == "a"
+    assert "headrace.dev/group" not in found["metadata"]["labels"]
+
+
+def test_no_pod_has_a_fixed_uid() -> None:
+    """OpenShift gives each namespace its own, and refuses others."""
+    made = plan(observe(pipeline({"spec.stream.trim": {"maxLength": 10}})), SETTINGS)
+    pods = [
+        template(made, "flights-delays"),
+        job_pod(made, "flights-trim"),
+        job_pod(made, "flights-delays-reclaim"),
+    ]
+    for found in pods:
+        context = found["spec"]["securityContext"]
+        assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        assert "runAsUser" not in found["spec"]["containers"][0]["securityContext"]
 
 
 def test_pods_of_jobs_never_match_a_deployments_selector() -> None:

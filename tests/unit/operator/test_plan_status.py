@@ -14,6 +14,7 @@ from tests.support.observed import (
     pipeline,
     pod,
     settled,
+    stamp,
 )
 
 from headrace.streams.backlog import Quality
@@ -464,6 +465,56 @@ def test_an_orphan_holds_trimming_back_until_the_advice_was_followed() -> None:
     assert not held(audit=group_backlog(None, exists=False)), "XGROUP DESTROY"
     ignoring = {"spec.stream.trim": {"maxLength": 100, "ignoreGroups": ["audit"]}}
     assert not held(ignoring, audit=slow)
+
+
+def job(kind: str, age: float, **status: Any) -> dict[str, Any]:
+    return {
+        "kind": "Job",
+        "metadata": {
+            "name": f"flights-{kind}-{age:.0f}",
+            "uid": "j",
+            "labels": {"headrace.dev/job": kind},
+            "creationTimestamp": stamp(NOW - age),
+        },
+        "spec": {"template": {"spec": {}}},
+        "status": status,
+    }
+
+
+FAILED = {"conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]}
+DONE = {"conditions": [{"type": "Complete", "status": "True"}]}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "reason", "words"),
+    [
+        ([job("trim", 900, **FAILED)], "JobFailed", "DeadlineExceeded): see kubectl logs job/"),
+        ([job("trim", 900, **FAILED), job("trim", 60, **DONE)], None, ""),
+        ([job("trim", 900, **DONE), job("trim", 60, **FAILED)], "JobFailed", "flights-trim-60"),
+        ([job("trim", 900)], "JobNotStarted", "gets no pod: see kubectl describe job"),
+        ([job("trim", 900, active=1)], None, ""),
+        ([job("trim", 30)], None, ""),
+        ([job("reclaim", 900, **FAILED)], None, ""),
+    ],
+)
+def test_a_failed_trim_is_a_condition_until_one_succeeds(
+    jobs: list[dict[str, Any]], reason: str | None, words: str
+) -> None:
+    seen = settled(pipeline({"spec.stream.trim": {"maxLength": 10}}))
+    there = {ChildRef("Job", one["metadata"]["name"]): one for one in jobs}
+    made = plan(replace(seen, children={**seen.children, **there}), SETTINGS)
+    found = condition(made, "TrimFailed")
+    assert (found["reason"] if found else None) == reason
+    assert words in (found["message"] if found else "")
+    Status.model_validate(made.status)
+
+
+def test_a_failed_reclaim_is_a_condition_of_its_own() -> None:
+    seen = settled(pipeline())
+    failed = {ChildRef("Job", "r"): job("reclaim", 60, **FAILED)}
+    made = plan(replace(seen, children={**seen.children, **failed}), SETTINGS)
+    assert condition(made, "ReclaimFailed") is not None
+    assert condition(made, "TrimFailed") is None
 
 
 def test_counts_add_up_over_the_groups() -> None:
