@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import redis
@@ -28,7 +29,7 @@ def free_port() -> int:
 
 
 class Broker:
-    """One server with an append-only file; `fsync` is Redis's appendfsync, `user` an ACL line.
+    """One server with an append-only file; `fsync` is Redis's appendfsync, `users` ACL lines.
 
     A killed process loses nothing that it wrote, synced or not. With everysec a kill therefore also
     cuts off what was appended in the last second, as a power cut would.
@@ -41,12 +42,12 @@ class Broker:
         *,
         fsync: str = "always",
         seed: int = 0,
-        user: str = "",
+        users: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         self.command = command
         self.fsync = fsync
-        self.user = user
+        self.users = users
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.forgotten_bytes = 0
@@ -71,7 +72,7 @@ class Broker:
                 *("--daemonize", "no", "--enable-debug-command", "yes"),
                 *("--slowlog-log-slower-than", str(SLOW_MICROSECONDS)),
                 *("--slowlog-max-len", "10000"),
-                *(("--user", *self.user.split()) if self.user else ()),
+                *(word for user in self.users for word in ("--user", *user.split())),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

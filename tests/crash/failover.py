@@ -54,7 +54,7 @@ class Pair:
             broker = self.broker
             directory = Path(tempfile.mkdtemp(prefix="standby-", dir=broker.directory))
             self.standby = Broker(
-                directory, broker.command, fsync=broker.fsync, user=broker.user, seed=1
+                directory, broker.command, fsync=broker.fsync, users=broker.users, seed=1
             )
             self.standby.start()
             with self.standby.client() as replica:

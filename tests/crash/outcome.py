@@ -11,11 +11,10 @@ import redis
 
 from headrace.streams.keys import PARKED, GroupKeys
 from tests.crash.report import Ending
+from tests.crash.setup import PRODUCED
 from tests.crash.workload import seq_of
 
 PAGE = 100
-PRODUCED = "{crash}:produced"
-"""What producers send to, beside the stream of the workers."""
 SENT = b":sent:"
 """Part of the keys in which producers remember their last batch; they expire."""
 

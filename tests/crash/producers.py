@@ -46,9 +46,14 @@ class Producers:
         self.lines.write_text("\n".join(map(json.dumps, NULL_IDS)))
         self._run(
             ["-c", MAIN, "send", self.stream, "--type", "made", "--id-field", "id"],
-            ["--file", str(self.lines), "--url", f"redis://127.0.0.1:{server_port}"],
+            [
+                "--file",
+                str(self.lines),
+                "--url",
+                f"redis://producer:secret@127.0.0.1:{server_port}",
+            ],
         ).wait()
-        url = f"redis://127.0.0.1:{proxy_port}"
+        url = f"redis://producer:secret@127.0.0.1:{proxy_port}"
         self._process = self._run(
             ["-m", "tests.crash.producers", url, self.stream, str(self.record), str(EACH)], []
         )

@@ -18,16 +18,29 @@ from tests.crash.scenarios import Scenario
 
 STREAM = "{crash}:events"
 OUTPUT = "{crash}:out"
+PRODUCED = "{crash}:produced"
+"""What producers send to, beside the stream of the workers."""
 GROUP = "group"
 KEYS = StreamKeys(STREAM).for_group(GROUP)
 CONCURRENCY = 16
 BATCH_SIZE = 50
 TRIM_LENGTH = 10
-USER = (
-    f"worker on >secret ~{STREAM} ~{OUTPUT} ~headrace:{{crash}}:* resetchannels"
-    " +@all -@dangerous -@admin +info +xinfo"
-)
-"""The rights that the documentation asks for, and no others."""
+RIGHTS_PAGE = Path(__file__).parents[2] / "docs" / "redis-user.md"
+
+
+def users() -> list[str]:
+    """ACL lines of the workers' user and the producers': the rights that the documentation asks
+    for, and no others."""
+    worker, producer = RIGHTS_PAGE.read_text("utf-8").split("```")[1::2]
+    return [
+        _user("worker", worker, f"~{STREAM} ~{OUTPUT} ~headrace:{{crash}}:*"),
+        _user("producer", producer, f"~{PRODUCED} ~headrace:{{crash}}:sent:*"),
+    ]
+
+
+def _user(name: str, documented: str, keys: str) -> str:
+    commands = [word for word in documented.split() if word.startswith("+")]
+    return f"{name} on >secret resetchannels -@all {keys} {' '.join(commands)}"
 
 
 def write(directory: Path, port: int, scenario: Scenario) -> dict[str, str]:

@@ -27,7 +27,7 @@ from tests.crash.results import Result
 from tests.crash.run import Run
 from tests.crash.scenarios import MIN_IDLE, schedule
 from tests.crash.sender import Sender
-from tests.crash.setup import GROUP, KEYS, OUTPUT, STREAM
+from tests.crash.setup import GROUP, KEYS, OUTPUT, PRODUCED, STREAM
 from tests.crash.slow_scripts import SlowScripts
 from tests.crash.witness import Witness
 from tests.crash.workload import events
@@ -59,7 +59,11 @@ class World:
         self.directory = Path(tempfile.mkdtemp(prefix="headrace-crash-"))
         self.hang = self.directory / "hang"
         self.broker = Broker(
-            self.directory, KINDS[run.kind](), fsync=scenario.fsync, seed=run.seed, user=setup.USER
+            self.directory,
+            KINDS[run.kind](),
+            fsync=scenario.fsync,
+            seed=run.seed,
+            users=setup.users(),
         )
         self.broker.start()
         self.proxy = Proxy(self.broker.port, run.seed, bytes_per_second=scenario.link)
@@ -69,7 +73,7 @@ class World:
         if package is not None:
             environment["PYTHONPATH"] = f"{package}:{Path.cwd()}"
         self.fleet = Fleet(self.directory, environment, seed=run.seed)
-        self.producers = Producers(self.directory, environment, outcome.PRODUCED)
+        self.producers = Producers(self.directory, environment, PRODUCED)
         self.probes = Probes(self.fleet)
         self.slow_scripts = SlowScripts({**os.environ, **environment})
         self.sender = Sender(

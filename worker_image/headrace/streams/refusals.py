@@ -6,7 +6,7 @@ HINTS = (
     ("NOAUTH", "set spec.redis.credentialsSecretRef"),
     ("WRONGPASS", "the Secret of spec.redis.credentialsSecretRef holds other credentials"),
     ("invalid username-password", "the Secret of spec.redis.credentialsSecretRef holds others"),
-    ("NOPERM", "grant this user the rights in docs (keys of the stream and headrace:{tag}:*)"),
+    ("NOPERM", "grant this user the rights in docs/redis-user.md"),
     ("LOADING", "Redis is loading its data"),
     ("READONLY", "this is a replica; it may be a failover, else point endpoints at the primary"),
     ("OOM", "Redis is at maxmemory; free memory or raise the limit"),
