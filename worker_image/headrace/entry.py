@@ -29,6 +29,8 @@ class Entry:
     """Another consumer has it now: whatever the handler does is discarded."""
     trimmed: bool = False
     """Its body left the stream while we held it: settle without the fence."""
+    size: int = 0
+    """Bytes of the fields, for what may be large; 0 for the others, which do not weigh."""
     outputs: list[Output] | None = None
     event_id: bytes | None = None
     """The deduplication id, where the group deduplicates."""

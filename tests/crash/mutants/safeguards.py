@@ -4,7 +4,7 @@ from tests.crash.mutants.mutant import mutant, short
 from tests.crash.run import Run
 from tests.crash.scenarios import MIN_IDLE
 
-COMMIT, CLAIM = "streams/lua/commit.lua", "streams/lua/claim_idle.lua"
+COMMIT, CLAIM = "streams/lua/commit.lua", "streams/lua/park_idle.lua"
 FENCE = "if row[2] ~= consumer or row[4] ~= count then return refuse(id, 1) end"
 SAFEGUARDS = [
     mutant(

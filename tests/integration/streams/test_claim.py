@@ -1,4 +1,4 @@
-"""Entries change hands by rule: due, idle, earlier process, hand-back."""
+"""Entries change hands by rule: due, idle in a Custom group, hand-back."""
 
 import pytest
 from redis.asyncio import Redis
@@ -233,44 +233,6 @@ async def test_a_mark_ends_when_the_entry_is_handed_back(
     await idle(client, keys, held[:1], 60_000, "w2")
     (entry,) = await claim_all_idle(client, keys)
     assert (entry.record.crashes, entry.record.killed) == (1, 0)
-
-
-async def test_what_is_parked_without_a_due_time_becomes_due(
-    client: Redis, keys: GroupKeys, held: list[bytes]
-) -> None:
-    await park(client, keys, held, 3_600_000)
-    await client.delete(keys.retry)
-    assert await claim_all_idle(client, keys) == []
-    taken = await claim.take_due(client, keys, "w2", count=10)
-    assert [entry.id for entry in taken.entries] == held
-
-
-async def test_a_process_takes_over_what_earlier_ones_of_its_pod_held_and_no_others(
-    client: Redis, keys: GroupKeys
-) -> None:
-    await ensure_groups(client, keys)
-    await fill(client, keys, 6)
-    names = [
-        "a-0a1b2c3d",
-        "a-b-0a1b2c3d",
-        "ab-22222222",
-        "a-33333333",
-        "a-xyz12345",
-        "a-0a1b2c",
-    ]
-    for name in names:
-        await read(client, keys, name, 1)
-    taken = await claim.take_over(
-        client,
-        keys,
-        "a-33333333",
-        pod="a",
-        source=MAIN,
-        count=10,
-    )
-    assert [entry.id for entry in taken.entries] == [b"1-0"]
-    assert taken.entries[0].record.crashes == 1
-    assert taken.entries[0].delivery_count == 2
 
 
 async def test_renewal_keeps_held_ids_only(

@@ -9,7 +9,7 @@ from redis import Redis
 from tests.support.workers import DEAD, GROUP, STREAM, Stage, until, worker
 
 import headrace
-from headrace.worker.held import read_room
+from headrace.worker.intake.room import bound
 
 OUT = "{flights}:out"
 OUTPUTS = [{"stream": OUT}]
@@ -103,7 +103,7 @@ async def test_what_cannot_even_be_parked_is_held_within_the_bound_and_the_worke
         await until(lambda: runtime.metrics.counts["retries"] > 0)
         stage.redis.set(RETRY, "somebody's string")
         await until(lambda: runtime.metrics.counts["commit_failures"] > 500)
-        assert len(runtime.holding) <= read_room(0, 4, 10, 0.0) + 4
+        assert len(runtime.holding) <= bound(4, 10, 0.0) + 4
         await until(lambda: "WRONGTYPE" in (runtime.ready() or ""))
         stage.redis.delete(RETRY)
         await until(lambda: not runtime.settler.postponed)

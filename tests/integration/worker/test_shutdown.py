@@ -87,7 +87,7 @@ async def test_shutdown_claims_nothing_though_a_cancellation_is_swallowed(
     async with worker(stage, app, delivery={"handlerTimeout": "50s"}) as runtime:
         take_due = runtime.claims.take_due
 
-        async def noted() -> int | None:
+        async def noted() -> tuple[int, int | None]:
             claims.append(runtime.env.shutting_down)
             return await take_due()
 

@@ -11,7 +11,7 @@ from tests.crash.proxy import Proxy
 from tests.support.workers import GROUP, STREAM, Stage, until, until_sync, worker
 
 import headrace
-from headrace.worker.held import read_room
+from headrace.worker.intake.room import bound
 
 OUT = "{flights}:out"
 OUTPUTS = [{"stream": OUT}]
@@ -39,9 +39,9 @@ async def test_a_worker_holds_a_bounded_number_of_events_while_its_handlers_wait
 
     stage.send(*({"n": n} for n in range(300)))
     async with worker(stage, app, concurrency=4, batchSize=10, delivery=PATIENT) as runtime:
-        bound = read_room(0, 4, 10, None)
-        await until(lambda: len(runtime.holding) > bound - 2 and not runtime.reader.reading)
-        assert stage.pending <= bound
+        most = bound(4, 10, None)
+        await until(lambda: len(runtime.holding) == most and not runtime.reader.reading)
+        assert stage.pending <= most
         gate.set()
         await until(lambda: stage.settled)
 

@@ -1,31 +1,31 @@
-"""A worker holds what runs, three buffers, and a slot's worth of claims; no more."""
+"""A worker takes what it can begin at once and half a second of handling beside it; no more."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.worker.held import BUFFERED_SECONDS, read_count, read_room
+from headrace.worker.intake.room import BUFFERED_SECONDS, bound
 
 SIZES = st.integers(1, 1000)
 SECONDS = st.none() | st.floats(0, 3600)
 
 
-@given(held=st.integers(0, 10_000), concurrency=SIZES, batch=SIZES, mean=SECONDS)
-def test_a_read_never_brings_more_than_there_is_room_for(
-    held: int, concurrency: int, batch: int, mean: float | None
+@given(concurrency=SIZES, batch=SIZES, mean=SECONDS)
+def test_what_waits_is_three_batches_at_most(
+    concurrency: int, batch: int, mean: float | None
 ) -> None:
-    count = read_count(held, concurrency, batch, mean)
-    assert 0 <= count <= batch
-    # COUNT is per stream, and both may answer in full.
-    assert not count or held + 2 * count <= concurrency + 3 * max(batch, concurrency)
+    assert concurrency <= bound(concurrency, batch, mean) <= concurrency + 3 * batch
 
 
 @pytest.mark.parametrize(
-    ("mean", "buffer"),
-    [(None, 16), (0.0, 100), (0.001, 100), (0.1, 80), (1.0, 16), (60.0, 16)],
+    ("mean", "waiting"),
+    [(None, 0), (0.0, 300), (0.001, 300), (0.1, 80), (1.0, 8), (5.0, 1), (60.0, 0)],
 )
-def test_slow_handlers_keep_no_more_waiting_than_they_start_in_half_a_second(
-    mean: float | None, buffer: int
-) -> None:
+def test_no_more_waits_than_is_started_in_half_a_second(mean: float | None, waiting: int) -> None:
     assert BUFFERED_SECONDS == 0.5
-    assert read_room(0, 16, 100, mean) == 16 + 3 * buffer
+    assert bound(16, 100, mean) == 16 + waiting
+
+
+@pytest.mark.parametrize(("handler_batch", "waiting"), [(10, 10), (500, 100)])
+def test_a_slow_batch_handler_finds_a_batch_waiting(handler_batch: int, waiting: int) -> None:
+    assert bound(16, 100, 60.0, handler_batch) == 16 + waiting

@@ -15,6 +15,8 @@ from headrace.streams.script import Script
 
 _TAKE_DUE = Script("take_due")
 _CLAIM_IDLE = Script("claim_idle")
+_PARK_IDLE = Script("park_idle")
+_ADOPT_PARKED = Script("adopt_parked")
 _TAKE_OVER = Script("take_over")
 _MARK_SOLO = Script("mark_solo")
 _RENEW = Script("renew")
@@ -48,15 +50,73 @@ class Renewed:
     trimmed: list[bytes]
 
 
-async def take_due(client: Redis, keys: GroupKeys, consumer: str, *, count: int) -> Claimed:
-    """Take up to `count` parked entries of both streams whose time has come."""
+@dataclass(frozen=True, slots=True)
+class ParkedIdle:
+    """`parked`: how many entries were parked, due now. `trimmed`: ids whose body is gone; they were
+    cleared and are lost to trimming. `cursor`: hand it to the next call; empty when the scan came
+    round."""
+
+    parked: int
+    trimmed: list[bytes]
+    cursor: bytes = b""
+
+
+async def take_due(
+    client: Redis, keys: GroupKeys, consumer: str, *, count: int, suspects: int | None = None
+) -> Claimed:
+    """Take up to `count` parked entries of both streams whose time has come, and among them no more
+    than `suspects` (None: any number) with a crash behind them: each has to run alone."""
     entries, trimmed, wait, parked = await _TAKE_DUE.run(
         client,
         [keys.stream, keys.replay, keys.retry, keys.failures],
-        [keys.group, consumer, count],
+        [keys.group, consumer, count, count if suspects is None else suspects],
     )
     next_due_ms = None if wait < 0 else wait
     return Claimed(_entries(entries), _ids(trimmed), next_due_ms, parked=parked)
+
+
+async def park_idle(
+    client: Redis,
+    keys: GroupKeys,
+    consumer: str,
+    *,
+    source: Source,
+    min_idle_ms: int,
+    count: int,
+    cursor: bytes = b"",
+) -> ParkedIdle:
+    """Park entries whose consumer has not renewed them for `min_idle_ms`, due now, and count a
+    crash each. Goes consumer by consumer, never into the parked one nor our own."""
+    parked, trimmed, cursor = await _PARK_IDLE.run(
+        client,
+        [keys.of(source), keys.failures, keys.retry],
+        [keys.group, consumer, source.value, min_idle_ms, count, cursor],
+    )
+    return ParkedIdle(parked, trimmed, cursor)
+
+
+async def take_over(
+    client: Redis, keys: GroupKeys, consumer: str, *, pod: str, source: Source, count: int
+) -> ParkedIdle:
+    """Park what earlier processes of this pod (`<pod>-<8 hex digits>`) held, due now, and count a
+    crash each. Call until nothing comes."""
+    parked, trimmed = await _TAKE_OVER.run(
+        client,
+        [keys.of(source), keys.failures, keys.retry],
+        [keys.group, consumer, source.value, pod, count],
+    )
+    return ParkedIdle(parked, trimmed)
+
+
+async def adopt_parked(
+    client: Redis, keys: GroupKeys, cursor: tuple[bytes, bytes] = (b"", b"")
+) -> tuple[bytes, bytes]:
+    """Make due now what is parked without a due time. The cursor for the next call; both parts are
+    empty when nothing is left."""
+    main, replay = await _ADOPT_PARKED.run(
+        client, [keys.stream, keys.replay, keys.retry], [keys.group, *cursor]
+    )
+    return main, replay
 
 
 async def claim_idle(
@@ -69,39 +129,15 @@ async def claim_idle(
     count: int,
     cursor: bytes = b"",
 ) -> Claimed:
-    """Take entries whose consumer has not renewed them for `min_idle_ms`, and count a crash each.
-
-    Goes consumer by consumer, never into the parked one nor our own. Also makes due now what is
-    parked without a due time.
-    """
+    """The same as park_idle for a Custom group: the entries come to this consumer, with a delivery
+    and a crash counted each, and stay pending here until they are settled or claimed."""
     at, _, victim = cursor.partition(b" ")
     entries, trimmed, victim, at = await _CLAIM_IDLE.run(
         client,
-        [keys.of(source), keys.failures, keys.retry],
+        [keys.of(source), keys.failures],
         [keys.group, consumer, source.value, min_idle_ms, count, victim, at],
     )
     return Claimed(_entries(entries), _ids(trimmed), cursor=at + b" " + victim if victim else b"")
-
-
-async def take_over(
-    client: Redis,
-    keys: GroupKeys,
-    consumer: str,
-    *,
-    pod: str,
-    source: Source,
-    count: int,
-) -> Claimed:
-    """Take what earlier processes of this pod (`<pod>-<8 hex digits>`) held, crashes counted.
-
-    Call until no entries come back.
-    """
-    entries, trimmed = await _TAKE_OVER.run(
-        client,
-        [keys.of(source), keys.failures],
-        [keys.group, consumer, source.value, pod, count],
-    )
-    return Claimed(_entries(entries), _ids(trimmed))
 
 
 class Delivery(Protocol):

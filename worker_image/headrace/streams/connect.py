@@ -4,20 +4,25 @@ redis-py repeats a command after a lost reply; a commit or a read repeated that 
 orphans a delivery. Retries are 0 everywhere, and Headrace decides what to send again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import redis
-from hiredis import pack_command
-from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
-from redis.exceptions import MasterDownError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.retry import Retry as BlockingRetry
+
+from headrace.streams.connection import (
+    AsyncConnection,
+    AsyncTlsConnection,
+    BlockingConnection,
+    BlockingTlsConnection,
+)
 
 _ANSWER_S = 5.0
 
@@ -168,11 +173,11 @@ def connect(
     Raises NotImplementedMode for a mode not built yet.
     """
     options = _options(target, credentials, client_name)
-    options |= {"retry": Retry(NoBackoff(), 0), "connection_class": _Connection}
+    options |= {"retry": Retry(NoBackoff(), 0), "connection_class": AsyncConnection}
     if role == "read":
         options["socket_timeout"] += block_ms / 1000
     if target.tls is not None:
-        options |= _tls_options(target.tls) | {"connection_class": _NamedSSLConnection}
+        options |= _tls_options(target.tls) | {"connection_class": AsyncTlsConnection}
     return Redis.from_pool(ConnectionPool(**options))
 
 
@@ -186,10 +191,10 @@ def connect_blocking(
     options = _options(target, credentials, client_name)
     options |= {
         "retry": BlockingRetry(NoBackoff(), 0),
-        "connection_class": _BlockingPlainConnection,
+        "connection_class": BlockingConnection,
     }
     if target.tls is not None:
-        options |= _tls_options(target.tls) | {"connection_class": _NamedBlockingSSLConnection}
+        options |= _tls_options(target.tls) | {"connection_class": BlockingTlsConnection}
     return redis.Redis.from_pool(redis.ConnectionPool(**options))
 
 
@@ -217,81 +222,6 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
     if not host or not port.isdecimal():
         raise ValueError(f"Redis endpoint {endpoint!r} must be written host:port")
     return host.strip("[]"), int(port)
-
-
-def _is_no_primary(error: ResponseError) -> bool:
-    """The server became a replica. Behind a stable address a new connection may reach the new
-    primary, and this one never will."""
-    return isinstance(error, (ReadOnlyError, MasterDownError)) or "instance state" in str(error)
-
-
-class _AsyncConnection:
-    """What we change in redis-py's asyncio connections.
-
-    They pack commands in Python, at half a microsecond an argument; hiredis does it faster. And
-    after an error reply they go back to the pool, whatever it says.
-    """
-
-    async def read_response(self, *args: Any, **options: Any) -> Any:
-        try:
-            return await super().read_response(*args, **options)  # type: ignore[misc]
-        except ResponseError as error:
-            if _is_no_primary(error):
-                self.mark_for_reconnect()  # type: ignore[attr-defined]
-            raise
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        name = args[0]
-        if " " in name if isinstance(name, str) else b" " in name:
-            args = (*name.split(), *args[1:])
-        return [pack_command(args)]
-
-
-class _Connection(_AsyncConnection, Connection):
-    """Without TLS."""
-
-
-class _NamedSSLConnection(_AsyncConnection, SSLConnection):
-    """TLS to a server whose certificate carries another name than its address."""
-
-    def __init__(self, server_name: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self._server_name = server_name
-
-    def _connection_arguments(self) -> Mapping[str, Any]:
-        named = {"server_hostname": self._server_name} if self._server_name else {}
-        return {**super()._connection_arguments(), **named}
-
-
-class _BlockingConnection:
-    """The same for threads."""
-
-    def read_response(self, *args: Any, **options: Any) -> Any:
-        try:
-            return super().read_response(*args, **options)  # type: ignore[misc]
-        except ResponseError as error:
-            if _is_no_primary(error):
-                self.mark_for_reconnect()  # type: ignore[attr-defined]
-            raise
-
-
-class _BlockingPlainConnection(_BlockingConnection, redis.Connection):
-    """Without TLS."""
-
-
-class _NamedBlockingSSLConnection(_BlockingConnection, redis.SSLConnection):
-    """TLS. redis-py checks the certificate against `host` alone."""
-
-    def __init__(self, server_name: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self._server_name = server_name
-
-    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
-        address, self.host = self.host, self._server_name or self.host
-        try:
-            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
-        finally:
-            self.host = address
 
 
 def _tls_options(tls: Tls) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""What this worker holds: every entry in its own pending entries list, from delivery to commit.
-
-The bound is on entries and on work: a worker never holds more than about half a second of handling
-besides what runs, so that a slow handler's queue is not kept from idle peers.
-"""
+"""What this worker holds: every entry in its own pending entries list, from delivery to commit."""
 
 from __future__ import annotations
 
@@ -11,52 +7,45 @@ from collections.abc import Callable
 from headrace.entry import Entry
 from headrace.streams.entries import Source
 
-BUFFERED_SECONDS = 0.5
-READ_AHEAD = 3
-"""Buffers' worth of entries: one being handled, one in the commit, one in the read."""
-STREAMS_PER_READ = 2
-"""COUNT is per stream, and a read asks the stream and its replay stream."""
-
-
-def read_count(held: int, concurrency: int, batch_size: int, mean_seconds: float | None) -> int:
-    """COUNT of the next read; 0 = do not read."""
-    room = read_room(held, concurrency, batch_size, mean_seconds)
-    return max(0, min(batch_size, room // STREAMS_PER_READ))
-
-
-def read_room(held: int, concurrency: int, batch_size: int, mean_seconds: float | None) -> int:
-    """How many entries reads may add, below 0 when claims have filled more than that.
-
-    `mean_seconds`: average handling time of late, None before the first event.
-    """
-    if mean_seconds is None:
-        buffer = concurrency
-    elif mean_seconds * batch_size <= BUFFERED_SECONDS * concurrency:
-        buffer = batch_size
-    else:
-        buffer = min(
-            batch_size, max(concurrency, int(BUFFERED_SECONDS * concurrency / mean_seconds))
-        )
-    return concurrency + READ_AHEAD * buffer - held
+LARGE_BYTES = 4096
+"""From here on an entry's size counts."""
 
 
 class Holding:
-    """Entries by source and id. Written by the loop, read by the lease thread (whole copies)."""
+    """Entries by source and id. Written by the loop, read by the lease's thread (whole copies)."""
 
     def __init__(self) -> None:
         self.main: dict[bytes, Entry] = {}
         self.replay: dict[bytes, Entry] = {}
         self.renewing = False
         """Set by the lease's thread from its question to Redis until it has noted the answer."""
+        self.has_large = False
+        """Some entry may be large: only then are sizes added up."""
         self.on_drop: Callable[[Entry], None] = lambda _: None
         """Called with each dropped entry that carries an event id."""
 
     def __len__(self) -> int:
         return len(self.main) + len(self.replay)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the large entries held; the others do not count."""
+        if not self.has_large:
+            return 0
+        size = sum(entry.size for entry in self.snapshot())
+        self.has_large = size > 0
+        return size
+
     def add(self, entries: list[Entry]) -> None:
         for entry in entries:
             self._of(entry)[entry.id] = entry
+
+    def weigh(self, entries: list[Entry]) -> None:
+        """Note the sizes of entries that may be large."""
+        for entry in entries:
+            entry.size = sum(map(len, entry.fields))
+            if entry.size >= LARGE_BYTES:
+                self.has_large = True
 
     def drop(self, entry: Entry) -> None:
         """Forget an entry whose end is written, unless a later delivery of it took its place."""

@@ -36,14 +36,30 @@ async def reclaim(runtime: Runtime) -> None:
     custom = runtime.settings.config.handler is None
     async with asyncio.timeout(REACH_SECONDS):
         await prepare(runtime, take_over=not custom)
-    if not custom:
-        await runtime.claims.take_due()
-    left = runtime.settings.config.reclaim_count
-    while left > 0:
-        taken = await runtime.claims.claim_idle(left)
+    if custom:
+        await _claim(runtime)
+        await _until_settled(runtime)
+        return
+    await _park(runtime)
+    while (await runtime.claims.take_due())[0]:
+        await _until_settled(runtime)
+
+
+async def _claim(runtime: Runtime) -> None:
+    left, more = runtime.settings.config.reclaim_count, True
+    while left > 0 and more:
+        taken, more = await runtime.claims.claim_idle(left)
         left -= taken
-        if not taken and runtime.claims.scanned:
-            break
+
+
+async def _park(runtime: Runtime) -> None:
+    counts, most = runtime.metrics.counts, runtime.settings.config.reclaim_count
+    more = True
+    while more and (left := most - counts["claimed"]) > 0:
+        more = await runtime.claims.park_idle(left)
+
+
+async def _until_settled(runtime: Runtime) -> None:
     while True:
         await runtime.dispatcher.until_quiet()
         await runtime.settler.drain()

@@ -29,6 +29,7 @@ from headrace.worker.intake.claims import Claims
 from headrace.worker.intake.deduplication import Deduplication
 from headrace.worker.intake.reader import Reader
 from headrace.worker.intake.renewals import Renewer
+from headrace.worker.intake.room import Room
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
 from headrace.worker.routes import Routes
@@ -115,13 +116,19 @@ class Runtime:
                 metrics=metrics,
             )
             self.holding.on_drop = self.deduplication.forget
+        room = Room(
+            holding=self.holding,
+            dispatcher=self.dispatcher,
+            settler=self.settler,
+            concurrency=config.concurrency,
+            batch_size=config.batch_size,
+        )
         self.reader = Reader(
             self.read_client,
             keys,
             consumer,
             block_ms=settings.block_ms,
-            batch_size=config.batch_size,
-            concurrency=config.concurrency,
+            room=room,
             holding=self.holding,
             dispatcher=self.dispatcher,
             settler=self.settler,
@@ -130,7 +137,6 @@ class Runtime:
             hand_back_unheld=self._hand_back_unheld,
             deduplication=self.deduplication,
         )
-        self.settler.on_room = self.reader.room_changed
         self.claims = Claims(
             self.control,
             keys,
@@ -139,12 +145,15 @@ class Runtime:
             metrics=metrics,
             min_idle=settings.min_idle,
             count=config.reclaim_count,
-            room=self.reader.room,
+            room=room,
             deliver=self._deliverer(deliver),
             group=self.group,
             check_groups=lambda: self.ensure_groups(claim=False),
             rng=random,
         )
+        self.settler.on_room = self._room_changed
+        self.settler.on_parked = self.claims.due_in
+        self.dispatcher.on_resume = self._room_changed
         self.suspects = Suspects(
             lambda entry: claim.mark_solo(self.control, keys, consumer, entry),
             dispatcher=self.dispatcher,
@@ -203,6 +212,10 @@ class Runtime:
                 "the group stands at %s, ahead of its stream: it reads nothing until then",
                 state.last_delivered_id,
             )
+
+    def _room_changed(self) -> None:
+        self.reader.room_changed()
+        self.claims.room_changed()
 
     def start(self) -> None:
         """Start the tasks that settle, sweep and renew; nothing is read or claimed yet."""

@@ -284,7 +284,7 @@ if settled == 0 then return refused end
 local value = string.format('%.0f', number)
 if #refused > 0 then value = value .. cmsgpack.pack(refused) end
 local noted = {flush_field, value}
-if source == 'm' and now - tonumber(kept[2] or 0) >= 1000 then
+if source == 'm' and math.abs(now - tonumber(kept[2] or 0)) >= 1000 then -- a clock may be set back
   local checkpoint = checkpoint_of(group_bounds(stream, group))
   if checkpoint then
     noted = {flush_field, value, 'checkpoint', checkpoint,

@@ -1,11 +1,11 @@
--- KEYS  1 source stream  2 failures
+-- KEYS  1 source stream  2 failures  3 retry
 -- ARGV  1 group  2 consumer  3 source "m"|"r"  4 pod  5 most entries
--- returns {entries, trimmed}; entries as in take_due
--- uses: clock, claim_crashed
-local stream, failures = KEYS[1], KEYS[2]
+-- returns {entries parked, ids of trimmed ones}; call until nothing comes
+-- Parks what earlier processes of this pod held, due now, with a crash counted.
+-- uses: clock, park_crashed
+local stream, failures, retry = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, source, pod, room = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local entries, trimmed = {}, {}
-local now = now_ms()
+local now, parked, trimmed = now_ms(), 0, {}
 
 -- <pod>-<8 hex digits>: pod "a" must not take from pod "a-b".
 local function is_earlier(name)
@@ -15,12 +15,16 @@ local function is_earlier(name)
 end
 
 for _, victim in ipairs(redis.call('XPENDING', stream, group)[4] or {}) do
-  if is_earlier(victim[1]) and #entries < room then
-    local asked = room - #entries
-    for _, row in ipairs(redis.call('XPENDING', stream, group, '-', '+', asked, victim[1])) do
-      local entry = claim_crashed(stream, failures, group, consumer, source, row, now)
-      if entry then entries[#entries + 1] = entry else trimmed[#trimmed + 1] = {source, row[1]} end
+  if is_earlier(victim[1]) and room > 0 then
+    local page = redis.call('XPENDING', stream, group, '-', '+', room, victim[1])
+    for _, row in ipairs(page) do
+      if park_crashed(stream, failures, retry, group, source, row, now) then
+        parked = parked + 1
+      else
+        trimmed[#trimmed + 1] = row[1]
+      end
     end
+    room = room - #page
   end
 end
-return {entries, trimmed}
+return {parked, trimmed}

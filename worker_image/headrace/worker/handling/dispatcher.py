@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
 
 from headrace.context import HandlerEnvironment
@@ -59,6 +60,9 @@ class Dispatcher:
         self.suspects: deque[tuple[Route, Entry]] = deque()
         self.suspects_waiting = asyncio.Event()
         self._slots_idle = asyncio.Event()
+        self._paused_at = 0.0
+        self.on_resume: Callable[[], None] = lambda: None
+        """Called when the slots may begin again."""
         self.left_threads: list[HandlerThread] = []
         self.left_tasks: list[asyncio.Task[None]] = []
         self.slots = [self._slot(number, self.queue) for number in range(concurrency)]
@@ -136,8 +140,13 @@ class Dispatcher:
         for slot in self.slots:
             if slot.route is not None and slot.thread_batch is not None:
                 self.queue.put_back(slot.route, slot.thread_batch.take_back())
+        entries = self.take_queued() + [entry for _, entry in self.suspects]
+        self.suspects.clear()
+        return entries
+
+    def take_queued(self) -> list[Entry]:
+        """Empty the queue, but for the suspects."""
         entries = [entry for _, entry in self.queue.work if entry is not None]
-        entries += [entry for _, entry in self.suspects]
         for route in self.routes.all:
             entries += route.waiting
             route.waiting.clear()
@@ -145,7 +154,6 @@ class Dispatcher:
                 route.lingering.cancel()
                 route.lingering = None
         self.queue.work.clear()
-        self.suspects.clear()
         return entries
 
     def begun(self) -> list[Entry]:
@@ -155,6 +163,12 @@ class Dispatcher:
     def pause(self) -> None:
         """Let no slot begin anything new, until `resume`."""
         self.queue.paused = True
+        self._paused_at = perf_counter()
+
+    @property
+    def paused_seconds(self) -> float:
+        """For how long no slot has begun anything; 0 while they do."""
+        return perf_counter() - self._paused_at if self.queue.paused else 0.0
 
     def resume(self) -> None:
         """Let the slots begin again; a worker that is shutting down stays paused."""
@@ -162,6 +176,7 @@ class Dispatcher:
             self.queue.paused = False
             self._slots_idle.set()
             self.queue.wake()
+            self.on_resume()
 
     async def until_idle(self) -> None:
         """Wait until no handler runs; the sweep sees to it that this ends."""

@@ -1,15 +1,17 @@
 """What a worker does besides reading, all on the control connection, one duty after the other:
 
-- each second: take parked entries that have fallen due
-- each reclaim interval, also while the stream is quiet: take entries that others stopped renewing,
-  give back what a lost reply left with us, remove dead consumers, and see that the group stands
-  where its stream is
+- take parked entries when they fall due: at the time that was told, and at the least each second,
+  for others park entries, too
+- each reclaim interval, also while the stream is quiet: park what others stopped renewing, so that
+  all workers of the group take some; give back what a lost reply left with us; remove dead
+  consumers; and see that the group stands where its stream is
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
@@ -23,6 +25,7 @@ from headrace.streams.keys import GroupKeys
 from headrace.worker.backoff import Random
 from headrace.worker.group_guard import GroupGuard
 from headrace.worker.held import Holding
+from headrace.worker.intake.room import Room
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import REFUSALS, Outage
 
@@ -32,6 +35,8 @@ DUE_SECONDS = 1.0
 MAX_RECLAIM_SECONDS = 15.0
 DEAD_CONSUMER_FACTOR = 20
 """A silent, empty consumer is removed after this many minIdle, an hour at least."""
+MAX_PARKED = 200
+"""Entries that one call parks: about a millisecond of the server's."""
 
 
 def reclaim_interval(min_idle: float, rng: Random) -> float:
@@ -52,7 +57,7 @@ class Claims:
         metrics: Metrics,
         min_idle: float,
         count: int,
-        room: Callable[[], int],
+        room: Room,
         deliver: Callable[[list[Entry]], None],
         group: GroupGuard,
         check_groups: Callable[[], Awaitable[None]],
@@ -72,15 +77,19 @@ class Claims:
         self._rng = rng
         self._next_reclaim = 0.0
         self._cursors = {Source.MAIN: b"", Source.REPLAY: b""}
+        self._wake = asyncio.Event()
+        self._wake_at = math.inf
+        """The earliest time that somebody asked for since the round began."""
+        self._adopting = (b"", b"")
+        self._wants_room = False
         self.lock = asyncio.Lock()
-        """Between claiming and holding an entry nobody may look for entries that are not held."""
+        """Held from a claim until its entries are in the holding: else hand_back_unheld would give
+        them back."""
         self.outage = Outage("claim")
 
     async def run(self) -> None:
         """Do the duties until cancelled."""
-        wait = 0.0
         while True:
-            await asyncio.sleep(wait)
             try:
                 await self._group.restore()
                 wait = await self._round()
@@ -88,17 +97,52 @@ class Claims:
             except (*REDIS_ERRORS, *REFUSALS) as error:
                 self._metrics.counts["redis_errors"] += 1
                 self._group.note(error)
-                wait = self.outage.begin(error)
+                await asyncio.sleep(self.outage.begin(error))
+            else:
+                await self._until_woken(wait)
+
+    def due_in(self, seconds: float) -> None:
+        """An entry was parked for so long: `run` takes it in time."""
+        self._wake_by(monotonic() + seconds)
+
+    def room_changed(self) -> None:
+        """There may be room for what could not be taken."""
+        if self._wants_room:
+            self._wants_room = False
+            self._wake_by(0.0)
+
+    def _wake_by(self, when: float) -> None:
+        if when < self._wake_at:
+            self._wake_at = when
+            self._wake.set()
+
+    async def _until_woken(self, seconds: float) -> None:
+        until = monotonic() + seconds
+        while (left := min(until, self._wake_at) - monotonic()) > 0:
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), left)
+            except TimeoutError:
+                return
 
     async def _round(self) -> float:
+        """Do what is to be done now; seconds until there is more."""
         wait = DUE_SECONDS
-        if self._room() > 0:
-            next_due_ms = await self.take_due()
+        self._wake_at = math.inf
+        self._wants_room = self._room.for_suspects() == 0
+        if held_up := self._room.held_up():
+            await self.hand_back(held_up)
+        if self._room.for_claim(self._count) > 0:
+            _, next_due_ms = await self.take_due()
             if next_due_ms is not None:
-                wait = min(wait, max(0.01, next_due_ms / 1000))
+                wait = min(wait, next_due_ms / 1000)
+        self._wants_room = self._room.for_claim(self._count) == 0 or self._room.for_suspects() == 0
         if monotonic() >= self._next_reclaim:
-            if self._room() > 0:
-                await self.claim_idle()
+            if await self.park_idle():
+                return 0.0
+            self._adopting = await claim.adopt_parked(self._control, self._keys, self._adopting)
+            if any(self._adopting):
+                return 0.0
             await self.hand_back_unheld(self._min_idle_ms // 2)
             silent_ms = max(3_600_000, DEAD_CONSUMER_FACTOR * self._min_idle_ms)
             await claim.delete_dead_consumers(
@@ -109,24 +153,69 @@ class Claims:
             self._next_reclaim = monotonic() + pause
         return wait
 
-    async def take_due(self) -> int | None:
-        """Take what fell due; ms until the next does."""
+    async def take_due(self) -> tuple[int, int | None]:
+        """Take what fell due, as far as there is room: how many, and ms until the next does."""
+        count = self._room.for_claim(self._count)
+        sizes, began = self._room.reply_size, monotonic()
         async with self.lock:
-            claimed = await claim.take_due(
-                self._control, self._keys, self._consumer, count=min(self._count, self._room())
+            try:
+                claimed = await claim.take_due(
+                    self._control,
+                    self._keys,
+                    self._consumer,
+                    count=count,
+                    suspects=self._room.for_suspects(),
+                )
+            except REDIS_ERRORS:
+                sizes.failed(count)
+                raise
+            seconds = monotonic() - began
+            entries = self._take(claimed)
+        sizes.arrived(len(entries), sum(entry.size for entry in entries), seconds)
+        self._metrics.counts["taken_due"] += len(entries)
+        self._metrics.parked = claimed.parked
+        return len(entries), claimed.next_due_ms
+
+    async def park_idle(self, count: int = MAX_PARKED) -> bool:
+        """Park a slice of what others stopped renewing, at most `count` entries of each source;
+        True while there is more to look at."""
+        more = False
+        for source in Source:
+            found = await claim.park_idle(
+                self._control,
+                self._keys,
+                self._consumer,
+                source=source,
+                min_idle_ms=self._min_idle_ms,
+                count=count,
+                cursor=self._cursors[source],
             )
-            self._metrics.counts["taken_due"] += self._take(claimed)
-            self._metrics.parked = claimed.parked
-        return claimed.next_due_ms
+            self._cursors[source] = found.cursor
+            self._note_parked(found, source)
+            more = more or bool(found.cursor)
+        return more
 
-    @property
-    def scanned(self) -> bool:
-        """The scan for idle entries has come round to its beginning."""
-        return not any(self._cursors.values())
+    async def take_over(self, pod: str) -> int:
+        """Park everything that earlier processes of this pod held, due now; how many entries."""
+        parked = 0
+        for source in Source:
+            found = claim.ParkedIdle(1, [])
+            while found.parked or found.trimmed:
+                found = await claim.take_over(
+                    self._control,
+                    self._keys,
+                    self._consumer,
+                    pod=pod,
+                    source=source,
+                    count=MAX_PARKED,
+                )
+                self._note_parked(found, source)
+                parked += found.parked
+        return parked
 
-    async def claim_idle(self, limit: int | None = None) -> int:
-        """Take one slice of idle entries of each source; how many came."""
-        count = self._count if limit is None else limit
+    async def claim_idle(self, limit: int) -> tuple[int, bool]:
+        """For a Custom group: take a slice of idle entries of each source; how many came, and
+        whether there is more to look at."""
         taken = 0
         for source in Source:
             async with self.lock:
@@ -136,34 +225,13 @@ class Claims:
                     self._consumer,
                     source=source,
                     min_idle_ms=self._min_idle_ms,
-                    count=max(1, min(count - taken, self._room())),
+                    count=max(1, limit - taken),
                     cursor=self._cursors[source],
                 )
                 self._cursors[source] = claimed.cursor
-                taken += self._take(claimed)
+                taken += len(self._take(claimed))
         self._metrics.counts["claimed"] += taken
-        return taken
-
-    async def take_over(self, pod: str) -> int:
-        """Take everything that earlier processes of this pod held; how many entries came."""
-        taken = 0
-        for source in Source:
-            while True:
-                async with self.lock:
-                    claimed = await claim.take_over(
-                        self._control,
-                        self._keys,
-                        self._consumer,
-                        pod=pod,
-                        source=source,
-                        count=self._count,
-                    )
-                    count = self._take(claimed)
-                if not count:
-                    break
-                taken += count
-        self._metrics.counts["claimed"] += taken
-        return taken
+        return taken, any(self._cursors.values())
 
     async def hand_back_unheld(self, min_idle_ms: int = 0) -> None:
         """Give back what is delivered to us without our holding it."""
@@ -190,11 +258,19 @@ class Claims:
         for entry in entries:
             self._holding.drop(entry)
 
-    def _take(self, claimed: claim.Claimed) -> int:
-        for source, id_ in claimed.trimmed:
+    def _note_parked(self, found: claim.ParkedIdle, source: Source) -> None:
+        self._metrics.counts["claimed"] += found.parked
+        self._note_trimmed([(source, id_) for id_ in found.trimmed])
+
+    def _note_trimmed(self, trimmed: list[tuple[Source, bytes]]) -> None:
+        for source, id_ in trimmed:
             self._metrics.counts["trimmed"] += 1
             logger.error("pending entry %s (%s) was trimmed: lost", id_.decode(), source.name)
+
+    def _take(self, claimed: claim.Claimed) -> list[Entry]:
+        self._note_trimmed(claimed.trimmed)
         entries = [Entry.claimed(entry) for entry in claimed.entries]
         self._holding.add(entries)
+        self._holding.weigh(entries)
         self._deliver(entries)
-        return len(entries)
+        return entries

@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
 
 from hiredis import pack_command
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from headrace.entry import Entry
 from headrace.streams.connect import REDIS_ERRORS
+from headrace.streams.connection import AsyncConnection, AsyncTlsConnection
 from headrace.streams.keys import GroupKeys
 from headrace.worker.group_guard import GroupGuard
 from headrace.worker.handling.dispatcher import Dispatcher
-from headrace.worker.held import Holding, read_count, read_room
+from headrace.worker.held import LARGE_BYTES, Holding
 from headrace.worker.intake.deduplication import Deduplication
+from headrace.worker.intake.reply_size import MAX_REPLY_BYTES
+from headrace.worker.intake.room import Room
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import REFUSALS, Outage
 from headrace.worker.rider import Ride, Rider
@@ -51,8 +54,7 @@ class Reader:
         consumer: str,
         *,
         block_ms: int,
-        batch_size: int,
-        concurrency: int,
+        room: Room,
         holding: Holding,
         dispatcher: Dispatcher,
         settler: Settler,
@@ -65,8 +67,7 @@ class Reader:
         self._keys = keys
         self._consumer = consumer
         self._block_ms = block_ms
-        self._batch_size = batch_size
-        self._concurrency = concurrency
+        self._room = room
         self._holding = holding
         self._dispatcher = dispatcher
         self._settler = settler
@@ -75,39 +76,34 @@ class Reader:
         self._hand_back_unheld = hand_back_unheld
         self._deduplication = deduplication
         self._riders: Sequence[Rider] = [settler, deduplication] if deduplication else [settler]
-        self._connection: AbstractConnection | None = None
+        self._connection: AsyncConnection | AsyncTlsConnection | None = None
         self._stopping = False
-        self._room = asyncio.Event()
-        self._mean = MeanHandling()
+        self._room_changed = asyncio.Event()
         self.client_id: int | None = None
         """Redis's id of the read connection, for CLIENT UNBLOCK; None while there is none."""
         self.reading = False
         self.progress = monotonic()
         """When the loop last came round, for the liveness probe."""
         self.outage = Outage("read")
+        self._large = False
+        """The entries of the last reply are large, on average."""
         self._unsure = False
         """A reply was lost: entries may be ours without our knowing."""
 
-    def room(self) -> int:
-        """Entries that claims may add. A slot's worth is kept for them beside what reads may fill,
-        or retries would starve while the stream has a backlog."""
-        free = read_room(len(self._holding), self._concurrency, self._batch_size, self._mean.value)
-        return max(0, free + self._concurrency)
-
     def room_changed(self) -> None:
-        self._room.set()
+        self._room_changed.set()
 
     def stop(self) -> None:
         """Start no further read. One that blocks is ended by CLIENT UNBLOCK or by its time."""
         self._stopping = True
-        self._room.set()
+        self._room_changed.set()
 
     async def run(self) -> None:
         while not self._stopping:
             self.progress = monotonic()
-            count = self._count()
+            count = self._room.for_read()
             if count == 0:
-                self._room.clear()
+                self._room_changed.clear()
                 self._send_riders_now()
                 await self._wait_for_room()
                 continue
@@ -119,15 +115,10 @@ class Reader:
                 await self._recover(error)
         await self._disconnect()
 
-    def _count(self) -> int:
-        held = len(self._holding) - self._settler.leaving
-        mean = self._mean.update(self._dispatcher)
-        return read_count(held, self._concurrency, self._batch_size, mean)
-
     async def _wait_for_room(self) -> None:
         # The time-out keeps `progress` moving while handlers run long.
         try:
-            await asyncio.wait_for(self._room.wait(), 1.0)
+            await asyncio.wait_for(self._room_changed.wait(), 1.0)
         except TimeoutError:
             return
 
@@ -136,10 +127,11 @@ class Reader:
         us."""
         await self._group.restore()
         if self._connection is None:
-            self._connection = await self._client.connection_pool.get_connection()
-            self._connection.socket_timeout = None  # each read brings its own
+            connection = await self._client.connection_pool.get_connection()
+            assert isinstance(connection, (AsyncConnection, AsyncTlsConnection))
+            self._connection = connection
         if not self._connection.is_connected:
-            await self._connection.connect()
+            await self._connection.connect()  # type: ignore[no-untyped-call]
             self.client_id = None
         if self.client_id is None:
             await self._connection.send_command("CLIENT", "ID")
@@ -168,16 +160,22 @@ class Reader:
             while rides:
                 await self._answer(rides[0])
                 del rides[0]
+            # A single entry is taken whatever it weighs.
+            connection.max_bytes = MAX_REPLY_BYTES if count > 1 else math.inf
             reply = await self._reply(self._block_ms / 1000 + REPLY_SECONDS)
-        except BaseException:
+        except BaseException as error:
             for ride in rides:
                 ride.failed()
+            if not isinstance(error, ResponseError):
+                self._room.reply_size.failed(count, connection.received)
             raise
         finally:
+            connection.max_bytes = math.inf
             self.reading = False
         self._unsure = False
         self._metrics.counts["reads"] += 1
         if reply:
+            self._weigh(reply, connection.received, connection.seconds)
             self._deliver(reply)
 
     async def _answer(self, ride: Ride) -> None:
@@ -195,10 +193,16 @@ class Reader:
     async def _reply(self, seconds: float) -> Any:
         connection = self._connection
         assert connection is not None
-        async with asyncio.timeout(seconds):
-            return await connection.read_response()
+        connection.socket_timeout = seconds
+        return await connection.read_response()
+
+    def _weigh(self, reply: list[Any], size: int, seconds: float) -> None:
+        count = sum(len(items) for _, items in reply)
+        self._room.reply_size.arrived(count, size, seconds)
+        self._large = size >= count * LARGE_BYTES
 
     def _deliver(self, reply: list[Any]) -> None:
+        large = self._large
         for stream, items in reply:
             if stream == self._keys.stream.encode():
                 entries = [Entry(id_, fields) for id_, fields in items]
@@ -206,6 +210,8 @@ class Reader:
             else:
                 entries = [Entry.replayed(id_, fields) for id_, fields in items]
                 self._holding.add(entries)
+            if large:
+                self._holding.weigh(entries)
             if self._deduplication is None:
                 self._dispatcher.accept(entries)
             else:
@@ -224,23 +230,3 @@ class Reader:
         self.client_id = None
         if self._connection is not None:
             await self._connection.disconnect(nowait=True)
-
-
-class MeanHandling:
-    """Average seconds per event, smoothed over reads; what bounds the read-ahead."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._total = 0.0
-        self.value: float | None = None
-
-    def update(self, dispatcher: Dispatcher) -> float | None:
-        count, total = 0, 0.0
-        for route in dispatcher.routes.all:
-            count += sum(route.times.counts)
-            total += route.times.total
-        if count > self._count:
-            recent = (total - self._total) / (count - self._count)
-            self.value = recent if self.value is None else (3 * self.value + recent) / 4
-            self._count, self._total = count, total
-        return self.value

@@ -59,6 +59,8 @@ class Settler:
     """Deduplication window; 0 = the group does not deduplicate."""
     on_room: Callable[[], None] = lambda: None
     """Called after each flush: held entries became fewer."""
+    on_parked: Callable[[float], None] = lambda _: None
+    """Called with the delay, in seconds, of each entry that was parked."""
     decided: Decided = field(default_factory=list)
     postponed: set[Entry] = field(default_factory=set)
     """Entries for which Redis writes nothing at all, held until it does."""
@@ -188,6 +190,8 @@ class Settler:
             self.metrics.events[label, decision.kind] += 1
             if decision.kind in COUNTERS:
                 self.metrics.counts[COUNTERS[decision.kind]] += 1
+            if decision.kind is Kind.RETRY:
+                self.on_parked(decision.delay)
         self._say_lost(self.metrics.counts["lost"] - lost)
         self.on_room()
         self._finished.set()

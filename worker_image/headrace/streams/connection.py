@@ -1,0 +1,148 @@
+"""What Headrace changes in redis-py's connections.
+
+- The time-out of a reply is for silence. As long as bytes come, a large reply over a slow line goes
+  on: given up half way, it would be sent again from its start, for ever.
+- A connection whose server became a replica is not used again.
+- Commands are packed by hiredis: redis-py does it in Python, at half a microsecond an argument.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+import redis
+from hiredis import pack_command
+from redis.asyncio import Connection, SSLConnection
+from redis.asyncio.connection import DefaultParser
+from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
+
+
+class ReplyTooLarge(redis.ConnectionError):
+    """A reply grew beyond what its reader allows; the connection is gone."""
+
+
+def _is_no_primary(error: ResponseError) -> bool:
+    """The server became a replica. Behind a stable address a new connection may reach the new
+    primary, and this one never will."""
+    return isinstance(error, (ReadOnlyError, MasterDownError)) or "instance state" in str(error)
+
+
+class _Parser(DefaultParser):  # type: ignore[misc, valid-type]
+    """Tells its connection of each piece of a reply."""
+
+    def on_connect(self, connection: Any) -> None:
+        super().on_connect(connection)
+        self._connection = connection
+
+    async def read_from_socket(self) -> bool:
+        piece = await self._stream.read(self._read_size)
+        if not piece:
+            raise redis.ConnectionError("the server closed the connection")
+        self._reader.feed(piece)
+        self._connection.piece_came(len(piece))
+        return True
+
+
+class ReplyProgress:
+    """Mixed into the asyncio connections: a reply's size and speed, and a time-out for silence."""
+
+    socket_timeout: float | None
+    """Seconds without a byte after which a reply counts as lost."""
+    max_bytes: float = math.inf
+    """Raise ReplyTooLarge when a reply grows beyond this."""
+    received = 0
+    """Bytes of the last reply, so far."""
+    _silence: asyncio.Timeout | None = None
+    _began = 0.0
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(parser_class=_Parser, **options)  # type: ignore[call-arg]
+
+    @property
+    def seconds(self) -> float:
+        """How long the last reply has been coming in, from its first piece on."""
+        return monotonic() - self._began if self.received else 0.0
+
+    def piece_came(self, size: int) -> None:
+        if not self.received:
+            self._began = monotonic()
+        self.received += size
+        if self.received > self.max_bytes:
+            raise ReplyTooLarge(f"a reply of more than {self.max_bytes / 1e6:.0f} MB")
+        if self._silence is not None and self.socket_timeout is not None:
+            self._silence.reschedule(asyncio.get_running_loop().time() + self.socket_timeout)
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        seconds = self.socket_timeout
+        self.received = 0
+        try:
+            if seconds is None or options.get("timeout") is not None:
+                return await super().read_response(*args, **options)  # type: ignore[misc]
+            options["timeout"] = math.inf
+            async with asyncio.timeout(seconds) as self._silence:
+                return await super().read_response(*args, **options)  # type: ignore[misc]
+        except TimeoutError:
+            raise redis.TimeoutError(f"no answer from Redis for {seconds:g} s") from None
+        except ResponseError as error:
+            if _is_no_primary(error):
+                self.mark_for_reconnect()  # type: ignore[attr-defined]
+            raise
+        finally:
+            self._silence = None
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name = args[0]
+        if " " in name if isinstance(name, str) else b" " in name:
+            args = (*name.split(), *args[1:])
+        return [pack_command(args)]
+
+
+class AsyncConnection(ReplyProgress, Connection):
+    """Without TLS."""
+
+
+class AsyncTlsConnection(ReplyProgress, SSLConnection):
+    """TLS to a server whose certificate carries another name than its address."""
+
+    def __init__(self, server_name: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._server_name = server_name
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        named = {"server_hostname": self._server_name} if self._server_name else {}
+        return {**super()._connection_arguments(), **named}
+
+
+class _BlockingRole:
+    """For threads, too: a connection whose server became a replica is not used again."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)  # type: ignore[misc]
+        except ResponseError as error:
+            if _is_no_primary(error):
+                self.mark_for_reconnect()  # type: ignore[attr-defined]
+            raise
+
+
+class BlockingConnection(_BlockingRole, redis.Connection):
+    """Without TLS."""
+
+
+class BlockingTlsConnection(_BlockingRole, redis.SSLConnection):
+    """The same as AsyncTlsConnection. redis-py checks the certificate against `host` alone."""
+
+    def __init__(self, server_name: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._server_name = server_name
+
+    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        address, self.host = self.host, self._server_name or self.host
+        try:
+            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+        finally:
+            self.host = address
