@@ -42,7 +42,7 @@ MENDS = [
         short("failover"),
         "wedged pending",
         (
-            "streams/connect.py",
+            "streams/connection.py",
             "return isinstance(error, (ReadOnlyError, MasterDownError)) or",
             "return isinstance(error, MasterDownError) and",
         ),
@@ -68,7 +68,7 @@ MENDS = [
         "a connection with an answer outstanding is used again after a lost group",
         Run(1, "destroyed_full", events=3_000, drain_seconds=25),
         "exits",
-        (READER, "import ResponseError", "import NoScriptError"),
+        (READER, "import ResponseError", "import NoScriptError, ResponseError"),
         (READER, "except ResponseError:", "except NoScriptError:"),
         (
             READER,

@@ -438,6 +438,17 @@ async def test_commits_write_a_checkpoint_below_everything_unsettled_once_a_seco
     assert await client.hget(keys.state, "checkpoint") == b"5-0"
 
 
+async def test_a_clock_that_was_set_back_stops_no_checkpoint(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    worker = committer(keys)
+    await worker.commit(client, held[:1])
+    later = int((await client.time())[0]) * 1000 + 3_600_000
+    await client.hset(keys.state, "checkpoint_at", str(later))
+    await worker.commit(client, held[1:3])
+    assert await client.hget(keys.state, "checkpoint") == b"3-18446744073709551615"
+
+
 async def test_a_group_recreated_at_its_checkpoint_delivers_all_that_was_pending(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:

@@ -29,19 +29,21 @@ def test_a_signal_lets_finish_what_runs_and_hands_the_rest_back_uncounted(
     with workers(stage, WAITING, concurrency=1) as group:
         first = group.start("pod-a")
         until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        stage.send(*({"n": n} for n in range(100, 200)))
+        until_sync(lambda: stage.settled)  # fast, so that it reads ahead
         stage.send({"n": 0, "seconds": 1}, *({"n": n} for n in range(1, 4)))
-        until_sync(lambda: len(group.effects) == 1)
+        until_sync(lambda: "start 0" in " ".join(group.effects))
         until_sync(lambda: stage.pending > 1)
         first.signal(number)
         assert first.process.wait(20) == 0
-        assert numbers(group.effects, "end") == {0: 1}
+        assert set(numbers(group.effects, "end")) == {0, *range(100, 200)}
         assert stage.consumers == set()
         counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
         assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
         assert {one["times_delivered"] for one in counts} <= {0}
         group.start("pod-b")
         until_sync(lambda: stage.settled)
-    assert numbers(group.effects, "start") == dict.fromkeys(range(4), 1)
+    assert numbers(group.effects, "start") == dict.fromkeys([*range(4), *range(100, 200)], 1)
 
 
 async def test_what_shutdown_cuts_short_is_handed_back_with_its_delivery_counted(

@@ -31,7 +31,7 @@ def test_mypy_sees_a_name_that_is_not_there(place: Path) -> None:
     directory = place / "one"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    line = '            self._metrics.counts["taken_due"] += self._take(claimed)'
+    line = '        self._metrics.counts["taken_due"] += len(entries)'
     slip = ("worker/intake/claims.py", line, line.replace('counts["taken_due"]', "taken_due"))
     write(mutant("a slip", short("kills"), "lost", slip), directory)
     assert 'has no attribute "taken_due"' in type_errors(directory, place / "cache")

@@ -45,10 +45,13 @@ def load_config(path: Path) -> WorkerConfig:
         raise ConfigError(f"the configuration {path} is wrong at {place}: {first['msg']}") from None
 
 
-def consumer_name() -> tuple[str, str]:
-    """(pod, consumer): the consumer is new in each process, so that no process acts for another."""
-    pod = os.environ.get(ENV_POD) or socket.gethostname()
-    return pod, f"{pod}-{secrets.token_hex(4)}"
+def consumer_name() -> tuple[str | None, str]:
+    """(pod, consumer): the consumer is new in each process, so that no process acts for another.
+
+    The pod is None outside of one: other processes on this host may be alive.
+    """
+    pod = os.environ.get(ENV_POD) or None
+    return pod, f"{pod or socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class WorkerSettings:
 
     config: WorkerConfig
     keys: GroupKeys
-    pod: str
+    pod: str | None
+    """None: what earlier processes of this host held is reclaimed like anybody's."""
     consumer: str
     policy: Policy
     handler_timeout: float

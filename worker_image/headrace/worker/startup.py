@@ -27,7 +27,8 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
             await runtime.ensure_groups()
             await dry_commit(runtime)
             await check_eviction(runtime)
-            taken = await runtime.claims.take_over(runtime.settings.pod) if take_over else 0
+            pod = runtime.settings.pod if take_over else None
+            taken = await runtime.claims.take_over(pod) if pod else 0
         except (*REDIS_ERRORS, *REFUSALS) as error:
             await asyncio.sleep(outage.begin(error))
         else:
