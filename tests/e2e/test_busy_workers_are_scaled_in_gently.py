@@ -16,7 +16,8 @@ from tests.support.kube import Kube
 from tests.support.pod_history import PodHistory
 
 from headrace.streams.keys import StreamKeys
-from headrace_operator.plan.pod_health import VICTIM_COST, WORKER_CONTAINER
+from headrace_api.mounts import CONTAINER_NAME
+from headrace_operator.plan.pod_health import VICTIM_COST
 
 HANDLERS = """
 import asyncio
@@ -115,7 +116,7 @@ def assert_ended_by_themselves(scene: Scene, victims: set[str]) -> None:
         _, killed_at = scene.pods.told[pod]
         assert scene.pods.gone[pod] < killed_at - 5
         statuses = scene.pods.last[pod]["status"]["containerStatuses"]
-        [worker] = [one for one in statuses if one["name"] == WORKER_CONTAINER]
+        [worker] = [one for one in statuses if one["name"] == CONTAINER_NAME]
         assert worker["state"]["terminated"]["exitCode"] == 0
         assert worker["restartCount"] == 0
     consumers = scene.airport.redis.xinfo_consumers(PIPELINE, "slow")

@@ -182,10 +182,3 @@ class StreamPipeline(BaseModel):
     def endpoints(self) -> tuple[str, ...]:
         """Redis's addresses as every pod of the cluster can resolve them."""
         return self.spec.redis.qualified_endpoints(self.metadata.namespace)
-
-    def group(self, name: str) -> Group:
-        """The group of that name; KeyError when the spec has none."""
-        for group in self.spec.groups:
-            if group.name == name:
-                return group
-        raise KeyError(name)

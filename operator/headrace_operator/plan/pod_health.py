@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from headrace_api import mounts
 from headrace_api.v1alpha1 import Reason
 from headrace_operator.plan.actions import ScaleIn
 from headrace_operator.plan.observation import Manifest
@@ -13,7 +14,6 @@ from headrace_operator.scaling.decide import DEFAULT_STARTUP_SECONDS
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 VICTIM_COST = -100
-WORKER_CONTAINER = "worker"
 # Restarts after which a container is not just having a bad start.
 CRASHES = 3
 # A container that crashed so often must run this long before it counts as well again.
@@ -165,7 +165,7 @@ def is_marked(pod: Manifest) -> bool:
 
 def _worker(pod: Manifest) -> Mapping[str, Any] | None:
     for container in pod.get("status", {}).get("containerStatuses") or ():
-        if container.get("name") == WORKER_CONTAINER:
+        if container.get("name") == mounts.CONTAINER_NAME:
             return container  # type: ignore[no-any-return]
     return None
 

@@ -188,12 +188,6 @@ def test_a_status_from_a_newer_operator_is_read() -> None:
     assert (status.lag, pipeline().status.observed_generation) == (None, -1)
 
 
-def test_group_finds_by_name() -> None:
-    assert pipeline().group("delays").name == "delays"
-    with pytest.raises(KeyError):
-        pipeline().group("audit")
-
-
 @given(st.text(max_size=40))
 def test_the_hash_tag_is_the_one_that_redis_would_use(name) -> None:
     start = name.find("{")
