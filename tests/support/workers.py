@@ -100,11 +100,16 @@ class Stage:
         return sum(one["pending"] for one in consumers if one["name"] == consumer)
 
 
+def runtime_of(stage: Stage, app: headrace.App, **changes: Any) -> Runtime:
+    """A worker in this process that does nothing yet."""
+    told = WorkerConfig.model_validate(config(stage.server, **changes))
+    return Runtime(WorkerSettings.of(told), app, Metrics())
+
+
 @contextlib.asynccontextmanager
 async def worker(stage: Stage, app: headrace.App, **changes: Any) -> AsyncIterator[Runtime]:
     """A worker in this process, reading; stopped at the end as on SIGTERM."""
-    told = WorkerConfig.model_validate(config(stage.server, **changes))
-    runtime = Runtime(WorkerSettings.of(told), app, Metrics())
+    runtime = runtime_of(stage, app, **changes)
     runtime.start()
     await prepare(runtime)
     runtime.read()

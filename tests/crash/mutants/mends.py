@@ -95,6 +95,16 @@ MENDS = [
         dies_of="failed: ",
     ),
     mutant(
+        "the loop is asked for its progress while a lifespan runs",
+        Run(1, "lifespans", events=2_500, drain_seconds=30),
+        "livez",
+        (
+            "worker/runtime.py",
+            '        self.tick = math.inf\n        """',
+            '        self.tick = time.monotonic()\n        """',
+        ),
+    ),
+    mutant(
         "what an output refuses is held until it is written",
         Run(1, "one_output", events=4_000, drain_seconds=25),
         "prompt",

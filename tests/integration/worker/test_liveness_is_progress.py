@@ -1,13 +1,15 @@
 """/livez: a blocked loop or a wedged read fails it; an absent Redis does not."""
 
 import asyncio
+import math
 import threading
+import time
 import urllib.error
 import urllib.request
 
 from prometheus_client import CollectorRegistry
 from tests.support.redis_servers import RedisServer, running
-from tests.support.workers import Stage, until, until_sync, worker
+from tests.support.workers import Stage, runtime_of, until, until_sync, worker
 
 import headrace
 from headrace.worker.health import HealthServer
@@ -94,3 +96,20 @@ async def test_an_absent_redis_is_no_reason_to_restart(
                 await asyncio.sleep(0.05)
             server.start()
             await until(lambda: runtime.ready() is None)
+
+
+async def test_a_lifespan_that_takes_longer_than_a_handler_may_does_not(
+    stage: Stage, monkeypatch
+) -> None:
+    monkeypatch.setattr("headrace.worker.config.GRACE_BESIDE_HANDLER", 0.0)
+    runtime = runtime_of(stage, headrace.App(), delivery=SHORT)
+    time.sleep(3 * runtime.settings.bound)  # noqa: ASYNC251 - as a lifespan that loads a model
+    assert runtime.live() is None
+    runtime.start()
+    try:
+        await until(lambda: runtime.tick != math.inf)
+        time.sleep(3 * runtime.settings.bound)  # noqa: ASYNC251 - the loop does not run
+        assert "the event loop has not run" in str(runtime.live())
+    finally:
+        await runtime.stop(1.0)
+    assert runtime.live() is None

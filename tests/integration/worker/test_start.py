@@ -1,6 +1,7 @@
 """A worker that cannot start says why in one line, and its lines can be read by machines."""
 
 import json
+import signal
 
 from tests.support.workers import Stage, until_sync, workers
 
@@ -39,3 +40,24 @@ def test_a_worker_in_a_pod_logs_json_with_the_fields_of_the_entry(stage: Stage) 
     (line,) = [line for line in lines if line["message"] == "landed"]
     assert line["logger"] == "headrace.handler"
     assert (line["id"], line["carrier"], line["attempt"]) == (sent.decode(), "UA", 1)
+
+
+ENDING_BADLY = """
+    @app.lifespan
+    async def around(app):
+        yield
+        raise ConnectionError("the other side is away")
+"""
+
+
+def test_a_lifespan_that_fails_at_its_end_is_told_when_all_is_settled(stage: Stage) -> None:
+    stage.send({"carrier": "UA"})
+    with workers(stage, HANDLERS + ENDING_BADLY) as group:
+        one = group.start()
+        until_sync(lambda: stage.settled and "landed" in one.text)
+        one.signal(signal.SIGTERM)
+        assert one.process.wait(20) == 1
+        last = json.loads(one.text.splitlines()[-1])
+    assert last["message"] == "the app's lifespan failed at its end"
+    assert "ConnectionError: the other side is away" in last["exception"]
+    assert not stage.consumers

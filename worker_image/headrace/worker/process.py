@@ -93,14 +93,15 @@ async def _serve(settings: WorkerSettings, app: App, port: int) -> int:
         settings.config.stream,
         len(app.handlers),
     )
+    lifespan = contextlib.AsyncExitStack()
     try:
-        async with contextlib.AsyncExitStack() as lifespan:
-            if reason := await _enter(lifespan, app):
-                return refuse(reason)
-            await _work(runtime, stopping)
+        if reason := await _enter(lifespan, app):
+            return refuse(reason)
+        await _work(runtime, stopping)
     finally:
+        left_well = await _leave(lifespan)
         health.close()
-    return _end(runtime)
+    return _end(runtime, left_well)
 
 
 async def _enter(stack: contextlib.AsyncExitStack, app: App) -> str | None:
@@ -112,6 +113,16 @@ async def _enter(stack: contextlib.AsyncExitStack, app: App) -> str | None:
         text, name = describe(error)
         return f"the app's lifespan failed at start: {name}: {text}"
     return None
+
+
+async def _leave(stack: contextlib.AsyncExitStack) -> bool:
+    """Run the lifespan from its yield on; False when it failed. Nothing is held any more."""
+    try:
+        await stack.aclose()
+    except Exception:
+        logger.exception("the app's lifespan failed at its end")
+        return False
+    return True
 
 
 async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
@@ -128,7 +139,8 @@ async def _reclaim(settings: WorkerSettings, app: App) -> int:
     stopping = _stop_on_signals()
     metrics = Metrics(settings.config.pipeline, settings.config.group)
     runtime = runtime_for(settings, app, metrics)
-    async with contextlib.AsyncExitStack() as lifespan:
+    lifespan = contextlib.AsyncExitStack()
+    try:
         if reason := await _enter(lifespan, app):
             return refuse(reason)
         runtime.start()
@@ -139,11 +151,13 @@ async def _reclaim(settings: WorkerSettings, app: App) -> int:
             logger.error("the pass was cut short: %s", sentence(error))
             runtime.failed.set()
         await runtime.stop(settings.handler_timeout)
-    return _end(runtime)
+    finally:
+        left_well = await _leave(lifespan)
+    return _end(runtime, left_well)
 
 
-def _end(runtime: Runtime) -> int:
-    code = EXIT_FAILED if runtime.failed.is_set() else 0
+def _end(runtime: Runtime, left_well: bool) -> int:
+    code = EXIT_FAILED if runtime.failed.is_set() or not left_well else 0
     if runtime.dispatcher.left_behind:
         # Closing the loop would wait for handlers that ignore being told to stop.
         logger.warning(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -160,7 +161,9 @@ class Runtime:
             settler=self.settler,
             holding=self.holding,
         )
-        self.tick = time.monotonic()
+        self.tick = math.inf
+        """When the loop last came round; asked from `start` to the end of `stop` alone. An app's
+        lifespan may take long on both sides, and may block the loop."""
         self.renewer = Renewer(
             lambda: settings.connect("control"),
             keys,
@@ -268,6 +271,7 @@ class Runtime:
             )
         await asyncio.gather(cancel(self._tasks), self.dispatcher.close())
         self.renewer.stop()
+        self.tick = math.inf
         for client in (self.control, self.read_client, self.handlers_client):
             with contextlib.suppress(*REDIS_ERRORS):
                 await client.aclose()
