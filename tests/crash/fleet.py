@@ -72,11 +72,12 @@ class Fleet:
         self.retired: list[Worker] = []
         self._number = 0
         self._random = random.Random(f"fleet/{seed}")
+        self._lifespans_left: list[str] = []
 
     def start(self, pod: str | None = None) -> Worker:
         """Start a worker in a new pod, or in the pod of one that died (a container restart)."""
         self._number += 1
-        lifespan = self._random.choice(self.lifespans)
+        lifespan = self._next_lifespan()
         name = pod or f"pod{self._number}"
         log = self.directory / f"{name}-{self._number}.log"
         with log.open("wb") as output:
@@ -95,6 +96,14 @@ class Fleet:
         worker = Worker(name, process, log=log, lifespan=lifespan)
         self.workers.append(worker)
         return worker
+
+    def _next_lifespan(self) -> str:
+        """Each of them once, in any order, before one comes again."""
+        if not self._lifespans_left:
+            left = list(self.lifespans)
+            self._random.shuffle(left)
+            self._lifespans_left = left
+        return self._lifespans_left.pop()
 
     @property
     def running(self) -> list[Worker]:

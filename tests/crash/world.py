@@ -104,6 +104,8 @@ class World:
         self._strike()
         self.sender.join()
         self.faults.settle()
+        # The last one that was started shall have its whole start.
+        time.sleep(max(float(kind.split()[1]) for kind in self.run.of.lifespans))
         while len(self.fleet.running) < 2:
             self.fleet.start()
         sent_badly = self.producers.wait()
