@@ -6,7 +6,10 @@ MEGABYTE = 1_000_000
 
 
 def test_before_anything_came_a_few_are_asked_for() -> None:
-    assert ReplySize().most(HELD_BYTES) == FIRST_COUNT
+    sizes = ReplySize()
+    for _ in range(10):
+        sizes.arrived(0, 0, 0.001)
+    assert sizes.most(HELD_BYTES) == FIRST_COUNT
 
 
 def test_small_entries_are_soon_asked_for_by_the_hundred() -> None:
@@ -22,6 +25,7 @@ def test_large_entries_are_asked_for_as_far_as_their_bytes_may_be_held() -> None
         sizes.arrived(4, 4 * 5 * MEGABYTE, 0.01)
     assert sizes.most(HELD_BYTES) == HELD_BYTES // (5 * MEGABYTE)
     assert sizes.most(2 * MEGABYTE) == 0
+    assert sizes.most(-60 * MEGABYTE) == 0, "Redis takes a COUNT below 0 for no limit"
 
 
 def test_a_slow_line_is_asked_for_what_it_carries_in_a_second_and_one_at_least() -> None:
@@ -46,7 +50,7 @@ def test_a_larger_size_counts_at_once_and_a_smaller_one_by_and_by() -> None:
 def test_after_a_reply_that_did_not_come_fewer_are_asked_for_down_to_one() -> None:
     sizes = ReplySize()
     for _ in range(10):
-        sizes.arrived(0, 0, 0)
+        sizes.arrived(1, 100, 0)
     asked = []
     for _ in range(5):
         asked.append(min(100, sizes.most(HELD_BYTES)))

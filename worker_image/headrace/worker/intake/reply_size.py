@@ -33,17 +33,18 @@ class ReplySize:
         """How many entries may weigh `free_bytes` together, and come in soon."""
         most = self._most
         if self._entry_bytes >= LARGE_BYTES:
-            most = min(most, int(free_bytes / self._entry_bytes))
+            most = min(most, max(0, int(free_bytes / self._entry_bytes)))
             if self._bytes_per_second is not None:
                 carried = TRANSFER_SECONDS * self._bytes_per_second / self._entry_bytes
                 most = min(most, max(1, int(carried)))
         return most
 
     def arrived(self, entries: int, size: int, seconds: float) -> None:
-        """A reply of so many entries and bytes came in, in so many seconds."""
-        self._most = min(MAX_COUNT, 2 * self._most)
+        """A reply of so many entries and bytes came in, in so many seconds. One without entries
+        tells nothing."""
         if not entries:
             return
+        self._most = min(MAX_COUNT, 2 * self._most)
         mean = size / entries
         if mean >= self._entry_bytes:
             self._entry_bytes = mean
