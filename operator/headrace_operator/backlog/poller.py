@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 BATCH = 100  # streams per round trip: bounds what the server does in one go
 SHARE = 10  # a round may take this part of its interval, or the interval grows
 SLOWEST = 30.0
+ROUNDS = 3  # newest rounds whose durations count
 OUTAGES = (redis.exceptions.RedisError, OSError, TimeoutError)
 _REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
 
@@ -64,11 +66,15 @@ class _Watched:
     reported: Reading | None = None
 
 
-def pace(interval: float, took: float, failures: int) -> float:
-    """Seconds until the next round, after one that took so long and so many that failed."""
+def pace(interval: float, took: Iterable[float], failures: int) -> float:
+    """Seconds until the next round, after rounds that took so long and so many that failed.
+
+    The shortest of them counts: one round that a stalled server or a busy machine held up says
+    nothing of what a round costs.
+    """
     if failures:
         return min(interval * 2.0**failures, SLOWEST) * random.uniform(0.5, 1.0)
-    return min(max(interval, took * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
+    return min(max(interval, min(took) * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
 
 
 class BacklogPoller:
@@ -174,6 +180,7 @@ class _Endpoint:
 
     async def _run(self) -> None:
         pause = 0.0
+        took: deque[float] = deque(maxlen=ROUNDS)
         while not self._stopped:
             await self._until_new_or(pause)
             started = time.monotonic()
@@ -181,7 +188,9 @@ class _Endpoint:
             self._new.clear()
             keys = [k for k, w in self.watched.items() if not only_new or w.is_due]
             await self._read(keys)
-            pause = pace(self._interval, time.monotonic() - started, self._failures)
+            if not only_new:
+                took.append(time.monotonic() - started)
+            pause = pace(self._interval, took, self._failures)
 
     async def _until_new_or(self, pause: float) -> None:
         with suppress(TimeoutError):

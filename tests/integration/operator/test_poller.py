@@ -16,7 +16,7 @@ from headrace.streams.backlog import StreamBacklog, read_backlogs
 from headrace.streams.connect import StaticCredentials, Target, connect
 from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog import poller
-from headrace_operator.backlog.poller import BATCH, SHARE, BacklogPoller, Subject
+from headrace_operator.backlog.poller import BATCH, ROUNDS, SHARE, BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import CLIENT_NAME, Access, RedisAccess
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget
 
@@ -163,8 +163,26 @@ async def test_a_slow_server_is_read_less_often(
     assert quick[1].clock - quick[0].clock < 4 * INTERVAL
     rounds.seconds = INTERVAL
     slow = [await fleet.until("ns/p", lambda r: r.clock > quick[1].clock + INTERVAL)]
-    slow.append(await fleet.until("ns/p", lambda r: r.clock > slow[0].clock))
-    assert slow[1].clock - slow[0].clock > 0.9 * SHARE * INTERVAL
+    for _ in range(ROUNDS + 1):
+        slow.append(await fleet.until("ns/p", lambda r: r.clock > slow[-1].clock))
+    assert slow[-1].clock - slow[-2].clock > 0.9 * SHARE * INTERVAL
+
+
+async def test_one_round_that_is_held_up_does_not_delay_the_next(
+    fleet: Fleet, other_server: RedisServer, rounds: Rounds
+) -> None:
+    fleet.watch("ns/p", other_server, "s", "g")
+    await fleet.until("ns/p", lambda _: True)
+    held_up = 10 * INTERVAL
+    rounds.begun.clear()
+    rounds.seconds = held_up
+    await rounds.begun.wait()
+    rounds.seconds = 0.0
+    began = time.monotonic()
+    late = await fleet.until("ns/p", lambda r: r.clock > began)
+    assert late.clock - began > 0.9 * held_up
+    after = await fleet.until("ns/p", lambda r: r.clock > late.clock)
+    assert after.clock - late.clock < SHARE * held_up / 2
 
 
 async def test_a_server_answers_only_when_it_was_asked(fleet: Fleet, rounds: Rounds) -> None:

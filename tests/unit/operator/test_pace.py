@@ -22,7 +22,13 @@ def between(low: float, high: float) -> object:
 def test_a_round_takes_at_most_a_tenth_of_its_interval(
     took: float, low: float, high: float
 ) -> None:
-    assert pace(1.0, took, failures=0) == between(low, high)
+    assert pace(1.0, [took], failures=0) == between(low, high)
+
+
+@pytest.mark.parametrize("stalled", [0.5, 3.0, 4.9])
+def test_one_round_that_was_held_up_delays_nothing(stalled: float) -> None:
+    assert pace(1.0, [0.01, stalled, 0.01], failures=0) == between(0.95, 1.05)
+    assert pace(1.0, [0.01, stalled], failures=0) == between(0.95, 1.05)
 
 
 @pytest.mark.parametrize(
@@ -31,5 +37,5 @@ def test_a_round_takes_at_most_a_tenth_of_its_interval(
 def test_a_redis_that_does_not_answer_is_asked_ever_less_often_and_never_in_step(
     failures: int, low: float, high: float
 ) -> None:
-    assert pace(1.0, 5.0, failures) == between(low, high)
-    assert len({pace(1.0, 5.0, failures) for _ in range(10)}) > 1
+    assert pace(1.0, [5.0], failures) == between(low, high)
+    assert len({pace(1.0, [5.0], failures) for _ in range(10)}) > 1
