@@ -3,6 +3,7 @@
 python -m tests.hostile --seeds 500 --jobs 12
 python -m tests.hostile --seed 17                   # one again; what fails is made small
 python -m tests.hostile --seed 17 --only 2,5        # with these of its acts alone
+python -m tests.hostile --seeds 6 --acts evict_pod,remove_group
 python -m tests.hostile --mutants                   # operators broken on purpose
 """
 
@@ -14,34 +15,16 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.hostile.actions import WEIGHTS
-from tests.hostile.play import Player, Result
+from tests.hostile.mutants import MUTANTS, hunt
+from tests.hostile.play import Player, Result, play_all
 from tests.hostile.shrink import shrink
 from tests.hostile.stage import Stage, stage
 from tests.hostile.story import Step, Story, write
 from tests.support import control_plane
-
-
-def play_all(on: Stage, stories: Iterator[Story], jobs: int, seconds: float) -> Iterator[Result]:
-    """Results as they come; no story is begun after so many seconds."""
-    began = time.monotonic()
-    under_way: set[Future[Result]] = set()
-    with ThreadPoolExecutor(jobs) as pool:
-        while True:
-            while len(under_way) < jobs and time.monotonic() - began < seconds:
-                story = next(stories, None)
-                if story is None:
-                    break
-                under_way.add(pool.submit(Player(on, story).play))
-            if not under_way:
-                return
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for one in done:
-                yield one.result()
 
 
 def smallest(on: Stage, story: Story, broken: set[str]) -> Story:
@@ -57,9 +40,13 @@ def smallest(on: Stage, story: Story, broken: set[str]) -> Story:
 
 def main() -> int:
     arguments = _arguments()
+    if arguments.mutants:
+        return hunt_all()
     first = arguments.first if arguments.seed is None else arguments.seed
     count = arguments.seeds if arguments.seed is None else 1
-    stories = (write(seed, WEIGHTS) for seed in range(first, first + count))
+    names = arguments.acts.split(",") if arguments.acts else list(WEIGHTS)
+    weights = {name: WEIGHTS[name] for name in names}
+    stories = (write(seed, weights) for seed in range(first, first + count))
     if arguments.only is not None:
         kept = {int(number) for number in arguments.only.split(",") if number.isdigit()}
         stories = (one.only([s for s in one.steps if s.number in kept]) for one in stories)
@@ -70,7 +57,8 @@ def main() -> int:
         directory = arguments.keep or Path(end.enter_context(tempfile.TemporaryDirectory()))
         directory.mkdir(parents=True, exist_ok=True)
         on = end.enter_context(stage(plane.kubeconfig, directory, arguments.package))
-        for result in play_all(on, stories, arguments.jobs, arguments.seconds):
+        late = began + arguments.seconds
+        for result in play_all(on, stories, arguments.jobs, lambda: time.monotonic() > late):
             results.append(result)
             print(result, flush=True)
         if arguments.shrink:
@@ -79,6 +67,18 @@ def main() -> int:
                     small = smallest(on, result.story, result.broken)
                     print(f"smallest: {' '.join(map(str, small.steps))}\n  {small.command}")
     return summary(results, count, time.monotonic() - began)
+
+
+def hunt_all() -> int:
+    """Let every mutant run until it is caught; 1 when one is not."""
+    escaped = 0
+    with control_plane.running() as plane:
+        for mutant in MUTANTS:
+            caught = hunt(mutant, plane.kubeconfig)
+            escaped += caught is None
+            print(f"{mutant.name:62s} {caught or 'ESCAPED'}", flush=True)
+    print(f"mutants={len(MUTANTS)} caught={len(MUTANTS) - escaped} escaped={escaped}")
+    return 1 if escaped else 0
 
 
 def summary(results: list[Result], planned: int, seconds: float) -> int:
@@ -109,10 +109,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1, help="so many")
     parser.add_argument("--first", type=int, default=1, help="seed of the first")
     parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--acts", help="tell stories of these acts alone, such as flush,replace")
     parser.add_argument("--only", help="numbers of the acts to keep, such as 2,5")
     parser.add_argument("--jobs", type=int, default=12, help="seeds side by side")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so many")
     parser.add_argument("--shrink", action="store_true", help="make what fails small")
+    parser.add_argument("--mutants", action="store_true", help="prove the oracles instead")
     parser.add_argument("--keep", type=Path, help="directory for the operator's log")
     parser.add_argument("--package", type=Path, help="directory of another headrace_operator")
     return parser.parse_args()

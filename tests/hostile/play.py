@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import redis
 
 from tests.hostile.actions import ACTS
 from tests.hostile.oracles import Violation, bystanders, end_state, quiet, the_end
+from tests.hostile.oracles.kept import Kept
 from tests.hostile.oracles.neighbours import Neighbours
 from tests.hostile.oracles.truth import Truth
 from tests.hostile.stage import Stage
@@ -39,9 +41,8 @@ class Result:
         return {one.oracle for one in self.violations}
 
     def __str__(self) -> str:
-        acts = " ".join(map(str, self.story.steps))
         text = "; ".join(map(str, self.violations)) or self.harness or "ok"
-        return f"seed {self.story.seed:<5d} {self.seconds:5.1f} s  {text}  [{acts}]"
+        return f"seed {self.story.seed:<5d} {self.seconds:5.1f} s  {text}  [{self.story}]"
 
 
 class Player:
@@ -52,6 +53,7 @@ class Player:
         self._story = story
         self._world = World(stage, story.seed, story.shape)
         self._truth = Truth(self._world)
+        self._kept = Kept(self._world)
         self._neighbours = Neighbours(self._world)
         self._bystanders = bystanders.Bystanders(self._world)
         self._undos: list[tuple[int, Undo]] = []
@@ -133,6 +135,7 @@ class Player:
     def _sample(self) -> Iterator[Violation]:
         if self._watching:
             yield from self._truth.sample()
+            yield from self._kept.sample()
             yield from self._neighbours.sample()
 
     def _settle(self, when: str, seconds: float = SETTLE_SECONDS) -> Iterator[Violation]:
@@ -152,3 +155,22 @@ class Player:
                 return
             if missing:
                 time.sleep(SAMPLE_SECONDS)
+
+
+def play_all(
+    on: Stage, stories: Iterator[Story], jobs: int, until: Callable[[], bool]
+) -> Iterator[Result]:
+    """Results as they come; once `until` answers True no further story is begun."""
+    under_way: set[Future[Result]] = set()
+    with ThreadPoolExecutor(jobs) as pool:
+        while True:
+            while len(under_way) < jobs and not until():
+                story = next(stories, None)
+                if story is None:
+                    break
+                under_way.add(pool.submit(Player(on, story).play))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for one in done:
+                yield one.result()

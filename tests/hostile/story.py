@@ -60,6 +60,9 @@ class Story:
     def only(self, steps: Sequence[Step]) -> Story:
         return replace(self, steps=tuple(steps))
 
+    def __str__(self) -> str:
+        return " ".join(map(str, self.steps))
+
     @property
     def command(self) -> str:
         numbers = ",".join(str(step.number) for step in self.steps) or "none"

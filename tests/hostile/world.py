@@ -44,6 +44,8 @@ class World:
         self.manifest: Manifest = {}
         self.replicas_by_hand: dict[str, int] = {}
         self.policy_flipped = False
+        self.something_was_deleted = False
+        """A Deployment may be gone or new by request."""
         self.left: set[str] = set()
         """Consumer groups that left the spec."""
 
@@ -128,6 +130,7 @@ class World:
 
     def delete_pipeline(self, name: str, propagation: str = "Background") -> None:
         path = STREAM_PIPELINE.path(self.namespace, name)
+        self.something_was_deleted = True
         with contextlib.suppress(Refused):
             self.kube.request("DELETE", path, {"propagationPolicy": propagation})
 

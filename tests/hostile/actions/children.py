@@ -133,6 +133,7 @@ def delete_child(world: World, step: Step) -> Undo | None:
     one = child(world, step)
     if one is None:
         return None
+    world.something_was_deleted = True
     if one["kind"] == "Deployment":
         world.replicas_by_hand.pop(one["metadata"]["labels"].get(GROUP, ""), None)
     propagation = step.pick(("Background", "Orphan", "Foreground"), 2)
@@ -158,6 +159,7 @@ def disown_child(world: World, step: Step) -> Undo | None:
     one = child(world, step)
     if one is None:
         return None
+    world.something_was_deleted = True
     path = BY_KIND[one["kind"]].path(world.namespace, one["metadata"]["name"])
 
     def delete() -> None:
@@ -182,6 +184,7 @@ def child_that_will_not_go(world: World, step: Step) -> Undo | None:
     if one is None:
         return None
     kind, name = BY_KIND[one["kind"]], one["metadata"]["name"]
+    world.something_was_deleted = True
     world.replicas_by_hand.clear()
 
     def hold() -> None:

@@ -24,6 +24,7 @@ def leave(world: World, name: str) -> None:
     if group is None or len(world.groups) == 1:
         return
     others = [one for one in world.groups if one is not group]
+    world.something_was_deleted = True
     if try_spec(world, {**world.spec, "groups": others}):
         world.left.add(consumer_group(group))
         world.replicas_by_hand.pop(name, None)
@@ -66,6 +67,7 @@ def many_groups_come_and_go(world: World, step: Step) -> Undo | None:
         if not try_spec(world, {**world.spec, "groups": [*before, *added]}):
             return None
         world.until(lambda names=names: set(names) <= set(world.backlog()), 20)  # type: ignore[misc]
+        world.something_was_deleted = True
         if try_spec(world, {**world.spec, "groups": before}):
             world.left.update(names)
         world.until(lambda: True, 1)
@@ -161,6 +163,7 @@ def group_name_that_cannot_work(world: World, step: Step) -> Undo | None:
         return None
 
     def mend() -> None:
+        world.something_was_deleted = True
         others = [one for one in world.groups if one["name"] != "orders"]
         try_spec(world, {**world.spec, "groups": others})
 

@@ -31,11 +31,13 @@ def no_writes(world: World) -> Iterator[Violation]:
 
 def no_tracebacks(world: World, log: str) -> Iterator[Violation]:
     """Of our namespaces, or of nobody's."""
-    for line in log.splitlines():
+    lines = log.splitlines()
+    for number, line in enumerate(lines):
         try:
             entry = json.loads(line)
         except ValueError:
-            entry = {"message": line, "exception": line} if "Traceback" in line else {}
+            rest = [one for one in lines[number : number + 60] if not one.startswith(("{", " "))]
+            entry = {"exception": rest[1]} if line.startswith("Traceback") and rest[1:] else {}
         about = str(entry.get("pipeline", world.namespace))
         ours = about.partition("/")[0] in (world.namespace, world.elsewhere)
         if "exception" in entry and ours:

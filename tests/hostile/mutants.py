@@ -1,0 +1,150 @@
+"""Operators broken on purpose: each is the real package with one safeguard taken out.
+
+The oracles prove themselves by catching all of them. A mutant names the text that it replaces;
+when the code no longer holds that text, applying it fails, and the mutant has to be written anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import headrace_operator
+from tests.hostile.actions import WEIGHTS
+from tests.hostile.play import play_all
+from tests.hostile.stage import stage
+from tests.hostile.story import write as write_story
+
+TRIES = 6
+"""Seeds that a mutant may survive: its fault has to meet the right acts."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Replace `old`, which occurs once in `file` of the package, by `new`."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is broken, the acts that show it, and the oracle that must catch it."""
+
+    name: str
+    acts: tuple[str, ...]
+    oracles: frozenset[str]
+    edits: Sequence[Edit]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def mutant(name: str, acts: str, oracles: str, *edits: tuple[str, str, str]) -> Mutant:
+    caught_by = frozenset(oracles.split(", "))
+    return Mutant(name, tuple(acts.split()), caught_by, [Edit(*edit) for edit in edits])
+
+
+def write(mutant: Mutant, directory: Path) -> None:
+    """Copy the package and break it. Raises ValueError when the code reads otherwise by now."""
+    package = directory / "headrace_operator"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(headrace_operator.__path__[0]), package, ignore=ignored)
+    for edit in mutant.edits:
+        path = package / edit.file
+        text = path.read_text("utf-8")
+        if (found := text.count(edit.old)) != 1:
+            raise ValueError(f"{mutant.name}: {edit.file} holds {found} times {edit.old!r}")
+        path.write_text(text.replace(edit.old, edit.new), "utf-8")
+
+
+def hunt(mutant: Mutant, kubeconfig: Path) -> str | None:
+    """Play stories of its acts until it is caught: what was seen; None if it escaped."""
+    weights = {name: WEIGHTS[name] for name in mutant.acts}
+    stories = (write_story(seed, weights) for seed in range(1, TRIES + 1))
+    caught: list[str] = []
+
+    def found() -> bool:
+        return bool(caught)
+
+    with tempfile.TemporaryDirectory(prefix="hostile-mutant-") as name:
+        write(mutant, Path(name))
+        with stage(kubeconfig, Path(name), Path(name)) as on:
+            for result in play_all(on, stories, TRIES, found):
+                caught += [
+                    f"{one} [{result.story}]"
+                    for one in result.violations
+                    if one.oracle in mutant.oracles
+                ]
+    return caught[0] if caught else None
+
+
+MUTANTS = [
+    mutant(
+        "an object that left the selector counts as deleted for ever",
+        "relabel_child remove_group",
+        "deletion, end state",
+        (
+            "kube/cache.py",
+            'if self._deleted.get(metadata["uid"], -1) >= version:',
+            'if metadata["uid"] in self._deleted:',
+        ),
+        ("kube/cache.py", '        self._deleted.pop(live["metadata"]["uid"], None)\n', ""),
+    ),
+    mutant(
+        "a Deployment with another group's label is removed",
+        "relabel_child",
+        "kept",
+        (
+            "plan/removed_groups.py",
+            'if ref.kind != "Deployment" or ref in wanted:',
+            'named = (live["metadata"].get("labels") or {}).get(GROUP_LABEL)\n'
+            "        present = {group.name for group in observation.pipeline.spec.groups}\n"
+            '        if ref.kind != "Deployment" or named in present:',
+        ),
+    ),
+    mutant(
+        "an evicted pod keeps a group that left",
+        "evict_pod remove_group",
+        "end state",
+        (
+            "plan/removed_groups.py",
+            "*(pod for pod in observation.pods if not pod_health.is_finished(pod)),",
+            "*observation.pods,",
+        ),
+    ),
+    mutant(
+        "a claim is never given up",
+        "annotate_child",
+        "deletion",
+        (
+            "reconcile/deletion.py",
+            "        for keys in memory.group_keys:\n",
+            "        for keys in memory.group_keys[:0]:\n",
+        ),
+    ),
+    mutant(
+        "the status does not know that Redis is away",
+        "redis_stops redis_freezes",
+        "truth, reason",
+        (
+            "reconcile/observe.py",
+            "redis_error=memory.access_error or (reading.error if reading else None),",
+            "redis_error=memory.access_error,",
+        ),
+    ),
+    mutant(
+        "every look is a transition",
+        "annotate_child",
+        "quiet",
+        (
+            "plan/condition_list.py",
+            'old.get("lastTransitionTime", stamp) if old and unchanged else stamp',
+            "stamp",
+        ),
+    ),
+]
