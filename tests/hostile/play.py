@@ -14,6 +14,7 @@ from tests.hostile.actions import ACTS
 from tests.hostile.oracles import Violation, bystanders, end_state, quiet, the_end
 from tests.hostile.oracles.kept import Kept
 from tests.hostile.oracles.neighbours import Neighbours
+from tests.hostile.oracles.scaling import Scaling
 from tests.hostile.oracles.truth import Truth
 from tests.hostile.stage import Stage
 from tests.hostile.story import Step, Story
@@ -54,6 +55,7 @@ class Player:
         self._world = World(stage, story.seed, story.shape)
         self._truth = Truth(self._world)
         self._kept = Kept(self._world)
+        self._scaling = Scaling(self._world)
         self._neighbours = Neighbours(self._world)
         self._bystanders = bystanders.Bystanders(self._world)
         self._undos: list[tuple[int, Undo]] = []
@@ -136,6 +138,7 @@ class Player:
         if self._watching:
             yield from self._truth.sample()
             yield from self._kept.sample()
+            yield from self._scaling.sample()
             yield from self._neighbours.sample()
 
     def _settle(self, when: str, seconds: float = SETTLE_SECONDS) -> Iterator[Violation]:

@@ -59,4 +59,15 @@ def stage(kubeconfig: Path, directory: Path, package: Path | None = None) -> Ite
         operator = Operator(kube, rights.give(kube, directory), directory, package)
         end.callback(operator.stop)
         operator.start()
-        yield Stage(kubeconfig, operator, kubelet, seen, calm, Queue())
+        elsewhere: Queue[str] = Queue()
+        end.callback(_clear, kube, elsewhere)
+        yield Stage(kubeconfig, operator, kubelet, seen, calm, elsewhere)
+
+
+def _clear(kube: Kube, elsewhere: Queue[str]) -> None:
+    """What the seeds have left to each other."""
+    while not elsewhere.empty():
+        namespace = elsewhere.get()
+        for manifest in kube.list(STREAM_PIPELINE, namespace):
+            kube.delete(STREAM_PIPELINE, namespace, manifest["metadata"]["name"])
+        kube.delete_namespace(namespace)
