@@ -85,15 +85,14 @@ def hunt(mutant: Mutant, kubeconfig: Path) -> str | None:
 
 MUTANTS = [
     mutant(
-        "an object that left the selector counts as deleted for ever",
-        "relabel_child remove_group",
-        "deletion, end state",
+        "a pod that somebody took aside holds up a deletion",
+        "quarantine_pod",
+        "deletion",
         (
-            "kube/cache.py",
-            'if self._deleted.get(metadata["uid"], -1) >= version:',
-            'if metadata["uid"] in self._deleted:',
+            "reconcile/deletion.py",
+            "if _controller(pod) not in {None, *orphaned} and not pod_health.is_finished(pod)",
+            "if not pod_health.is_finished(pod)",
         ),
-        ("kube/cache.py", '        self._deleted.pop(live["metadata"]["uid"], None)\n', ""),
     ),
     mutant(
         "a Deployment with another group's label is removed",

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import redis
 
-from headrace.streams.keys import StreamKeys
+from headrace.streams.keys import StreamKeys, UnusableName
 from headrace_operator.kube.kinds import NAMESPACE, STREAM_PIPELINE
 from tests.hostile import pipelines, rights
 from tests.hostile.pipelines import CODE, PASSWORD, SETTINGS, Manifest
@@ -182,8 +182,12 @@ class World:
 
     def owner(self, consumer_group: str) -> str:
         """Who claims it, in the operator's words; empty: nobody."""
+        try:
+            key = self.state_key(consumer_group)
+        except UnusableName:
+            return ""
         with self.client() as client:
-            return str(client.hget(self.state_key(consumer_group), "owner") or "")
+            return str(client.hget(key, "owner") or "")
 
     def backlog(self) -> dict[str, int]:
         """Entries that each group has not read; only groups that exist."""
