@@ -117,7 +117,7 @@ def _adapter(annotation: Any, deserialize: Decode | None) -> TypeAdapter[Any]:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
 
 
-def invalid_payload(error: Exception) -> str:
+def invalid_payload(error: BaseException) -> str:
     """The short reason a dead letter carries: each field and what is wrong, never the value."""
     if not isinstance(error, ValidationError):
         return f"invalid payload: {type(error).__name__}: {error}"[:500]

@@ -111,3 +111,35 @@ async def test_a_sync_handler_that_returns_a_coroutine_now_and_then_is_awaited(
     async with worker(stage, app, concurrency=2):
         await until(lambda: stage.settled)
     assert sorted(handled) == list(range(1000))
+
+
+async def test_events_that_had_not_begun_at_a_time_out_run_as_if_nothing_had_happened(
+    stage: Stage,
+) -> None:
+    app, handled, told = headrace.App(), set(), []
+    hanging = threading.Event()
+    away = threading.Event()
+
+    @app.on("flight.landed")
+    def landed(event: int, ctx: headrace.Context) -> None:
+        if ctx.lost:
+            told.append(event)
+            return  # as the docs say: the result would be discarded
+        if event >= 1000 and not away.is_set():
+            hanging.set()
+            while not ctx.lost:
+                time.sleep(0.01)
+            return
+        handled.add(event)
+
+    stage.send(*range(1600))
+    delivery = {"handlerTimeout": "500ms", "maxRetries": 20, "minIdle": "60s"}
+    async with worker(stage, app, concurrency=2, delivery=delivery) as runtime:
+        await until(hanging.is_set)
+        await until(lambda: runtime.metrics.counts["timeouts"] >= 4)
+        away.set()  # what the handlers wait for is back
+        await until(lambda: stage.settled)
+        spent = runtime.metrics.handling["flight.landed/1"]
+        assert spent.total > 0.5 * runtime.metrics.counts["timeouts"], "a time-out took no time"
+    assert handled == set(range(1600)), sorted(set(range(1600)) - handled)[:5]
+    assert told == []

@@ -12,21 +12,25 @@ MAX_KEYS = 100
 
 
 class LogLimit:
-    """Lets a line per key through every ten seconds, and counts what happened between."""
+    """Lets `burst` lines per key through every ten seconds, and counts what happened between."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic, *, burst: int = 1) -> None:
         self._clock = clock
-        self._said: dict[str, float] = {}
+        self._burst = burst
+        self._said: dict[str, tuple[float, int]] = {}
+        """Since when lines of this key are counted, and how many there were."""
         self._happened: Counter[str] = Counter()
 
     def due(self, key: str, times: int = 1) -> int:
         """How often `key` happened since its last line, `times` included; 0: say nothing yet."""
         now = self._clock()
         self._happened[key] += times
-        said = self._said.get(key)
-        if said is not None and now - said < INTERVAL_SECONDS:
+        since, lines = self._said.get(key, (now, 0))
+        if now - since >= INTERVAL_SECONDS:
+            since, lines = now, 0
+        if lines >= self._burst:
             return 0
-        if len(self._said) >= MAX_KEYS:
+        if key not in self._said and len(self._said) >= MAX_KEYS:
             self._said.clear()
-        self._said[key] = now
+        self._said[key] = since, lines + 1
         return self._happened.pop(key)

@@ -14,26 +14,17 @@ from time import perf_counter
 
 from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
+from headrace.worker.handling.endings import UNKNOWN, Endings
 from headrace.worker.handling.run_queue import RunQueue
 from headrace.worker.handling.slot import Slot, timeout_of
-from headrace.worker.handling.thread_batch import BUDGET_SECONDS
 from headrace.worker.handling.threads import HandlerThread
 from headrace.worker.metrics import Metrics
 from headrace.worker.routes import Route, Routes
-from headrace.worker.settling.decision import (
-    DUPLICATE,
-    Decision,
-    Policy,
-    crashed_too_often,
-    dead_letter,
-    decide,
-    unknown_type,
-)
+from headrace.worker.settling.decision import DUPLICATE, Decision, Policy
 from headrace.worker.settling.settler import Settler
 
 logger = logging.getLogger("headrace.worker")
 
-UNKNOWN = "unknown"
 STOP_SECONDS = 1.0
 """How long a handler may take to stop after its time-out before its slot is replaced."""
 
@@ -54,7 +45,7 @@ class Dispatcher:
         self.routes = routes
         self.settler = settler
         self.env = env
-        self.policy = policy
+        self.endings = Endings(settler, policy)
         self.metrics = metrics
         self.queue = RunQueue()
         self.suspects: deque[tuple[Route, Entry]] = deque()
@@ -78,7 +69,7 @@ class Dispatcher:
         for entry in entries:
             route = find(entry.fields)
             if route is None:
-                self.settle(entry, UNKNOWN, unknown_type(entry, self.policy))
+                self.endings.unknown(entry)
             elif entry.record.crashes:
                 self._suspect(route, entry)
             elif route.handler.linger:
@@ -122,7 +113,7 @@ class Dispatcher:
     @property
     def running(self) -> int:
         """Handlers that run, and a suspect that is about to."""
-        return sum(slot.busy for slot in self.slots) + len(self._solo_queue.work)
+        return self.queue.running + self._solo_queue.running + len(self._solo_queue.work)
 
     @property
     def quiet(self) -> bool:
@@ -159,6 +150,11 @@ class Dispatcher:
     def begun(self) -> list[Entry]:
         """What handlers run now."""
         return [entry for slot in self.slots if slot.busy for entry in slot.entries]
+
+    @property
+    def paused(self) -> bool:
+        """No slot begins anything new: a suspect runs alone, or the worker stops."""
+        return self.queue.paused
 
     def pause(self) -> None:
         """Let no slot begin anything new, until `resume`."""
@@ -199,34 +195,30 @@ class Dispatcher:
     def sweep(self, now: float | None = None) -> None:
         """Stop handlers that ran too long; replace slots whose handler will not stop."""
         now = perf_counter() if now is None else now
-        for slot in list(self.slots):
+        for index, slot in enumerate(self.slots if self.running else ()):
             route = slot.route
             if route is None:
                 continue
             if slot.cancelled_at is None:
-                started = slot.started
-                if slot.thread_batch is not None:
-                    started = slot.thread_batch.since
-                    if now - started > BUDGET_SECONDS:
-                        slot.queue.put_back(route, slot.thread_batch.take_back())
+                started = slot.started if slot.thread_batch is None else slot.thread_batch.since
                 if now - started > route.timeout:
                     self.metrics.counts["timeouts"] += 1
-                    slot.cancel(now)
+                    slot.cancel(now, started)
                     if not route.handler.is_async:
                         self._leave_thread(slot)
             elif now - slot.cancelled_at > STOP_SECONDS:
-                self._replace(slot, route)
+                self._replace(index, slot, route)
         self.left_threads = [thread for thread in self.left_threads if thread.alive]
         self.left_tasks = [task for task in self.left_tasks if not task.done()]
 
-    def _replace(self, slot: Slot, route: Route) -> None:
+    def _replace(self, index: int, slot: Slot, route: Route) -> None:
         logger.error("handler %s ignored its time-out; its slot is replaced", route.label)
         slot.left = True
+        slot.queue.running -= 1
         self.left_tasks.append(slot.task)
         for entry in slot.entries:
             entry.lost = True
-            self.settle(entry, route.label, decide(entry, timeout_of(route), self.policy))
-        index = self.slots.index(slot)
+            self.endings.failed(route, entry, timeout_of(route))
         self.slots[index] = self._slot(slot.number, slot.queue)
 
     def _slot(self, number: int, queue: RunQueue) -> Slot:
@@ -235,7 +227,7 @@ class Dispatcher:
             queue=queue,
             settler=self.settler,
             env=self.env,
-            policy=self.policy,
+            endings=self.endings,
             on_idle=self._slot_is_idle,
         )
 
@@ -254,10 +246,7 @@ class Dispatcher:
         return len(self.left_threads) + len(self.left_tasks)
 
     def _suspect(self, route: Route, entry: Entry) -> None:
-        if crashed_too_often(entry, self.policy):
-            killed = entry.record.killed
-            reason = f"the worker process died {killed} times while it ran this event alone"
-            self.settle(entry, route.label, dead_letter(reason, "Crash"))
+        if self.endings.crashed(route, entry):
             return
         self.suspects.append((route, entry))
         self.suspects_waiting.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 
 from headrace.entry import Entry
 from headrace.worker.routes import Route
@@ -20,6 +21,11 @@ class RunQueue:
         self.work: deque[Work] = deque()
         self.paused = False
         """No slot starts anything new."""
+        self.running = 0
+        """Slots that have work."""
+        self.turned = 0.0
+        """When the loop last had a turn that a slot asked for, by perf_counter."""
+        self._turn_asked = False
         self.idle: list[asyncio.Future[None]] = []
         """One for each slot that waits for work."""
         self.waking = False
@@ -37,14 +43,30 @@ class RunQueue:
             self.wake_one()
 
     def wake_one(self) -> None:
-        waiter = self.idle.pop()
-        if not waiter.done():
-            self.waking = True
-            waiter.set_result(None)
+        while self.idle:
+            waiter = self.idle.pop()
+            if not waiter.done():  # a cancelled slot waits with another
+                self.waking = True
+                waiter.set_result(None)
+                return
+
+    def ask_for_turn(self) -> None:
+        """Note in `turned` when the loop has its next turn. A slot that has given it one begins no
+        event before: others may have had their turn first, and long."""
+        if not self._turn_asked:
+            self._turn_asked = True
+            asyncio.get_running_loop().call_soon(self._has_turned)
+
+    def _has_turned(self) -> None:
+        self._turn_asked = False
+        self.turned = perf_counter()
 
     async def until_woken(self) -> None:
         """Wait as an idle slot."""
         waiter = asyncio.get_running_loop().create_future()
         self.idle.append(waiter)
-        await waiter
-        self.waking = False
+        try:
+            await waiter
+        finally:
+            if not waiter.cancelled():
+                self.waking = False

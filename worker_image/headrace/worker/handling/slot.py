@@ -8,9 +8,9 @@ per event would cost more than the event.
 from __future__ import annotations
 
 import asyncio
+import math
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable
-from functools import partial
 from inspect import isawaitable
 from time import perf_counter
 from typing import Any
@@ -18,15 +18,21 @@ from typing import Any
 from headrace.context import BatchContext, Context, HandlerEnvironment
 from headrace.entry import Entry
 from headrace.event import PAYLOAD, readable_fields
-from headrace.handler import Function, Handler
-from headrace.handler import invalid_payload as payload_reason
-from headrace.outcomes import returned_ending
+from headrace.worker.handling.calls import Calls
+from headrace.worker.handling.contexts import is_changed
+from headrace.worker.handling.endings import Endings
+from headrace.worker.handling.returned import batch_endings
 from headrace.worker.handling.run_queue import RunQueue
 from headrace.worker.handling.thread_batch import BUDGET_SECONDS, MAX_ENTRIES, ThreadBatch
 from headrace.worker.handling.threads import HandlerThread
 from headrace.worker.routes import Route
-from headrace.worker.settling.decision import HandlerTimeout, Policy, decide, invalid_payload
+from headrace.worker.settling.decision import HandlerTimeout
 from headrace.worker.settling.settler import Settler
+
+TURN_SECONDS = 0.01
+"""How long slots begin events on end before the loop gets a turn: commits, time-outs, SIGTERM."""
+COLLECT_SECONDS = 0.01
+"""After this the ends of a thread batch no longer wait for the call that still runs."""
 
 
 class Slot:
@@ -39,7 +45,7 @@ class Slot:
         queue: RunQueue,
         settler: Settler,
         env: HandlerEnvironment,
-        policy: Policy,
+        endings: Endings,
         on_idle: Callable[[], None],
     ) -> None:
         """`on_idle` is called each time the slot has nothing to do."""
@@ -47,7 +53,7 @@ class Slot:
         self.queue = queue
         self._settler = settler
         self._env = env
-        self._policy = policy
+        self._endings = endings
         self._on_idle = on_idle
         self.route: Route | None = None
         self.entries: list[Entry] = []
@@ -58,12 +64,14 @@ class Slot:
         self.left = False
         """The handler did not stop: another slot has this one's place."""
         self._closing = False
-        self._thread: HandlerThread | None = None
         self.thread_batch: ThreadBatch | None = None
         """What the thread works through, when it was given more than one entry."""
         self.batch_size = 1
         """How many entries the thread is given at once: doubled while they end in time."""
-        self.task = asyncio.get_running_loop().create_task(self._work(), name=f"slot-{number}")
+        self._calls = Calls(f"handler-{number}")
+        self.task = asyncio.get_running_loop().create_task(
+            self._work(), name=f"slot-{number}", context=self._calls.context.copy()
+        )
 
     @property
     def busy(self) -> bool:
@@ -71,15 +79,20 @@ class Slot:
 
     async def _work(self) -> None:
         queue, work = self.queue, self.queue.work
-        while not self.left:
+        while True:
             if not work or queue.paused:
                 self._on_idle()
-                await queue.until_woken()
+                await self._unless_closing(queue.until_woken())
+                continue
+            if perf_counter() - queue.turned > TURN_SECONDS:
+                queue.ask_for_turn()
+                await self._unless_closing(asyncio.sleep(0))
                 continue
             route, entry = work.popleft()
             if work and queue.idle and not queue.waking:
                 queue.wake_one()
             self.route = route
+            queue.running += 1
             if route.handler.is_batch:
                 await self._batch(route, [entry] if entry else route.next_batch())
             elif entry is not None:
@@ -87,17 +100,20 @@ class Slot:
                     await self._thread_batch(route, self._same_route(route, entry))
                 else:
                     await self._events(route, entry)
+            if self.left:
+                return
             self.route = None
+            queue.running -= 1
 
-    async def _events(self, route: Route, entry: Entry) -> None:
+    async def _events(self, route: Route, entry: Entry) -> None:  # noqa: PLR0912, the hot path
         """Handle an entry, and what follows it in the queue for the same async handler.
 
         The hot path: what is the same for all of them is looked up once.
         """
-        handler, settler, times = route.handler, self._settler, route.times
-        queue, work = self.queue, self.queue.work
+        handler, settler, times, task = route.handler, self._settler, route.times, self.task
+        queue, work, context = self.queue, self.queue.work, self._calls.context
         decode, env, wants_context = handler.decode, self._env, handler.wants_context
-        function = self._callable(handler)
+        function = self._calls.of(handler)
         counts, bounds = times.counts, times.bounds
         shortest = bounds[0]
         while True:
@@ -105,8 +121,9 @@ class Slot:
                 argument = (
                     decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
                 )
-            except Exception as error:
-                settler.settle(entry, route.label, invalid_payload(payload_reason(error)))
+            except BaseException as error:
+                self._endings.unfit(route, entry, error)
+                now = perf_counter()
             else:
                 self.entries = [entry]
                 self.started = started = perf_counter()
@@ -116,26 +133,33 @@ class Slot:
                         if wants_context
                         else function(argument)
                     )
-                    if result is not None and (wrong := returned_ending(result)) is not None:
-                        raise wrong  # returned instead of raised: acking would lose the event
+                    if result is not None:
+                        await self._calls.look_at(result)
                 except BaseException as ending:
                     if self.left:
                         return
-                    decision = decide(entry, self._ending(ending), self._policy)
-                    settler.settle(entry, route.label, decision)
+                    self._endings.failed(route, entry, self._ending(ending))
                 else:
                     if self.left:
                         return
                     route.done.append(entry)
-                if self.cancelled_at is not None:
-                    self._uncancel()
-                spent = perf_counter() - started
+                    if settler.deadline is None:
+                        settler.set_deadline()
+                now = perf_counter()
+                spent = now - started
                 counts[0 if spent <= shortest else bisect_left(bounds, spent)] += 1
                 times.total += spent
+                if task.cancelling() or self.cancelled_at is not None:
+                    await self._uncancel()
+                if is_changed(context):
+                    self._calls.isolate_if_changed()
+                    function = self._calls.of(handler)
                 if not handler.is_async:
                     self.batch_size = 2 if spent < BUDGET_SECONDS else 1
                     return
             if not work or work[0][0] is not route or queue.paused:
+                return
+            if now - queue.turned > TURN_SECONDS:
                 return
             following = work.popleft()[1]
             assert following is not None
@@ -154,31 +178,44 @@ class Slot:
             for entry, argument in zip(valid, arguments, strict=True)
         ]
         self.entries = valid
-        self.thread_batch = batch = ThreadBatch(handler.function, calls)
+        self.started = perf_counter()
+        self.thread_batch = batch = ThreadBatch(handler.function, calls, self._calls.context)
+        loop = asyncio.get_running_loop()
+        collect = loop.call_later(COLLECT_SECONDS, self._collect, route, batch)
         overdue: BaseException | None = None
         try:
-            await self._in_thread(batch.work)
+            await self._calls.in_thread(batch.work)
         except BaseException as ending:
             overdue = self._ending(ending)
-        self.queue.put_back(route, batch.take_back())
+        finally:
+            collect.cancel()
+        self._collect(route, batch)
         self.thread_batch = None
-        running = batch.running() if overdue else ()
-        times = route.times
-        for entry, ended, seconds in batch.ended:
-            times.add(seconds)
-            if ended is not None:
-                self._settle(route, entry, ended)
-            else:
-                route.done.append(entry)
-        for entry in running:
-            assert overdue is not None
-            self._settle(route, entry, overdue)
-        if self.cancelled_at is not None:
-            self._uncancel()
-        in_time = len(batch.ended) == len(valid)
+        in_time = batch.taken == len(valid)
+        if overdue is not None:
+            for entry in batch.running():
+                self._endings.failed(route, entry, overdue)
+                route.times.add(perf_counter() - self.started)
+            await self._uncancel()
         self.batch_size = (
             min(MAX_ENTRIES, 2 * self.batch_size) if in_time else max(1, self.batch_size // 2)
         )
+
+    def _collect(self, route: Route, batch: ThreadBatch) -> None:
+        """Settle what has ended, and let other slots have what is not begun."""
+        self.queue.put_back(route, batch.take_back())
+        for entry, ending, seconds in batch.take_ended():
+            route.times.add(seconds)
+            if ending is not None:
+                self._endings.failed(route, entry, ending)
+            elif entry.lost and self.cancelled_at is not None:
+                # It may have returned because `ctx.lost` told it to.
+                self._endings.failed(route, entry, timeout_of(route))
+            else:
+                route.done.append(entry)
+        if self._settler.deadline is None:
+            self._settler.set_deadline()
+        self.entries = batch.running()
 
     def _same_route(self, route: Route, first: Entry) -> list[Entry]:
         """`first` and what follows it in the queue for the same handler, at most `batch_size`."""
@@ -190,18 +227,21 @@ class Slot:
         return entries
 
     async def _batch(self, route: Route, entries: list[Entry]) -> None:
-        handler = route.handler
+        handler, settler = route.handler, self._settler
         valid, arguments = self._decode(route, entries)
         if not valid:
             return
         self.entries = valid
         self.started = started = perf_counter()
+        endings: list[BaseException | None]
         try:
-            function = self._callable(handler)
+            function = self._calls.of(handler)
             if handler.wants_context:
                 outcomes = await function(arguments, BatchContext(self._env, valid))
             else:
                 outcomes = await function(arguments)
+            if isawaitable(outcomes):
+                outcomes = await outcomes
             endings = batch_endings(outcomes, len(valid))
         except BaseException as ending:
             if self.left:
@@ -209,14 +249,17 @@ class Slot:
             endings = [self._ending(ending)] * len(valid)
         if self.left:
             return
-        if self.cancelled_at is not None:
-            self._uncancel()
         for entry, one in zip(valid, endings, strict=True):
             if one is not None:
-                self._settle(route, entry, one)
+                self._endings.failed(route, entry, one)
             else:
                 route.done.append(entry)
+        if settler.deadline is None:
+            settler.set_deadline()
         route.times.add((perf_counter() - started) / len(valid), len(valid))
+        if self.task.cancelling() or self.cancelled_at is not None:
+            await self._uncancel()
+        self._calls.isolate_if_changed()
 
     def _decode(self, route: Route, entries: list[Entry]) -> tuple[list[Entry], list[Any]]:
         """Those entries whose payload fits, and their arguments; the others are settled."""
@@ -227,43 +270,41 @@ class Slot:
                 arguments.append(
                     decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
                 )
-            except Exception as error:
-                reason = payload_reason(error)
-                self._settler.settle(entry, route.label, invalid_payload(reason))
+            except BaseException as error:
+                self._endings.unfit(route, entry, error)
             else:
                 valid.append(entry)
         return valid, arguments
 
-    def _settle(self, route: Route, entry: Entry, ending: BaseException) -> None:
-        self._settler.settle(entry, route.label, decide(entry, ending, self._policy))
-
-    def _callable(self, handler: Handler) -> Callable[..., Awaitable[Any]]:
-        """The handler's function; a sync one behind its thread."""
-        return handler.function if handler.is_async else partial(self._in_thread, handler.function)
-
-    async def _in_thread(self, function: Function, *arguments: Any) -> Any:
-        if self._thread is None:
-            self._thread = HandlerThread(f"handler-{self.number}")
-        result = await self._thread.run(partial(function, *arguments))
-        # A plain function around an async one: the event is handled when that has run.
-        return await result if isawaitable(result) else result
-
     def _ending(self, ending: BaseException) -> BaseException:
-        """What the handler's exception stands for: a time-out of ours, or itself."""
-        if isinstance(ending, GeneratorExit) or (
-            isinstance(ending, asyncio.CancelledError)
-            and self.cancelled_at is None
-            and self._closing
-        ):
+        """What the handler's exception stands for: a time-out of ours, or itself. Raises it when
+        the slot itself is to end."""
+        kind = type(ending)  # isinstance asks the object, which may fail
+        if issubclass(kind, GeneratorExit) and not self._is_current:
             raise ending
-        if self.cancelled_at is not None:
-            return timeout_of(self.route)
+        if issubclass(kind, asyncio.CancelledError) and self.cancelled_at is None:
+            if self._closing:
+                raise ending
+        elif self.cancelled_at is not None:
+            return timeout_of(self.route).with_traceback(ending.__traceback__)
         return ending
 
-    def cancel(self, now: float) -> None:
-        """Stop the handler: it ran too long. A thread cannot be stopped, only left behind."""
-        self.cancelled_at = now
-        if self.route and not self.route.handler.is_async:
+    @property
+    def _is_current(self) -> bool:
+        try:
+            return asyncio.current_task() is self.task
+        except RuntimeError:  # no loop runs: the interpreter throws the slot away
+            return False
+
+    def cancel(self, now: float, started: float) -> None:
+        """Stop the handler: it runs too long, since `started`. A thread cannot be stopped, only
+        left behind."""
+        route, batch = self.route, self.thread_batch
+        assert route is not None
+        self.cancelled_at, self.started = now, started
+        if not route.handler.is_async:
+            if batch is not None:
+                self._collect(route, batch)  # what has ended, or has not begun, is not late
             for entry in self.entries:
                 entry.lost = True  # all that a thread can be told
         self.task.cancel()
@@ -275,14 +316,29 @@ class Slot:
 
     def leave_thread(self) -> HandlerThread | None:
         """Let go of the thread, which ends after the call it is in; the thread if it is in one."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.leave()
+        thread = self._calls.leave_thread()
         return thread if self.busy else None
 
-    def _uncancel(self) -> None:
+    async def _uncancel(self) -> None:
+        """Forget a cancellation that was meant for the handler that ended, by us or by itself; it
+        may still be on its way."""
         self.cancelled_at = None
-        self.task.uncancel()
+        if self._closing:
+            raise asyncio.CancelledError
+        while self.task.cancelling():
+            self.task.uncancel()
+        self.started = math.inf  # nothing runs that could be late
+        await self._unless_closing(asyncio.sleep(0))
+
+    async def _unless_closing(self, wait: Awaitable[None]) -> None:
+        """Wait. A cancellation meanwhile is a handler's that has ended, unless the slot closes."""
+        try:
+            await wait
+        except asyncio.CancelledError:
+            if self._closing:
+                raise
+            while self.task.cancelling():
+                self.task.uncancel()
 
 
 def payload_of(entry: Entry) -> bytes:
@@ -296,20 +352,3 @@ def payload_of(entry: Entry) -> bytes:
 def timeout_of(route: Route | None) -> HandlerTimeout:
     seconds = route.timeout if route else 0.0
     return HandlerTimeout(f"the handler ran longer than its time-out of {seconds:g} s")
-
-
-def batch_endings(outcomes: Any, size: int) -> list[BaseException | None]:
-    """What a batch handler returned -> one ending per event. Raises TypeError for anything else."""
-    if outcomes is None:
-        return [None] * size
-    if (all_of_them := returned_ending(outcomes)) is not None:
-        raise all_of_them
-    if not isinstance(outcomes, list) or len(outcomes) != size:
-        raise TypeError(f"a batch handler returns None or a list of {size} outcomes, one per event")
-    endings = []
-    for one in outcomes:
-        ending = returned_ending(one)
-        if one is not None and ending is None:
-            raise TypeError(f"{one!r} is no outcome; use None, Retry, Reject, Skip or an exception")
-        endings.append(ending)
-    return endings

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from inspect import isawaitable
+from threading import Lock
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from headrace.entry import Entry
-from headrace.outcomes import returned_ending
+from headrace.worker.handling.returned import ending_of
 
 BUDGET_SECONDS = 0.002
 """A thread starts no further entry of a batch after this."""
@@ -32,16 +34,25 @@ class Ended(NamedTuple):
 
 
 class ThreadBatch:
-    """Filled by the loop, worked through by a thread; both only use the deques' atomic steps."""
+    """Filled and emptied by the loop, worked through by a thread."""
 
     def __init__(
-        self, function: Callable[..., Any], calls: list[tuple[Entry, tuple[Any, ...]]]
+        self,
+        function: Callable[..., Any],
+        calls: list[tuple[Entry, tuple[Any, ...]]],
+        context: Context,
     ) -> None:
+        """Each call runs in a copy of `context`."""
         self._function = function
+        self._context = context
         self._loop = asyncio.get_running_loop()
         self._waiting = deque(calls)
         self._started: list[Entry] = []
-        self.ended: deque[Ended] = deque()
+        self._ended: deque[Ended] = deque()
+        self.taken = 0
+        """Of what was started, how many ends were taken."""
+        self._lock = Lock()
+        """An entry either waits or is started."""
         self.since = perf_counter()
         """When the entry that runs now was started."""
 
@@ -49,39 +60,47 @@ class ThreadBatch:
         """Handle entries one after the other; runs in the thread and never raises."""
         until = perf_counter() + BUDGET_SECONDS
         while self.since < until:
-            try:
+            with self._lock:
+                if not self._waiting:
+                    return
                 entry, arguments = self._waiting.popleft()
-            except IndexError:
-                return
-            self._started.append(entry)
+                self._started.append(entry)
             started = self.since
             ending = self._call(arguments)
             self.since = perf_counter()
-            self.ended.append(Ended(entry, ending, self.since - started))
+            self._ended.append(Ended(entry, ending, self.since - started))
 
     def take_back(self) -> list[Entry]:
         """The entries not begun; the thread will not begin them any more."""
-        entries = []
-        while self._waiting:
-            try:
-                entries.append(self._waiting.popleft()[0])
-            except IndexError:
-                break  # the thread was quicker
+        with self._lock:
+            entries = [entry for entry, _ in self._waiting]
+            self._waiting.clear()
         return entries
 
+    def take_ended(self) -> list[Ended]:
+        """What ended since the last call."""
+        ended = [self._ended.popleft() for _ in range(len(self._ended))]
+        self.taken += len(ended)
+        return ended
+
     def running(self) -> list[Entry]:
-        """The entry begun and not ended, if any."""
-        return self._started[len(self.ended) :]
+        """The entries begun whose ends were not taken."""
+        return self._started[self.taken :]
 
     def _call(self, arguments: tuple[Any, ...]) -> BaseException | None:
         try:
-            result = self._function(*arguments)
+            result = self._context.copy().run(self._function, *arguments)
             if isawaitable(result):  # a plain function around an async one
-                result = asyncio.run_coroutine_threadsafe(_await(result), self._loop).result()
+                waits = asyncio.run_coroutine_threadsafe(_caught(result), self._loop)
+                result = waits.result()
+            return ending_of(result)
         except BaseException as ending:
             return ending
-        return returned_ending(result)
 
 
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
+async def _caught(awaitable: Any) -> Any:
+    """What it returns or raises; a task that ends with SystemExit would end the loop."""
+    try:
+        return await awaitable
+    except BaseException as ending:
+        return ending

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-Call = tuple[Callable[[], Any], asyncio.Future[Any]]
+Returned = tuple[Any, BaseException | None]
+"""What a call returned, or what it raised: futures and tasks treat some exceptions as their own."""
+Call = tuple[Callable[[], Any], asyncio.Future[Returned]]
 
 
 class HandlerThread:
@@ -24,8 +26,8 @@ class HandlerThread:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def run(self, call: Callable[[], Any]) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = self._loop.create_future()
+    def run(self, call: Callable[[], Any]) -> asyncio.Future[Returned]:
+        future: asyncio.Future[Returned] = self._loop.create_future()
         self._calls.put((call, future))
         return future
 
@@ -40,23 +42,17 @@ class HandlerThread:
     def _work(self) -> None:
         while (item := self._calls.get()) is not None:
             call, future = item
+            returned: Returned
             try:
-                result, error = call(), None
+                returned = call(), None
             except BaseException as caught:
-                result, error = None, caught
+                returned = None, caught
             try:
-                self._loop.call_soon_threadsafe(_resolve, future, result, error)
+                self._loop.call_soon_threadsafe(_resolve, future, returned)
             except RuntimeError:
                 return  # the loop is closed: the worker has ended
 
 
-def _resolve(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    elif isinstance(error, StopIteration):
-        # A future refuses it, and the slot would wait for ever.
-        future.set_exception(RuntimeError("the handler raised StopIteration"))
-    else:
-        future.set_exception(error)
+def _resolve(future: asyncio.Future[Returned], returned: Returned) -> None:
+    if not future.done():
+        future.set_result(returned)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 from random import random
@@ -114,7 +113,9 @@ def describe(ending: BaseException) -> tuple[str, str]:
     """(text, class name) of an exception, with the place it was raised at."""
     name = type(ending).__name__
     text = message_of(ending) or name
-    frames = traceback.extract_tb(ending.__traceback__)
-    if frames and not isinstance(ending, (Retry, HandlerTimeout)):
-        text = f"{text} ({frames[-1].name}, line {frames[-1].lineno})"
+    place = ending.__traceback__
+    if place is not None and not isinstance(ending, (Retry, HandlerTimeout)):
+        while place.tb_next is not None:
+            place = place.tb_next
+        text = f"{text} ({place.tb_frame.f_code.co_name}, line {place.tb_lineno})"
     return text[:MAX_ERROR_LENGTH], name

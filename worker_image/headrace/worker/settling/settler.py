@@ -31,6 +31,8 @@ from headrace.worker.settling.refusals import instead
 
 logger = logging.getLogger("headrace.worker")
 
+LATEST_SECONDS = 0.02
+"""How long a settled entry waits at most until it is sent, however busy the slots are."""
 GATHER_SECONDS = 0.001
 """How long a settled entry waits for the next read to carry it before control does."""
 REFUSED_SECONDS = 5.0
@@ -71,6 +73,8 @@ class Settler:
     _log_limit: LogLimit = field(default_factory=LogLimit)
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    deadline: asyncio.TimerHandle | None = None
+    """When what has ended is sent at the latest; None when nothing has since the last time."""
     _timer: asyncio.TimerHandle | None = None
 
     @property
@@ -91,6 +95,18 @@ class Settler:
     def settle(self, entry: Entry, label: str, decision: Decision) -> None:
         """Take note of an entry's end, other than the success that `Route.done` carries."""
         self.decided.append((entry, label, decision))
+        if self.deadline is None:
+            self.set_deadline()
+
+    def set_deadline(self) -> None:
+        """An entry has ended: it is sent soon, also if no slot runs out of work. Called when there
+        is no `deadline`."""
+        self.deadline = asyncio.get_running_loop().call_later(LATEST_SECONDS, self._send_overdue)
+
+    def _send_overdue(self) -> None:
+        self.deadline = None
+        if self.under_way is None and self.ready:
+            self.send_now()
 
     def flush_soon(self) -> None:
         """There may be something to write; called when a slot runs out of work."""
