@@ -558,3 +558,46 @@ REFUSALS = [
         "keys of labels and annotations, and values of labels",
     ),
 ]
+
+R = f"{G}.worker.resources"
+ACCEPTED: dict[str, dict[str, Any]] = {
+    **{
+        f"endpoint {endpoint}": {"spec.redis.endpoints": [endpoint]}
+        for endpoint in (
+            "redis:6379",
+            "redis-0.redis.data.svc.cluster.local:65535",
+            "1redis:1",
+            "10.0.0.255:6379",
+            "[::1]:6379",
+            "[2001:db8::8a2e:370:7334]:6379",
+            "[fe80:1:2:3:4:5:6:7]:6379",
+        )
+    },
+    **{
+        f"schedule {schedule}": {"spec.stream.trim": {"maxLength": 10, "schedule": schedule}}
+        for schedule in ("0,30 8-18 1 JAN-MAR mon-fri", "3-59/15 * * * *", "@daily", "5 04 ? * 0")
+    },
+    **{
+        f"time zone {zone}": {"spec.stream.trim": {"maxLength": 10, "timeZone": zone}}
+        for zone in ("UTC", "Etc/GMT+5", "America/Argentina/Buenos_Aires", "Europe/Berlin")
+    },
+    "the largest id": {
+        f"{G}.start": {"from": "Id", "id": "18446744073709551615-18446744073709551615"}
+    },
+    "a request that is its limit, written in another unit": {
+        R: {"requests": {"memory": "1024Mi", "cpu": 1}, "limits": {"memory": "1Gi", "cpu": "1000m"}}
+    },
+    "quantities of every form": {
+        R: {"limits": {"memory": "1e3", "cpu": "0.5", "hugepages-2Mi": 4, "example.com/gpu": "2"}}
+    },
+    "names of variables with dots and dashes": {
+        f"{G}.worker.env": [{"name": "_a.B-1", "value": ""}]
+    },
+    "labels with prefixes and without values": {
+        f"{G}.worker.podTemplate.metadata": {
+            "labels": {"example.com/team": "a_b.C-1", "tier": ""},
+            "annotations": {"sidecar.istio.io/inject": "false"},
+        }
+    },
+}
+"""Changes that leave a manifest good: what patterns must not refuse."""

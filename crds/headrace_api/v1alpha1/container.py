@@ -9,6 +9,7 @@ from pydantic import Field
 from headrace_api.patterns import QUALIFIED_NAME
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.scalars import (
+    QUANTITY,
     Name,
     Quantity,
     Short,
@@ -159,8 +160,12 @@ class Resources(Shape):
             lambda r: all(_is_resource(key) for key in (*(r.requests or ()), *(r.limits or ()))),
         ),
         Rule(
-            "!has(self.requests) || !has(self.limits) || self.requests.all(k,"
-            " !(k in self.limits) || quantity(string(self.requests[k]))"
+            # matches() first: rules run also on what the pattern refuses, and quantity() of a
+            # number with a long exponent keeps the API server busy for minutes.
+            "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits)"
+            f" || !string(self.requests[k]).matches(r'{QUANTITY}')"
+            f" || !string(self.limits[k]).matches(r'{QUANTITY}')"
+            " || quantity(string(self.requests[k]))"
             ".compareTo(quantity(string(self.limits[k]))) <= 0)",
             "a request must not be larger than the limit of the same resource",
             lambda r: all(

@@ -29,12 +29,12 @@ StringMap = Annotated[dict[Short, Text], Field(max_length=64)]
 
 
 _QUANTITY_LENGTH = 64
-_QUANTITY = (
+QUANTITY = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
     # Two digits of exponent are plenty; the API server works for minutes at 1e999999999999.
     r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?[0-9]{1,2}))?$"
 )
-_QUANTITY_SHAPE = re.compile(_QUANTITY.replace("$", r"\Z"))
+_QUANTITY_SHAPE = re.compile(QUANTITY.replace("$", r"\Z"))
 
 
 class IntOrString:
@@ -51,7 +51,7 @@ class IntOrString:
         return {
             "x-kubernetes-int-or-string": True,
             "maxLength": _QUANTITY_LENGTH,
-            "pattern": _QUANTITY,
+            "pattern": QUANTITY,
         }
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.support.kubectl import Kubectl
-from tests.support.manifests import CANARY, REFUSALS, Refusal, manifest
+from tests.support.manifests import ACCEPTED, CANARY, REFUSALS, Refusal, manifest
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
@@ -32,8 +32,17 @@ def test_a_bad_manifest_is_refused_with_its_sentence(
         ({"spec.redis.endpoints": [CANARY * 30]}, "Too long: may not be more than 260"),
         ({"spec.redis.endpoints": CANARY}, "must be of type array"),
         ({"spec.redis.credentialsSecretRef": CANARY}, "must be of type object"),
+        (
+            {
+                "spec.groups.0.worker.resources": {
+                    "requests": {"memory": "1e999999999999"},
+                    "limits": {"memory": "1e999999999999"},
+                }
+            },
+            "spec.groups[0].worker.resources.limits.memory",
+        ),
     ],
-    ids=["a group twice", "no group", "a field of old", "too long", "no list", "no object"],
+    ids=["a group twice", "no group", "a field of old", "too long", "no list", "no object", "huge"],
 )
 def test_the_schema_itself_refuses_without_printing_a_secret(
     crd_kubectl: Kubectl, changes, sentence
@@ -44,6 +53,14 @@ def test_the_schema_itself_refuses_without_printing_a_secret(
     assert answer.returncode != 0
     assert sentence in answer.stderr
     assert CANARY not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED)
+def test_no_pattern_refuses_what_is_good(crd_kubectl: Kubectl, changes) -> None:
+    answer = crd_kubectl.attempt(
+        "create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest(changes))
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
 
 
 def replaced(kubectl: Kubectl, namespace: str, before: dict, after: dict) -> str:

@@ -2,7 +2,15 @@
 
 import pytest
 from pydantic import BaseModel, ValidationError
-from tests.support.manifests import CANARY, EXAMPLES, REFUSALS, Refusal, manifest, pipelines
+from tests.support.manifests import (
+    ACCEPTED,
+    CANARY,
+    EXAMPLES,
+    REFUSALS,
+    Refusal,
+    manifest,
+    pipelines,
+)
 
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1 import StreamPipeline, StreamPipelineSpec
@@ -37,6 +45,11 @@ def _told(model: type[BaseModel], bad: dict) -> str:
     with pytest.raises(ValidationError) as error:
         model.model_validate(bad)
     return str(error.value)
+
+
+@pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED)
+def test_no_pattern_refuses_what_is_good(changes) -> None:
+    assert problems(manifest(changes)) == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
