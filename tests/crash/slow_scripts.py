@@ -21,7 +21,7 @@ import redis
 
 BOUND_MS = 5.0
 MS_PER_MB = 4.0
-CARRIES = frozenset({"commit", "claim_idle", "take_due", "take_over", "replay", "send"})
+CARRIES = frozenset({"commit", "claim_idle", "take_due", "replay", "send"})
 """Scripts that write or return payloads. All others know only ids and numbers."""
 SLACK = 2
 """So many slower calls of a script are the machine's: what a page fault or a hypervisor takes is in

@@ -78,7 +78,7 @@ class Group:
         return min(times, default=None)
 
     def take(self, consumer: str, min_idle_ms: int) -> list[ClaimedEntry]:
-        """take_due.lua and claim_idle.lua: what is due, and what a lost consumer held too long."""
+        """take_due.lua and park_idle.lua: what is due, and what a lost consumer held too long."""
         taken = []
         for entry_id, row in self._pending.items():
             if row.consumer == PARKED and row.due_ms <= self.clock_ms:

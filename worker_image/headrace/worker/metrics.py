@@ -54,7 +54,7 @@ COUNTERS = {
     "lost": "Entries whose result was discarded because another consumer had taken them",
     "trimmed": "Entries whose body was trimmed from the stream before they were settled",
     "duplicates": "Entries acknowledged unhandled because their event id was seen before",
-    "claimed": "Entries taken over from consumers that had stopped renewing them",
+    "claimed": "Entries taken from consumers that had stopped renewing them",
     "taken_due": "Parked entries taken for their next try",
     "handed_back": "Entries given back unstarted",
     "leases_renewed": "Leases renewed for entries held",
