@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.crash.progress import stood_still
 from tests.crash.report import Line, Report
 from tests.crash.setup import BATCH_SIZE, CONCURRENCY
+from tests.crash.workload import MAX_BYTES
 
 if TYPE_CHECKING:
     from tests.crash.world import World
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 MOST_HELD = 2 * CONCURRENCY + 3 * BATCH_SIZE
 """Entries: what runs, what claims may add, and three reads' worth."""
 MOST_MEBIBYTES = 256
+MOST_REPLY_BYTES = 4 * MAX_BYTES
+"""What one call may carry of the largest payloads: a new worker asks for four entries."""
 
 
 def watched(world: World, lines: list[Line], report: Report) -> None:
@@ -24,6 +27,8 @@ def watched(world: World, lines: list[Line], report: Report) -> None:
         signs[line.consumer].append(line.at)
     mix = world.run.of.mix
     longest = max(mix.slow_seconds) if mix.slow else 0.0
+    if mix.sized:
+        longest += MOST_REPLY_BYTES / world.run.of.link
     faults, probes = world.faults, world.probes
     for sentence in stood_still(
         world.witness.looks, signs, world.fleet.lives, faults.outages, longest

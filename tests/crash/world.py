@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from tests.crash import outcome, setup
-from tests.crash.bounds import watched
+from tests.crash.bounds import MOST_REPLY_BYTES, watched
 from tests.crash.broker import Broker
 from tests.crash.checker import check
 from tests.crash.failover import Pair
@@ -75,7 +75,10 @@ class World:
         self.fleet = Fleet(self.directory, environment, seed=run.seed)
         self.producers = Producers(self.directory, environment, PRODUCED)
         self.probes = Probes(self.fleet)
-        self.slow_scripts = SlowScripts({**os.environ, **environment})
+        self.slow_scripts = SlowScripts(
+            {**os.environ, **environment},
+            megabytes=MOST_REPLY_BYTES / 1e6 if scenario.mix.sized else 0.0,
+        )
         self.sender = Sender(
             self.broker,
             STREAM,

@@ -79,6 +79,21 @@ MENDS = [
         dies_of="reader failed",
     ),
     mutant(
+        "large payloads are counted and not weighed",
+        Run(1, "payloads", events=2_500, drain_seconds=40),
+        "pending memory",
+        (
+            "streams/connection.py",
+            "if self._silence is not None and self.socket_timeout is not None:",
+            "if self._silence is not None and self.socket_timeout and not self.received:",
+        ),
+        (
+            "worker/intake/reply_size.py",
+            "        most = self._most\n        if self._entry_bytes >= LARGE_BYTES:",
+            "        most = MAX_COUNT\n        if self._entry_bytes < 0:",
+        ),
+    ),
+    mutant(
         "a time that cannot be written ends the worker",
         short("endings"),
         "exits",
