@@ -145,5 +145,10 @@ MUTANTS = [
             'old.get("lastTransitionTime", stamp) if old and unchanged else stamp',
             "stamp",
         ),
+        (
+            "plan/status.py",
+            "_reduced(live, figures=True):\n        return None",
+            "_reduced(live, figures=True):\n        return 0.0",
+        ),
     ),
 ]
