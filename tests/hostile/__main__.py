@@ -26,6 +26,9 @@ from tests.hostile.stage import Stage, stage
 from tests.hostile.story import Step, Story, write
 from tests.support import control_plane
 
+MADE_SMALL, TRIES = 5, 20
+"""So many of the seeds that fail are made small, each with so many tries."""
+
 
 def smallest(on: Stage, story: Story, broken: set[str]) -> Story:
     """The fewest acts of it that still break one of the same oracles."""
@@ -35,7 +38,7 @@ def smallest(on: Stage, story: Story, broken: set[str]) -> Story:
         print(f"  {' '.join(map(str, steps)) or 'no act'}: {found.broken or 'ok'}", flush=True)
         return bool(found.broken & broken)
 
-    return story.only(shrink(story.steps, fails))
+    return story.only(shrink(story.steps, fails, tries=TRIES))
 
 
 def main() -> int:
@@ -62,10 +65,10 @@ def main() -> int:
             results.append(result)
             print(result, flush=True)
         if arguments.shrink:
-            for result in results:
-                if result.violations:
-                    small = smallest(on, result.story, result.broken)
-                    print(f"smallest: {' '.join(map(str, small.steps))}\n  {small.command}")
+            for result in [one for one in results if one.violations][:MADE_SMALL]:
+                small = smallest(on, result.story, result.broken)
+                acts = f" --acts {arguments.acts}" if arguments.acts else ""
+                print(f"smallest: {small}\n  {small.command}{acts}")
     return summary(results, count, time.monotonic() - began)
 
 

@@ -139,10 +139,10 @@ def _for_a_while(world: World, step: Step, field: str, value: object, cause: str
 
 
 @act(weight=3)
-def limits_below_requests(world: World, step: Step) -> Undo | None:
+def toleration_that_no_pod_takes(world: World, step: Step) -> Undo | None:
     """Our API takes it, the Deployment's does not."""
-    wrong = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
-    return _for_a_while(world, step, "resources", wrong, "invalid child")
+    wrong = {"spec": {"tolerations": [{"key": "a", "operator": "Sometimes"}]}}
+    return _for_a_while(world, step, "podTemplate", wrong, "invalid child")
 
 
 @act()
