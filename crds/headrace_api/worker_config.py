@@ -6,8 +6,9 @@ that it rolls no pod.
 
 import hashlib
 import json
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from headrace_api import mounts
@@ -71,11 +72,21 @@ class TlsFiles(Configuration):
         )
 
 
+def _host_and_port(endpoint: str) -> str:
+    host, _, port = endpoint.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an endpoint must be written host:port")
+    return endpoint
+
+
+Endpoint = Annotated[str, AfterValidator(_host_and_port)]
+
+
 class RedisTarget(Configuration):
     """Where Redis is, as a pod reaches it; credentials are directories of files."""
 
     mode: RedisMode = RedisMode.STANDALONE
-    endpoints: tuple[str, ...]
+    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     database: int = 0
     sentinel_master: str | None = None
     credentials_dir: str | None = None
@@ -188,3 +199,11 @@ class TrimConfig(Configuration):
             max_age_seconds=trim.max_age.total_seconds() if trim.max_age is not None else None,
             ignore_groups=trim.ignore_groups,
         )
+
+
+def first_wrong(error: ValidationError) -> str:
+    """ " at <path>: <what>" of the first thing that is wrong, without the value."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    path = ".".join(str(step) for step in first["loc"])
+    what = first["msg"].removeprefix("Value error, ")
+    return f" at {path}: {what}" if path else f": {what}"

@@ -9,37 +9,31 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from headrace.cli.redis_options import UrlOption, client_of, refuse, run
+from headrace.cli.options import FAILED, Output, refuse
+from headrace.cli.redis_options import place_of, run
 from headrace.streams.backlog import StreamBacklog, read_backlogs
-from headrace.streams.keys import StreamKeys, UnusableName
 
 
-def backlog(
-    stream: str = typer.Argument(help="Key of the stream."),
-    groups: list[str] = typer.Argument(help="Consumer groups to show."),
-    output: str = typer.Option("table", "--output", "-o", help="table or json"),
-    url: str | None = UrlOption,
+def run_backlog(
+    stream: str, groups: list[str], output: Output, dead_letters: str | None, url: str | None
 ) -> None:
-    """Show lag, pending, parked and ready backlog of consumer groups.
-
-    An unknown lag is shown as unknown, never as 0.
-    """
-    run(_backlog(stream, groups, output, url))
+    run(_backlog(stream, groups, output, dead_letters, url))
 
 
-async def _backlog(stream: str, groups: list[str], output: str, url: str | None) -> None:
+async def _backlog(
+    stream: str, groups: list[str], output: Output, dead_letters: str | None, url: str | None
+) -> None:
+    place = place_of(url)
     try:
-        keys = StreamKeys(stream)
-    except UnusableName as error:
-        refuse(str(error))
-    client = client_of(url)
-    try:
-        (found,) = await read_backlogs(client, [(keys, groups)])
+        keys = place.keys(stream, dead_letters)
+        for group in groups:
+            keys.for_group(group)  # refuse what can be no group before Redis is asked
+        (found,) = await read_backlogs(place.client, [(keys, groups)])
     finally:
-        await client.aclose()
+        await place.client.aclose()
     if found.error:
-        refuse(f"{stream}: {found.error}", 1)
-    if output == "json":
+        refuse(f"{stream}: {found.error}", FAILED)
+    if output is Output.JSON:
         typer.echo(json.dumps(dataclasses.asdict(found), default=str))
     else:
         Console().print(_table(found))

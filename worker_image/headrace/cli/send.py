@@ -13,41 +13,44 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from headrace.cli.redis_options import UrlOption, client_of, refuse, run
+from headrace.cli.options import FAILED, refuse
+from headrace.cli.redis_options import place_of, run
 from headrace.event import Event
 from headrace.producer import NotSent, Producer
 
 BATCH = 1000
 
 
-def send(
-    stream: str = typer.Argument(help="Key of the stream."),
-    type: str = typer.Option(..., "--type", "-t", help="The events' type, as flight.landed."),
-    version: int = typer.Option(1, "--version", help="Version of the payload's shape."),
-    file: Path | None = typer.Option(
-        None, "--file", "-f", help="JSON lines, one payload each; else stdin.", dir_okay=False
-    ),
-    id_field: str | None = typer.Option(
-        None, "--id-field", help="Payload field to send as the event's id (deduplication)."
-    ),
-    url: str | None = UrlOption,
+def run_send(
+    stream: str, type_: str, version: int, file: Path | None, id_field: str | None, url: str | None
 ) -> None:
-    """Add one event per line of JSON, pipelined. Prints how many were sent.
-
-    On failure it says how many are surely in the stream, so that the rest can be sent again.
-    """
-    if file is not None and not file.is_file():
-        refuse(f"there is no file {file}")
-    run(_send(stream, type, version, file, id_field, url))
+    if not type_:
+        refuse("--type is empty; give the events' type, for example flight.landed")
+    if file is None:
+        run(_send(stream, type_, version, sys.stdin.buffer, None, id_field, url))
+        return
+    try:
+        total = _count_lines(file)
+        lines = file.open("rb")
+    except OSError as error:
+        refuse(f"cannot read {file}: {error.strerror}")
+    with lines:
+        run(_send(stream, type_, version, lines, total, id_field, url))
 
 
 async def _send(
-    stream: str, type_: str, version: int, file: Path | None, id_field: str | None, url: str | None
+    stream: str,
+    type_: str,
+    version: int,
+    lines: BinaryIO,
+    total: int | None,
+    id_field: str | None,
+    url: str | None,
 ) -> None:
-    client = client_of(url)
-    producer = Producer(client, stream, batch_size=BATCH)
+    place = place_of(url)
+    stream = place.keys(stream, None).stream
+    producer = Producer(place.client, stream, batch_size=BATCH)
     sent = 0
-    total = _count_lines(file) if file is not None else None
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -55,10 +58,7 @@ async def _send(
         TimeElapsedColumn(),
     )
     try:
-        with (
-            file.open("rb") if file is not None else sys.stdin.buffer as lines,
-            Progress(*columns, console=Console(stderr=True), transient=True) as progress,
-        ):
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(stream, total=total)
             chunk: list[Event] = []
             for number, payload in _payloads(lines):
@@ -71,11 +71,13 @@ async def _send(
             progress.update(task, completed=sent)
     except NotSent as error:
         sent += len(error.sent)
-        refuse(f"{error.reason}; {error.unsure} events after those sent may be in the stream", 1)
+        refuse(
+            f"{error.reason}; {error.unsure} events after those sent may be in the stream", FAILED
+        )
     finally:
         typer.echo(f"sent {sent} events to {stream}")
         await producer.close()
-        await client.aclose()
+        await place.client.aclose()
 
 
 def _payloads(lines: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -7,23 +7,22 @@ import os
 import typer
 from pydantic import ValidationError
 
-from headrace.cli.redis_options import refuse, run
-from headrace.streams.connect import connect, credentials_of, target_of
+from headrace.cli.options import refuse
+from headrace.cli.redis_options import connected, run
 from headrace.streams.trim import Policy, Why
 from headrace.streams.trim import trim as trim_stream
 from headrace.worker.errors import ConfigError
 from headrace_api.mounts import ENV_TRIM
-from headrace_api.worker_config import TrimConfig
+from headrace_api.worker_config import TrimConfig, first_wrong
 
 
-def trim() -> None:
-    """Trim the stream of the JSON in HEADRACE_TRIM to its limits, and say why it stopped."""
+def run_trim() -> None:
     run(_trim())
 
 
 async def _trim() -> None:
     config = _config()
-    client = connect(target_of(config.redis), credentials_of(config.redis), role="admin")
+    client = connected(config.redis)
     age = config.max_age_seconds
     try:
         result = await trim_stream(
@@ -51,6 +50,4 @@ def _config() -> TrimConfig:
     try:
         return TrimConfig.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise ConfigError(f"{ENV_TRIM} is wrong at {place}: {first['msg']}") from None
+        raise ConfigError(f"{ENV_TRIM} is wrong{first_wrong(error)}") from None

@@ -6,18 +6,20 @@ script can write more. A replay-stream entry holds `original_id` and the same fi
 exactly the event of the first life, and fails back into a letter that still names that life.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import msgpack
 from redis.asyncio import Redis
 
-from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
 from headrace.streams.script import Command, Script, call
 from headrace.streams.settlement import DeadLetter
 
 _REPLAY = Script("replay")
 _MAX_ERROR = 4_000
+# How many letters are read at once: few at first, for nobody knows what they weigh.
+FIRST_PAGE, MAX_PAGE, PAGE_BYTES = 4, 500, 4 << 20
 _MAX_PAIRS = 3_000
 _PACKED = b"packed_fields"
 
@@ -133,6 +135,28 @@ async def list_letters(
     return await _range(client, ("XREVRANGE", keys.dead_letters, upper, "-", "COUNT", count))
 
 
+async def pages(
+    client: Redis, keys: StreamKeys, *, until: bytes = b"+"
+) -> AsyncIterator[list[Letter]]:
+    """All letters, oldest first, up to the id `until`; of a few MiB each, whatever they weigh."""
+    after, count = b"-", FIRST_PAGE
+    while True:
+        command = ("XRANGE", keys.dead_letters, after, until, "COUNT", count)
+        reply = await call(client, command)
+        if not reply:
+            return
+        yield [read_letter(letter_id, flat) for letter_id, flat in reply]
+        after = b"(" + reply[-1][0]
+        weight = sum(len(part) for _, flat in reply for part in flat) // len(reply)
+        count = max(1, min(MAX_PAGE, 2 * count, PAGE_BYTES // max(1, weight)))
+
+
+async def last_id(client: Redis, keys: StreamKeys) -> bytes | None:
+    """The newest letter's id; None when there is none."""
+    newest = await list_letters(client, keys, count=1)
+    return newest[0].id if newest else None
+
+
 async def get_letter(client: Redis, keys: StreamKeys, letter_id: bytes) -> Letter | None:
     """One letter, or None when there is none with this id."""
     found = await _range(client, ("XRANGE", keys.dead_letters, letter_id, letter_id))
@@ -145,25 +169,42 @@ async def _range(client: Redis, command: Command) -> list[Letter]:
 
 
 async def replay(
-    client: Redis, keys: StreamKeys, ids: Sequence[bytes], *, groups: Sequence[str]
+    client: Redis,
+    keys: StreamKeys,
+    ids: Sequence[bytes],
+    *,
+    groups: Sequence[str] | None = None,
 ) -> dict[bytes, str]:
-    """Send letters back to the group that failed them; each leaves the dead letters in the same
-    script. `groups` are those of the spec. Returns id -> why not, for those left where they are."""
+    """Send letters back to the group that failed them. `groups` are those that may get theirs; all
+    that exist, if None. Returns id -> why not, for those left where they are."""
     refused: dict[bytes, str] = {}
     for letter_id in ids:
         letter = await get_letter(client, keys, letter_id)
-        if letter is None:
-            refused[letter_id] = "there is no such dead letter"
-        elif letter.group not in groups or letter.original_stream != keys.stream:
-            refused[letter_id] = (
-                f"group {letter.group!r} of stream {letter.original_stream!r} is not in the spec;"
-                " add it, or purge the letter"
-            )
-        else:
-            reason = await _replay_one(client, keys.for_group(letter.group), letter)
-            if reason:
-                refused[letter_id] = reason
+        reason = (
+            "there is no such dead letter"
+            if letter is None
+            else await replay_letter(client, keys, letter, groups=groups)
+        )
+        if reason:
+            refused[letter_id] = reason
     return refused
+
+
+async def replay_letter(
+    client: Redis, keys: StreamKeys, letter: Letter, *, groups: Sequence[str] | None = None
+) -> str:
+    """Send one letter back, in one script that also takes it from the dead letters: a replay that
+    is cut short, or sent again, loses and doubles nothing. Returns why not, else ""."""
+    if letter.original_stream != keys.stream or (groups is not None and letter.group not in groups):
+        return (
+            f"group {letter.group!r} of stream {letter.original_stream!r} is not in the spec;"
+            " add it, or purge the letter"
+        )
+    try:
+        group = keys.for_group(letter.group)
+    except UnusableName as error:
+        return f"{error}; purge the letter"
+    return await _replay_one(client, group, letter)
 
 
 async def _replay_one(client: Redis, keys: GroupKeys, letter: Letter) -> str:

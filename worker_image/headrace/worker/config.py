@@ -18,7 +18,7 @@ from headrace.streams.keys import GroupKeys, StreamKeys
 from headrace.worker.errors import ConfigError
 from headrace.worker.settling.decision import Policy
 from headrace_api.mounts import CONFIG_FILE, ENV_CONFIG, ENV_POD
-from headrace_api.worker_config import WorkerConfig
+from headrace_api.worker_config import WorkerConfig, first_wrong
 
 BLOCK_MS = 5_000
 GRACE_BESIDE_HANDLER = 15.0
@@ -40,9 +40,7 @@ def load_config(path: Path) -> WorkerConfig:
     try:
         return WorkerConfig.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise ConfigError(f"the configuration {path} is wrong at {place}: {first['msg']}") from None
+        raise ConfigError(f"the configuration {path} is wrong{first_wrong(error)}") from None
 
 
 def consumer_name() -> tuple[str | None, str]:

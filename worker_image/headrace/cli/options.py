@@ -1,0 +1,54 @@
+"""What several commands take, and how a command ends that cannot do what it was asked.
+
+Nothing heavy is imported here: `headrace --help` must answer at once.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NoReturn
+
+import typer
+
+FAILED = 1
+REFUSED = 2
+
+
+class Output(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+class TextOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    PLAIN = "plain"
+
+
+StreamArgument = typer.Argument(help="Key of the stream.", show_default=False)
+OutputOption = typer.Option("table", "--output", "-o", help="table, or json for programs.")
+UrlOption = typer.Option(
+    None,
+    "--url",
+    envvar="HEADRACE_REDIS_URL",
+    help="redis://HOST:PORT/DB; without it, the Redis of the file that HEADRACE_CONFIG names. "
+    "Give a password by the environment (HEADRACE_REDIS_URL or HEADRACE_REDIS_PASSWORD), not here.",
+    show_envvar=True,
+)
+DeadLettersOption = typer.Option(
+    None,
+    "--dead-letters",
+    metavar="KEY",
+    help="The dead letter stream, where the pipeline names one of its own (deadLetter.stream); "
+    "with HEADRACE_CONFIG it is known.",
+)
+
+
+def refuse(reason: str, code: int = REFUSED) -> NoReturn:
+    """End with one sentence on stderr."""
+    typer.echo(f"headrace: {reason}", err=True)
+    raise typer.Exit(code)
