@@ -64,6 +64,7 @@ class Reason(StrEnum):
     GROUP_CONFLICT = "GroupConflict"
     CONFLICT = "Conflict"
     FORBIDDEN = "Forbidden"
+    API_SERVER_FAILED = "ApiServerFailed"
     NOT_IMPLEMENTED = "NotImplemented"
     # the backlog
     EXACT = "Exact"

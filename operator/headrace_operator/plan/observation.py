@@ -80,6 +80,14 @@ class FieldConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """What the API server did not do in this pass or the one before; it is tried again."""
+
+    message: str
+    forbidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything one plan is made from.
 
@@ -93,6 +101,8 @@ class Observation:
                   the server answered and refused (credentials, rights), so waiting does not help.
     claims        by group name in the spec; a group without an entry was not tried yet.
     rejections    the API server's refusal (422) of a child in the last apply, by child.
+    failures      calls to the API server that failed. unreadable: wanted children that could not
+                  be looked at, so that nothing may be applied under their names.
     history       scaling history by group name, as the previous plan returned it.
     now           wall clock, Unix seconds. clock: monotonic seconds, for everything measured.
     status_written_at  `clock` of the last status write by this process, None if never.
@@ -111,6 +121,8 @@ class Observation:
     claims: Mapping[str, GroupClaim] = field(default_factory=lambda: MappingProxyType({}))
     conflicts: tuple[FieldConflict, ...] = ()
     rejections: Mapping[ChildRef, str] = field(default_factory=lambda: MappingProxyType({}))
+    failures: tuple[Failure, ...] = ()
+    unreadable: frozenset[ChildRef] = frozenset()
     history: Mapping[str, ScalingHistory] = field(default_factory=lambda: MappingProxyType({}))
     live_status: Manifest = field(default_factory=lambda: MappingProxyType({}))
     status_written_at: float | None = None

@@ -23,7 +23,7 @@ from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan.orphans import find_orphans
 from headrace_operator.plan.removed_groups import GroupRemoval, group_removals
 from headrace_operator.plan.rendered import RenderedGroup, RenderedPipeline
-from headrace_operator.plan.status import due, status_of
+from headrace_operator.plan.status import brings_only_figures, due, status_of
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import ScalingDecision
 
@@ -86,6 +86,7 @@ def _report(
         deletes=(*children.deletes, *(r.delete for r in removals if r.delete is not None)),
         status=status,
         status_due=status_due,
+        only_figures=brings_only_figures(status, observation.live_status),
         requeue_after=_requeue_after(groups, status_due, found),
         events=tuple(_events(observation, status)),
         rescales=tuple(_rescales(groups)),

@@ -50,6 +50,9 @@ def find(
     """All problems but name conflicts, the gravest kinds first."""
     for ref, refusal in sorted(observation.rejections.items()):
         yield _rejection(ref, refusal)
+    for failure in observation.failures:
+        reason = Reason.FORBIDDEN if failure.forbidden else Reason.API_SERVER_FAILED
+        yield Problem(reason, failure.message)
     for group in groups:
         if observation.redis_error is None:  # else that says it, for all groups at once
             yield from _claim(group.view)

@@ -69,11 +69,16 @@ def due(
     """Seconds until `wanted` is worth writing; None: it says nothing that `live` does not."""
     if _reduced(wanted, figures=True) == _reduced(live, figures=True):
         return None
-    if _reduced(wanted, figures=False) != _reduced(live, figures=False):
+    if not brings_only_figures(wanted, live):
         return 0.0
     return (
         0.0 if since_last_write is None else max(FIGURES_INTERVAL_SECONDS - since_last_write, 0.0)
     )
+
+
+def brings_only_figures(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """A change that nobody waits for: numbers that moved, in messages too."""
+    return bool(_reduced(wanted, figures=False) == _reduced(live, figures=False))
 
 
 def _group(group: GroupPlan) -> dict[str, Any]:

@@ -1,43 +1,71 @@
 """Carries a plan out, in its own order; writes nothing where the live object has it already.
 
-Every later step is safe when an earlier one crashed. A stale observation is refused by the API
-server (each write carries uid and resourceVersion); it raises and the pipeline is looked at again.
+Every later step is safe when an earlier one failed. So an error of one child is kept, and the next
+has its turn. A stale observation is refused by the API server (each write carries uid and
+resourceVersion), and the pipeline is looked at again.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from headrace.streams.keys import StreamKeys
 from headrace_operator import metrics
 from headrace_operator.backlog.redis_clients import RedisAccess
-from headrace_operator.kube.api_server import ApiError, ApiServer
+from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.apply_diff import Difference, differences, readable
 from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.kinds import BY_KIND, POD
 from headrace_operator.plan import Apply, Delete, Plan, Scale, ScaleIn, victims
-from headrace_operator.plan.observation import ChildRef, Observation
+from headrace_operator.plan.observation import ChildRef, Failure, Observation
 from headrace_operator.plan.pod_health import DELETION_COST
 from headrace_operator.reconcile.consumer_groups import REDIS_TROUBLE, GroupOperations
+from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Memory, Rejection
 
 log = logging.getLogger(__name__)
 
 REJECTED = (400, 403, 413, 422)  # the object itself is refused: sending it again changes nothing
 RETRY_REJECTED = 60.0
+# So many requests without an answer, and the pass goes no further: the API server is away.
+MAX_UNANSWERED = 3
 
 
 @dataclass(slots=True)
 class ApplyResult:
     """``changed``: the world or what is known of it changed, so another look is due at once.
 
-    ``applied``: the children that were written, or scaled.
+    ``applied``: the children that were written, or scaled. ``errors``: what was not done, and why.
     """
 
     changed: bool = False
     terminating: bool = False
     applied: set[ChildRef] = field(default_factory=set)
+    errors: list[tuple[ChildRef, ApiError | ApiUnreachable]] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more can be done in this pass."""
+        unanswered = sum(isinstance(error, ApiUnreachable) for _, error in self.errors)
+        return self.terminating or unanswered >= MAX_UNANSWERED
+
+    @property
+    def worst_error(self) -> ApiError | ApiUnreachable:
+        """One that is no mere conflict, if there is any."""
+        errors = [error for _, error in self.errors]
+        return min(errors, key=lambda one: isinstance(one, ApiError) and one.is_conflict)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The errors for people. What was merely seen too early is none."""
+        return tuple(
+            failure_of(error, ref)
+            for ref, error in self.errors
+            if not (isinstance(error, ApiError) and error.is_conflict)
+        )
 
 
 class Applier:
@@ -49,13 +77,9 @@ class Applier:
         self._groups = groups
         self._redis = redis
 
-    async def carry_out(
-        self, plan: Plan, observation: Observation, memory: Memory, outcome: ApplyResult
-    ) -> None:
-        """Everything in the plan but status and events; fills ``outcome``.
-
-        Raises ApiError, ApiUnreachable.
-        """
+    async def carry_out(self, plan: Plan, observation: Observation, memory: Memory) -> ApplyResult:
+        """Everything in the plan but status and events."""
+        outcome = ApplyResult()
         memory.history = plan.history
         done: set[str] = set()
         for operation in plan.group_operations:
@@ -63,24 +87,42 @@ class Applier:
             if await self._groups.carry_out(operation, observation.pipeline, memory):
                 done.add(operation.group)
             outcome.changed |= memory.claims.get(operation.group) != before
-        for scale_in in plan.scale_ins:
-            await self._mark_victims(scale_in, observation, memory)
-        for scale in plan.scales:
-            await self._scale(scale, observation)
-            outcome.applied.add(ChildRef("Deployment", scale.deployment))
-            outcome.changed = True
-        for apply in plan.applies:
-            await self._apply(apply, observation, memory, outcome)
-            if outcome.terminating:
-                return
+        for ref, step in self._steps(plan, done, observation, memory, outcome):
+            try:
+                await step()
+            except (ApiError, ApiUnreachable) as error:
+                outcome.errors.append((ref, error))
+            if outcome.is_over:
+                break
+        known, memory.failures = memory.failures, outcome.failures
+        outcome.changed |= known != memory.failures
         wanted = {apply.ref for apply in plan.applies}
         wanted |= {ChildRef("Deployment", scale.deployment) for scale in plan.scales}
         memory.contained = {ref: c for ref, c in memory.contained.items() if ref in wanted}
         memory.rejections = {ref: r for ref, r in memory.rejections.items() if ref in wanted}
+        return outcome
+
+    def _steps(
+        self,
+        plan: Plan,
+        done: set[str],
+        observation: Observation,
+        memory: Memory,
+        outcome: ApplyResult,
+    ) -> Iterator[tuple[ChildRef, Callable[[], Awaitable[None]]]]:
+        """Each call to the API server, with the child that it concerns, in the plan's order."""
+        for scale_in in plan.scale_ins:
+            ref = ChildRef("Deployment", scale_in.deployment)
+            yield ref, partial(self._mark_victims, scale_in, observation, memory)
+        for scale in plan.scales:
+            ref = ChildRef("Deployment", scale.deployment)
+            yield ref, partial(self._scale, scale, observation, outcome)
+        for apply in plan.applies:
+            if apply.ref not in observation.unreadable:
+                yield apply.ref, partial(self._apply, apply, observation, memory, outcome)
         for delete in plan.deletes:
             if delete.after_group is None or delete.after_group in done:
-                await self._delete(delete, observation)
-                outcome.changed = True
+                yield delete.ref, partial(self._delete, delete, observation, outcome)
 
     async def _apply(
         self,
@@ -96,7 +138,8 @@ class Applier:
             if memory.contained.get(apply.ref) == checked:
                 memory.rejections.pop(apply.ref, None)  # of another manifest, taken back since
                 return
-            known = memory.unsettled.get(apply.ref, frozenset())
+            digest, fields = memory.unsettled.get(apply.ref, ("", frozenset()))
+            known = fields if digest == apply.digest else frozenset()
             found = [d for d in differences(apply.manifest, live) if d.path not in known]
             if not found:
                 memory.contained[apply.ref] = checked
@@ -147,9 +190,11 @@ class Applier:
                 *apply.ref,
                 ", ".join(sorted(map(readable, remaining))),
             )
-            memory.unsettled[apply.ref] = remaining
+            memory.unsettled[apply.ref] = apply.digest, remaining
+        else:
+            memory.unsettled.pop(apply.ref, None)
 
-    async def _scale(self, scale: Scale, observation: Observation) -> None:
+    async def _scale(self, scale: Scale, observation: Observation, outcome: ApplyResult) -> None:
         await self._api.apply_scale(
             observation.pipeline.namespace,
             scale.deployment,
@@ -158,14 +203,17 @@ class Applier:
             resource_version=scale.resource_version,
             manager=scale.manager,
         )
+        outcome.applied.add(ChildRef("Deployment", scale.deployment))
+        outcome.changed = True
 
-    async def _delete(self, delete: Delete, observation: Observation) -> None:
+    async def _delete(self, delete: Delete, observation: Observation, outcome: ApplyResult) -> None:
         kind = BY_KIND[delete.ref.kind]
         namespace = observation.pipeline.namespace
         target = {"metadata": {"namespace": namespace, "name": delete.ref.name, "uid": delete.uid}}
         await self._api.delete(kind, target)
         log.info("deleted %s %s", *delete.ref)
         self._cache.remove(kind, target)
+        outcome.changed = True
 
     async def _mark_victims(
         self, scale_in: ScaleIn, observation: Observation, memory: Memory
@@ -178,7 +226,7 @@ class Applier:
             try:
                 await self._api.merge_patch(POD, namespace, pod, patch)
             except ApiError as error:
-                if error.status != 404:
+                if not error.is_missing:
                     raise
 
     async def _holdings(

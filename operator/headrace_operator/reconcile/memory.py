@@ -17,7 +17,7 @@ from headrace_operator.backlog.redis_clients import Access
 from headrace_operator.kube.apply_diff import Path
 from headrace_operator.kube.cache import Key
 from headrace_operator.plan import RenderedPipeline, Workers
-from headrace_operator.plan.observation import ChildRef, GroupClaim, References
+from headrace_operator.plan.observation import ChildRef, Failure, GroupClaim, References
 from headrace_operator.reconcile.conflicts import Conflicts
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import ScalingHistory
@@ -44,20 +44,28 @@ class Memory:
     rescales: Counter[tuple[str, Cause, str]] = field(default_factory=Counter)
     """Carried out: (group, cause, direction) -> times."""
     status_written_at: float | None = None
+    status_refused_at: float | None = None
+    """When the API server last refused the whole status, as its schema does."""
     references: References | None = None
     access: Access | None = None
     access_error: str | None = None
     owner: str | None = None
     group_keys: tuple[GroupKeys, ...] = ()
     looked_at: float = 0.0
+    look_again_at: float = 0.0
     looked_at_generation: int | None = None
+    failures: tuple[Failure, ...] = ()
+    """What the API server did not do in the last pass."""
+    unread: tuple[Failure, ...] = ()
+    """Why referenced objects could not be read, when they were last looked at."""
     contained: dict[ChildRef, tuple[str, str]] = field(default_factory=dict)
     """resourceVersion and the digest of the manifest for which nothing differed."""
     spec: tuple[int, StreamPipelineSpec] | None = None
     """The spec as it was parsed for a generation."""
     rendered: RenderedPipeline | None = None
-    unsettled: dict[ChildRef, frozenset[Path]] = field(default_factory=dict)
-    """Fields that differ even right after an apply: the API server stores them otherwise."""
+    unsettled: dict[ChildRef, tuple[str, frozenset[Path]]] = field(default_factory=dict)
+    """Digest of a manifest, and the fields that differ even right after it was applied: the API
+    server stores them otherwise."""
     looks_after_change: int = 0
     planned_at: float = -inf
     rests_until: float = 0.0

@@ -17,18 +17,22 @@ from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.poller import BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.backlog.wakeups import ScalingTarget
-from headrace_operator.kube.api_server import ApiServer
+from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.cache import Cache, Key, split
 from headrace_operator.kube.kinds import BY_KIND, CHILDREN, Manifest
-from headrace_operator.plan import Wanted
+from headrace_operator.plan import RenderedPipeline, Wanted
 from headrace_operator.plan.former_children import former_children
 from headrace_operator.plan.observation import ChildRef, Observation, References
 from headrace_operator.plan.ownership import is_ours
+from headrace_operator.plan.references import problems
 from headrace_operator.reconcile.consumer_groups import owner_of
 from headrace_operator.reconcile.deletion import group_keys
+from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
 
+# While a referenced object is missing or Redis refuses, so often is looked for a change.
+LOOK_FOR_MISSING_SECONDS = 5.0
 _APPLIED = frozenset(kind.kind for kind in CHILDREN)
 
 
@@ -51,12 +55,13 @@ class Observer:
         self._full_look = full_look
 
     async def observe(
-        self, live: Manifest, pipeline: StreamPipeline, want: Wanted, memory: Memory
+        self, live: Manifest, pipeline: StreamPipeline, rendered: RenderedPipeline, memory: Memory
     ) -> Observation:
-        """Raises ApiError, ApiUnreachable."""
+        """What could not be looked at is in `failures` and `unreadable`."""
         key = pipeline.key
-        await self.look(key, pipeline, want, memory)
-        children = await self._children(key, pipeline, want)
+        await self.look(key, pipeline, rendered, memory)
+        children, unreadable = await self._children(key, pipeline, rendered.wanted)
+        unseen = [failure_of(error, ref) for ref, error in unreadable.items()]
         reading = self._poller.reading(key) if memory.access else None
         return Observation(
             pipeline=pipeline,
@@ -72,24 +77,36 @@ class Observer:
             claims=dict(memory.claims),
             conflicts=memory.conflicts.standing(),
             rejections={ref: seen.message for ref, seen in memory.rejections.items()},
+            failures=tuple(dict.fromkeys((*memory.unread, *unseen, *memory.failures))),
+            unreadable=frozenset(unreadable),
             history=memory.history,
             live_status=live.get("status") or {},
             status_written_at=memory.status_written_at,
         )
 
-    async def look(self, key: Key, pipeline: StreamPipeline, want: Wanted, memory: Memory) -> None:
-        """References and Redis access: on a change of the spec, and every full look."""
+    async def look(
+        self, key: Key, pipeline: StreamPipeline, rendered: RenderedPipeline, memory: Memory
+    ) -> None:
+        """References and Redis access: on a change of the spec, every full look, and soon again
+        while something is missing or Redis refuses."""
         now = self._clock()
         generation = pipeline.metadata.generation
-        if memory.looked_at_generation == generation and now < memory.looked_at + self._full_look:
-            return
-        if memory.looked_at_generation != generation:
-            memory.unsettled.clear()
+        if memory.looked_at_generation == generation and now < memory.look_again_at:
+            if not self._lacks_something(key, rendered, memory):
+                return
+            if now < memory.looked_at + LOOK_FOR_MISSING_SECONDS:
+                return
+        want = rendered.wanted
         fetched = await fetch(self._api, pipeline.namespace, want.secrets, want.config_maps)
+        memory.looked_at = now
+        memory.unread = tuple(map(failure_of, fetched.errors))
+        # Jitter: what was started together must not look together for ever.
+        pause = LOOK_FOR_MISSING_SECONDS if memory.unread else self._full_look
+        memory.look_again_at = now + pause * random.uniform(0.8, 1.0)
+        if memory.unread and memory.looked_at_generation == generation:
+            return  # what was known of them still holds
         memory.references = fetched.seen()
         memory.looked_at_generation = generation
-        # Jitter: what was started together must not look together for ever.
-        memory.looked_at = now - random.uniform(0, self._full_look / 5)
         try:
             memory.access = access_of(pipeline, fetched)
         except NoAccess as error:
@@ -118,13 +135,23 @@ class Observer:
             ),
         )
 
+    def _lacks_something(self, key: Key, rendered: RenderedPipeline, memory: Memory) -> bool:
+        reading = self._poller.reading(key) if memory.access else None
+        known = memory.references or References()
+        return (
+            memory.access_error is not None
+            or (reading is not None and reading.refused)
+            or any(True for _ in problems(rendered.references, known))
+        )
+
     async def _children(
         self, key: Key, pipeline: StreamPipeline, want: Wanted
-    ) -> dict[ChildRef, Manifest]:
+    ) -> tuple[dict[ChildRef, Manifest], dict[ChildRef, ApiError | ApiUnreachable]]:
         """All of ours, and whatever bears the name of a wanted child.
 
         Watches select by a label that anybody can edit. So what no cache holds is asked for by
-        name: each wanted child, and those of groups and trims that the last status knew.
+        name: each wanted child, and those of groups and trims that the last status knew. Returns
+        the children, and why some could not be looked at.
         """
         namespace = pipeline.namespace
         children = {
@@ -142,20 +169,29 @@ class Observer:
             elif ref in want.children:
                 children[ref] = cached
         unknown = list(dict.fromkeys(unknown))
+        unreadable = {}
         for ref, live in zip(unknown, await self._live(namespace, unknown), strict=True):
-            if live is None:
+            if isinstance(live, ApiError | ApiUnreachable):
+                unreadable[ref] = live
+            elif live is None:
                 children.pop(ref, None)
             elif is_ours(live, pipeline):
                 self._cache.revive(BY_KIND[ref.kind], live)
                 children[ref] = live
             elif ref in want.children:
                 children[ref] = live
-        return children
+        return children, unreadable
 
-    async def _live(self, namespace: str, refs: list[ChildRef]) -> list[Manifest | None]:
-        return await asyncio.gather(
-            *(self._api.get(BY_KIND[ref.kind], namespace, ref.name) for ref in refs)
-        )
+    async def _live(
+        self, namespace: str, refs: list[ChildRef]
+    ) -> list[Manifest | ApiError | ApiUnreachable | None]:
+        async def get(ref: ChildRef) -> Manifest | ApiError | ApiUnreachable | None:
+            try:
+                return await self._api.get(BY_KIND[ref.kind], namespace, ref.name)
+            except (ApiError, ApiUnreachable) as error:
+                return error
+
+        return await asyncio.gather(*map(get, refs))
 
 
 def _is_watched(child: Manifest) -> bool:

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -69,9 +69,9 @@ class Reconciler:
             result = "ok"
             return delay
         except ApiError as error:
-            result = "stale" if error.status == 409 else "failed"
+            result = "stale" if error.is_conflict else "failed"
             log.log(
-                logging.DEBUG if error.status == 409 else logging.WARNING,
+                logging.DEBUG if error.is_conflict else logging.WARNING,
                 "%s; looking again",
                 error,
                 extra={"pipeline": key},
@@ -85,7 +85,7 @@ class Reconciler:
             raise
         except Exception as error:  # a fault of ours must harm this pipeline only, and be seen
             log.exception("unexpected error", extra={"pipeline": key})
-            await self._refuse(key, Reason.INTERNAL_ERROR, f"{type(error).__name__}; see the log")
+            await self._tell_fault(key, error)
             raise
         finally:
             metrics.RECONCILES.labels(result).inc()
@@ -109,27 +109,24 @@ class Reconciler:
 
         live = await self.deletion.settle_finalizer(live, pipeline)
         rendered = self._rendered(pipeline, memory)
-        observation = await self.observer.observe(live, pipeline, rendered.wanted, memory)
+        observation = await self.observer.observe(live, pipeline, rendered, memory)
         began = time.thread_time()
         todo = plan(observation, self.settings, rendered)
         rest = REST_FACTOR * (time.thread_time() - began)
         memory.rests_until = self.clock() + min(rest, LONGEST_REST_SECONDS)
-        live = await self._note_orphans(live, todo, memory)
+        live, todo = await self._note_orphans(live, todo, memory)
         memory.workers = todo.workers
-        outcome = ApplyResult()
-        try:
-            await self.applier.carry_out(todo, observation, memory, outcome)
-        except ApiError:
-            await self._tell_rescales(live, todo, outcome, memory)  # a next look sees none of it
-            raise
+        outcome = await self.applier.carry_out(todo, observation, memory)
         await self._tell_rescales(live, todo, outcome, memory)
         if outcome.terminating:
             return TERMINATING
-        early = self._status_is_early(observation, memory, changed=outcome.changed)
-        if early is not None:
-            return self._next_look(early, todo.requeue_after)
-        status_again = await self._write_status(live, todo, memory)
-        return self._next_look(SOON if outcome.changed else None, status_again, todo.requeue_after)
+        early = self._status_is_early(observation, memory, outcome)
+        status_again = early or await self._write_status(live, todo, memory)
+        if outcome.errors:
+            raise outcome.worst_error  # the status tells of it by now, and the key backs off
+        look_again = memory.look_again_at - self.clock()
+        soon = SOON if outcome.changed else None
+        return self._next_look(soon, status_again, todo.requeue_after, max(look_again, SOON))
 
     def _rest(self, key: Key) -> float:
         """Seconds until the pipeline may be planned again."""
@@ -160,32 +157,48 @@ class Reconciler:
         memory.spec = (pipeline.metadata.generation, pipeline.spec) if busy else None
         return rendered
 
-    async def _note_orphans(self, live: Manifest, todo: Plan, memory: Memory) -> Manifest:
-        """A group that is kept is in the status before its Deployment, the last trace, goes."""
+    async def _note_orphans(
+        self, live: Manifest, todo: Plan, memory: Memory
+    ) -> tuple[Manifest, Plan]:
+        """A group that is kept is in the status before its Deployment, the last trace, goes. While
+        the status cannot be written those Deployments stay, and all else is done."""
         known = (live.get("status") or {}).get("orphanedGroups")
         if not todo.deletes or todo.status.get("orphanedGroups") == known:
-            return live
-        await self.status.write(live, todo.status, memory)
+            return live, todo
+        try:
+            await self.status.write(live, todo.status, memory)
+            is_noted = memory.status_refused_at is None
+        except ApiError as error:
+            if error.is_conflict:
+                raise
+            is_noted = False
+        if not is_noted:
+            kept = tuple(one for one in todo.deletes if one.ref.kind != "Deployment")
+            return live, replace(todo, deletes=kept)
         metadata = live["metadata"]
-        return self.cache.pipeline(key_of(metadata["namespace"], metadata["name"])) or live
+        key = key_of(metadata["namespace"], metadata["name"])
+        return self.cache.pipeline(key) or live, todo
 
     async def _write_status(self, live: Manifest, todo: Plan, memory: Memory) -> float | None:
         if todo.status_due is None or todo.status_due > 0:
             return todo.status_due
-        again = await self.status.write(live, todo.status, memory)
+        again = await self.status.write(live, todo.status, memory, only_figures=todo.only_figures)
         if again is None:
             for event in todo.events:
                 await self.events.say(live, event)
         return again
 
     def _status_is_early(
-        self, observation: Observation, memory: Memory, *, changed: bool
+        self, observation: Observation, memory: Memory, outcome: ApplyResult
     ) -> float | None:
-        """Seconds to wait, as what was just done is not in this plan's status, or as the first
-        reading is on its way (which wakes this pipeline by itself); None: it is not early."""
-        if changed:
+        """Seconds to postpone the status, or None to write it now. It is postponed after a change,
+        which this plan does not know yet, and before the first reading of the backlog, which wakes
+        the pipeline by itself."""
+        if outcome.changed:
             memory.looks_after_change += 1
             return SOON if memory.looks_after_change <= LOOKS_AFTER_CHANGE else None
+        if observation.failures:
+            return None
         memory.looks_after_change = 0
         unread = observation.backlog is None and observation.redis_error is None
         left = memory.born + FIRST_READING - observation.clock
@@ -201,7 +214,7 @@ class Reconciler:
 
     def _next_look(self, *delays: float | None) -> float:
         full = self.full_look * random.uniform(0.8, 1.0)
-        return min(full, *(delay for delay in delays if delay is not None), full)
+        return min([full, *(delay for delay in delays if delay is not None)])
 
     async def _gone(self, key: Key) -> None:
         self.poller.forget(key)
@@ -217,15 +230,21 @@ class Reconciler:
         memory.workers = ()
 
     async def _refuse(self, key: Key, reason: Reason, message: str) -> None:
-        """Say in the status why nothing is done; what exists is left as it is."""
+        """Say in the status why nothing is done; what exists is left as it is.
+
+        Raises ApiError, ApiUnreachable.
+        """
         live = self.cache.pipeline(key)
         if live is None:
             return
         memory = self.memories.of(key, live["metadata"]["uid"])
         self._unwatch(key, memory)
         wanted: dict[str, Any] = invalid.status(live, reason, message)
+        await self.status.write(live, wanted, memory)
+
+    async def _tell_fault(self, key: Key, fault: Exception) -> None:
         try:
-            await self.status.write(live, wanted, memory)
+            await self._refuse(key, Reason.INTERNAL_ERROR, f"{type(fault).__name__}; see the log")
         except (ApiError, ApiUnreachable) as error:
             log.warning("the status could not be written: %s", error, extra={"pipeline": key})
 

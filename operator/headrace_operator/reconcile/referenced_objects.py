@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace.streams.connect import Mode, StaticCredentials, Target, Tls
+from headrace.streams.connect import Mode, StaticCredentials, Target, Tls, without_newline
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.redis_clients import Access, ClientCertificate
-from headrace_operator.kube.api_server import ApiServer
+from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.kinds import CONFIG_MAP, SECRET, Kind, Manifest
 from headrace_operator.plan.observation import References, SeenReference
 
@@ -30,10 +30,14 @@ class NoAccess(Exception):
 
 @dataclass(frozen=True)
 class Fetched:
-    """Referenced objects by name; None: it does not exist. Never printed: it holds values."""
+    """Referenced objects by name; None: it does not exist. Never printed: it holds values.
+
+    errors: why some could not be read, as where the right to is missing; they are in neither map.
+    """
 
     secrets: Mapping[str, Manifest | None] = field(repr=False)
     config_maps: Mapping[str, Manifest | None] = field(repr=False)
+    errors: tuple[ApiError | ApiUnreachable, ...] = ()
 
     def seen(self) -> References:
         """What a plan may know."""
@@ -46,15 +50,25 @@ class Fetched:
 async def fetch(
     api: ApiServer, namespace: str, secrets: Iterable[str], config_maps: Iterable[str]
 ) -> Fetched:
-    """GET them all at once. Raises ApiError, ApiUnreachable."""
+    """GET them all at once."""
+    errors: list[ApiError | ApiUnreachable] = []
 
     async def get_all(kind: Kind, names: list[str]) -> dict[str, Manifest | None]:
-        found = await asyncio.gather(*(api.get(kind, namespace, name) for name in names))
-        return dict(zip(names, found, strict=True))
+        found: dict[str, Manifest | None] = {}
+
+        async def get_one(name: str) -> None:
+            try:
+                found[name] = await api.get(kind, namespace, name)
+            except (ApiError, ApiUnreachable) as error:
+                errors.append(error)
+
+        await asyncio.gather(*map(get_one, names))
+        return found
 
     return Fetched(
         secrets=await get_all(SECRET, sorted(set(secrets))),
         config_maps=await get_all(CONFIG_MAP, sorted(set(config_maps))),
+        errors=tuple(errors),
     )
 
 
@@ -106,7 +120,9 @@ def _tls(tls: Any, fetched: Fetched) -> Tls:
 
 
 def _existing(kind: str, name: str, found: Mapping[str, Manifest | None]) -> Manifest:
-    item = found.get(name)
+    if name not in found:
+        raise NoAccess(f"{kind} {name} cannot be read")
+    item = found[name]
     if item is None:
         raise NoAccess(f"{kind} {name} does not exist; create it in the pipeline's namespace")
     return item
@@ -122,7 +138,7 @@ def _value(kind: str, item: Manifest, key: str) -> str:
 
 def _decoded(value: str, name: str, key: str) -> str:
     try:
-        return base64.b64decode(value).decode()
+        return without_newline(base64.b64decode(value).decode())
     except (binascii.Error, UnicodeDecodeError):
         raise NoAccess(f"Secret {name}: the value of key {key} is not UTF-8 text") from None
 

@@ -1,22 +1,28 @@
 """Writes the status when it means something new, and never more than the API server should bear.
 
-A change of a condition, of observedGeneration or of the orphaned groups is written at once.
-Numbers alone go through a bucket for the whole fleet: each write wakes every watcher.
+News is written at once. Numbers alone go through a bucket for the whole fleet, as each write wakes
+every watcher. A status that the API server refuses (a fault of ours) is reduced to its conditions.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from typing import Any
 
-from headrace_operator.kube.api_server import ApiServer
+from headrace_operator.kube.api_server import ApiError, ApiServer
 from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.kinds import STREAM_PIPELINE, Manifest
 from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.reconcile.memory import Memory
 
-URGENT = frozenset({"conditions", "observedGeneration", "orphanedGroups"})
+# After a refused status, only its conditions are written for so long.
+REFUSED_SECONDS = 60.0
+# HTTP status of what the schema refuses.
+INVALID = 422
+
+logger = logging.getLogger(__name__)
 
 
 class StatusWriter:
@@ -28,18 +34,41 @@ class StatusWriter:
         self._numbers = numbers
         self._clock = clock
 
-    async def write(self, live: Manifest, wanted: dict[str, Any], memory: Memory) -> float | None:
+    async def write(
+        self,
+        live: Manifest,
+        wanted: dict[str, Any],
+        memory: Memory,
+        *,
+        only_figures: bool = False,
+    ) -> float | None:
         """Patch what differs. None: done; else the seconds after which to try again.
 
         Raises ApiError (409: the resource has changed since it was observed), ApiUnreachable.
         """
         current = live.get("status") or {}
-        patch = merge_patch(current, wanted)
+        refused_at = memory.status_refused_at
+        if refused_at is None or self._clock() - refused_at > REFUSED_SECONDS:
+            patch = merge_patch(current, wanted)
+            if patch and only_figures and not self._numbers.try_take():
+                return self._numbers.seconds_until_free() * random.uniform(1, 2) + 0.1
+            try:
+                await self._patch(live, patch, memory)
+            except ApiError as error:
+                if error.status != INVALID:
+                    raise
+                logger.error("a status is refused, only its conditions are written: %s", error)
+                memory.status_refused_at = self._clock()
+            else:
+                memory.status_refused_at = None
+                return None
+        told = {name: wanted[name] for name in ("observedGeneration", "conditions")}
+        await self._patch(live, merge_patch(current, {**current, **told}), memory)
+        return None
+
+    async def _patch(self, live: Manifest, patch: dict[str, Any], memory: Memory) -> None:
         if not patch:
-            return None
-        urgent = not URGENT.isdisjoint(patch)
-        if not urgent and not self._numbers.try_take():
-            return self._numbers.seconds_until_free() * random.uniform(1, 2) + 0.1
+            return
         metadata = live["metadata"]
         body = {
             "metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
@@ -50,7 +79,6 @@ class StatusWriter:
         )
         memory.status_written_at = self._clock()
         self._cache.put(STREAM_PIPELINE, seen)
-        return None
 
 
 def merge_patch(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:

@@ -81,9 +81,9 @@ class FileCredentials(CredentialProvider):
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
         """(password,) or (username, password). Raises NoCredentials."""
         try:
-            password = _first_line(self.directory / "password")
+            password = without_newline((self.directory / "password").read_text("utf-8"))
             name = self.directory / "username"
-            username = _first_line(name) if name.exists() else ""
+            username = without_newline(name.read_text("utf-8")) if name.exists() else ""
         except (OSError, UnicodeDecodeError) as error:
             raise NoCredentials(
                 f"cannot read the Redis credentials in {self.directory}: {type(error).__name__};"
@@ -234,6 +234,6 @@ def _tls_options(tls: Tls) -> dict[str, Any]:
     }
 
 
-def _first_line(path: Path) -> str:
-    """Secrets made with `echo` end in a newline that no password has."""
-    return path.read_text("utf-8").rstrip("\r\n")
+def without_newline(value: str) -> str:
+    """Secrets made with `echo` end in a newline that no user name and no password has."""
+    return value.rstrip("\r\n")
