@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import uvloop
@@ -28,6 +29,7 @@ from headrace_operator.reconcile.event_recorder import Events
 from headrace_operator.reconcile.memory import Memories
 from headrace_operator.reconcile.observe import Observer
 from headrace_operator.reconcile.reconciler import Reconciler
+from headrace_operator.reconcile.rollouts import Rollouts
 from headrace_operator.reconcile.status_writer import StatusWriter
 from headrace_operator.reconcile.work_queue import WorkQueue
 from headrace_operator.settings import OperatorSettings
@@ -83,7 +85,9 @@ class Operator:
         )
         self.redis = RedisAccess()
         self.poller = BacklogPoller(self.redis, self.queue.put)
-        self.reconcile = reconciler(chosen, self.api, self.cache, self.redis, self.poller)
+        self.reconcile = reconciler(
+            chosen, self.api, self.cache, self.redis, self.poller, wake=self.queue.put
+        )
         self.synced = False
         self.fleet = Fleet(self.reconcile.memories, self.poller.reading)
         self.conditions = Conditions(self.cache, lambda: self.lease.held)
@@ -98,7 +102,9 @@ class Operator:
             self.queue.put(key)
         workers = [self.queue.work(self._reconcile) for _ in range(self.settings.reconcilers)]
         try:
-            await first_to_end(self.lease.hold(), self._close_unused_clients(), *workers)
+            await first_to_end(
+                self.lease.hold(), self._close_unused_clients(), self._go_on(), *workers
+            )
         finally:
             await self.lease.release()
 
@@ -116,6 +122,12 @@ class Operator:
             return "; ".join(["the caches are not filled yet", *refusals])
         return self.lease.refusal
 
+    async def _go_on(self) -> None:
+        """With staged updates, as their pauses end."""
+        while True:
+            await asyncio.sleep(1)
+            self.reconcile.rollouts.go_on()
+
     async def _close_unused_clients(self) -> None:
         """Of pipelines that are gone and of passwords that were replaced."""
         while True:
@@ -129,15 +141,23 @@ def reconciler(
     cache: Cache,
     redis: RedisAccess,
     poller: BacklogPoller,
+    *,
+    wake: Callable[[Key], None] = lambda _key: None,
 ) -> Reconciler:
-    """One reconciler with an empty memory."""
+    """One reconciler with an empty memory. `wake`: a pipeline whose turn has come."""
     clock = time.monotonic
+    rollouts = Rollouts(
+        max_concurrent=chosen.max_concurrent_rollouts,
+        pause_seconds=chosen.rollout_pause,
+        wake=wake,
+        clock=clock,
+    )
     groups = GroupOperations(redis)
     return Reconciler(
         cache=cache,
         memories=Memories(clock),
         observer=Observer(api, cache, redis, poller, clock=clock, full_look=chosen.full_look),
-        applier=Applier(api, cache, groups, redis),
+        applier=Applier(api, cache, groups, redis, rollouts),
         deletion=Deletion(
             api, cache, groups, redis, poller, patience=chosen.deletion_patience, clock=clock
         ),
@@ -147,6 +167,7 @@ def reconciler(
         events=Events(api, chosen.identity, clock),
         poller=poller,
         redis=redis,
+        rollouts=rollouts,
         settings=PlanSettings(worker_image=chosen.worker_image),
         full_look=chosen.full_look,
         clock=clock,

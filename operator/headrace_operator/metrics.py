@@ -30,6 +30,11 @@ CONFLICTS = Counter(
     "headrace_operator_field_conflicts", "Fields that another manager had taken over.", ("manager",)
 )
 WATCH_EVENTS = Counter("headrace_operator_watch_events", "Events received by kind.", ("kind",))
+ROLLOUTS = Gauge(
+    "headrace_operator_rollouts",
+    "Deployments by their place in a staged update that comes from the operator itself.",
+    ("state",),
+)
 UNWATCHED_NAMESPACES = Gauge(
     "headrace_operator_unwatched_namespaces",
     "1 for a namespace that may not or cannot be watched now (empty name: all namespaces).",

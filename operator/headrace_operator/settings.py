@@ -35,6 +35,8 @@ class OperatorSettings:
     resync: float = 300.0
     full_look: float = 60.0
     deletion_patience: float = 300.0
+    max_concurrent_rollouts: int = 10
+    rollout_pause: float = 10.0
     api_writes_per_second: float = 400.0
     status_writes_per_second: float = 10.0
     log_level: str = "INFO"
@@ -123,6 +125,19 @@ def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
         " (default: %(default)s)",
     )
     parser.add_argument(
+        "--max-concurrent-rollouts",
+        type=int,
+        default=defaults.max_concurrent_rollouts,
+        help="how many Deployments an upgrade of the operator, or of the default worker image,"
+        " rolls at the same time; 0 holds such updates back (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rollout-pause",
+        type=float,
+        default=defaults.rollout_pause,
+        help="seconds from when one of these is ready until the next begins (default: %(default)s)",
+    )
+    parser.add_argument(
         "--api-writes-per-second",
         type=float,
         default=defaults.api_writes_per_second,
@@ -164,6 +179,8 @@ def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
         resync=given.resync,
         full_look=given.full_look,
         deletion_patience=given.deletion_patience,
+        max_concurrent_rollouts=given.max_concurrent_rollouts,
+        rollout_pause=given.rollout_pause,
         api_writes_per_second=given.api_writes_per_second,
         log_level=given.log_level,
         log_format=given.log_format,

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     SCALED_TO_ZERO = "ScaledToZero"
     SUSPENDED = "Suspended"
     PROGRESSING = "Progressing"
+    UPDATE_WAITING = "UpdateWaiting"
     DELETING = "Deleting"
     WORKERS_NOT_READY = "WorkersNotReady"
     WORKERS_CRASHING = "WorkersCrashing"

@@ -49,10 +49,14 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``path`` differs; ``taken_by`` is the manager that owns it now, None if it is still ours."""
+    """``path`` differs; ``taken_by`` is the manager that owns it now, None if nobody else does.
+
+    ``is_ours``: the field manager ``headrace`` owns it, with another value.
+    """
 
     path: Path
     taken_by: str | None = None
+    is_ours: bool = False
 
     def __str__(self) -> str:
         return readable(self.path)
@@ -61,10 +65,10 @@ class Difference:
 def differences(desired: Mapping[str, Any], live: Mapping[str, Any]) -> list[Difference]:
     """Everything that an apply of ``desired`` would change in ``live``; empty: contained."""
     owners = _owners(live)
-    found = [Difference(path, _taker(path, owners)) for path in _missing(desired, live, ())]
+    found = [_difference(path, owners) for path in _missing(desired, live, ())]
     for path in owners.get(FIELD_MANAGER, ()):
         if not _present(desired, path):
-            found.append(Difference(path))
+            found.append(Difference(path, is_ours=True))
     return found
 
 
@@ -171,14 +175,14 @@ def _leaves(fields: Mapping[str, Any], path: Path) -> Iterator[Path]:
         yield from _leaves(fields[name], (*path, name))
 
 
-def _taker(path: Path, owners: Mapping[str, list[Path]]) -> str | None:
+def _difference(path: Path, owners: Mapping[str, list[Path]]) -> Difference:
     def owns(manager: str) -> bool:
         # A differing list or object counts as taken when anything inside it was.
         return any(leaf[: len(path)] == path for leaf in owners.get(manager, ()))
 
     if owns(FIELD_MANAGER):
-        return None
-    return next((manager for manager in owners if owns(manager)), None)
+        return Difference(path, is_ours=True)
+    return Difference(path, next((manager for manager in owners if owns(manager)), None))
 
 
 def _present(desired: Any, path: Path) -> bool:

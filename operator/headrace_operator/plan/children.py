@@ -9,7 +9,7 @@ from headrace_api import FIELD_MANAGER
 from headrace_operator.plan import config_map, ownership, pod_health, references
 from headrace_operator.plan.actions import Apply, Delete, Rendered, Scale, ScaleIn
 from headrace_operator.plan.deployment import is_rolled_out
-from headrace_operator.plan.group import GroupPlan
+from headrace_operator.plan.group import GroupPlan, GroupView
 from headrace_operator.plan.observation import ChildRef, Manifest, Observation
 from headrace_operator.plan.rendered import RenderedPipeline
 from headrace_operator.plan.replicas import (
@@ -146,12 +146,16 @@ def _progress(children: Children, group: GroupPlan, manifest: Manifest, *, suspe
     view, name = group.view, group.name
     if not view.claimed:
         children.waiting_for.append(f"consumer group of {name} is being set up")
-    elif view.live is None or not is_rolled_out(view.live, manifest):
+    elif view.live is None or not (_is_held(children, view) or is_rolled_out(view.live, manifest)):
         children.waiting_for.append(f"workers of {name} are being rolled out")
     elif suspended and view.pods:
         children.waiting_for.append(f"workers of {name} are ending")
     elif not view.ready_pods and not suspended and _always_has_a_worker(group):
         children.waiting_for.append(f"no worker of {name} is ready yet")
+
+
+def _is_held(children: Children, view: GroupView) -> bool:
+    return ChildRef("Deployment", view.deployment) in children.observation.held
 
 
 def _always_has_a_worker(group: GroupPlan) -> bool:

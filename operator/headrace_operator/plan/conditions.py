@@ -78,6 +78,17 @@ def _readiness(
         yield from _at_zero(observation, groups)
     else:
         yield Condition(ConditionType.READY, True, Reason.AVAILABLE, "workers follow the spec")
+    if observation.held and not problems and not waiting_for:
+        groups_held = (g.name for g in groups if _deployment(g) in observation.held)
+        message = (
+            f"workers of {', '.join(groups_held)} run as an earlier version of the operator, or of"
+            " its default image, made them: they are updated a few pipelines at a time"
+        )
+        yield Condition(ConditionType.RECONCILING, True, Reason.UPDATE_WAITING, message)
+
+
+def _deployment(group: GroupPlan) -> ChildRef:
+    return ChildRef("Deployment", group.view.deployment)
 
 
 def _at_zero(observation: Observation, groups: Sequence[GroupPlan]) -> Iterator[Condition]:

@@ -101,6 +101,7 @@ class Observation:
                   the server answered and refused (credentials, rights), so waiting does not help.
     claims        by group name in the spec; a group without an entry was not tried yet.
     rejections    the API server's refusal (422) of a child in the last apply, by child.
+    held          Deployments whose update comes from the operator and waits for its turn.
     failures      calls to the API server that failed. unreadable: wanted children that could not
                   be looked at, so that nothing may be applied under their names.
     history       scaling history by group name, as the previous plan returned it.
@@ -121,6 +122,7 @@ class Observation:
     claims: Mapping[str, GroupClaim] = field(default_factory=lambda: MappingProxyType({}))
     conflicts: tuple[FieldConflict, ...] = ()
     rejections: Mapping[ChildRef, str] = field(default_factory=lambda: MappingProxyType({}))
+    held: frozenset[ChildRef] = frozenset()
     failures: tuple[Failure, ...] = ()
     unreadable: frozenset[ChildRef] = frozenset()
     history: Mapping[str, ScalingHistory] = field(default_factory=lambda: MappingProxyType({}))

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from headrace.streams.keys import StreamKeys
+from headrace_api import FIELD_MANAGER
 from headrace_operator import metrics
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.apply_diff import Difference, differences, readable
 from headrace_operator.kube.cache import Cache
-from headrace_operator.kube.kinds import BY_KIND, POD
+from headrace_operator.kube.kinds import BY_KIND, DEPLOYMENT, POD
 from headrace_operator.plan import Apply, Delete, Plan, Scale, ScaleIn, victims
-from headrace_operator.plan.observation import ChildRef, Failure, Observation
+from headrace_operator.plan.observation import ChildRef, Failure, Manifest, Observation
+from headrace_operator.plan.ownership import scale_of
 from headrace_operator.plan.pod_health import DELETION_COST
 from headrace_operator.reconcile.consumer_groups import REDIS_TROUBLE, GroupOperations
 from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Memory, Rejection
+from headrace_operator.reconcile.rollouts import Place, Rollouts, comes_from_the_operator
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +35,22 @@ REJECTED = (400, 403, 413, 422)  # the object itself is refused: sending it agai
 RETRY_REJECTED = 60.0
 # So many requests without an answer, and the pass goes no further: the API server is away.
 MAX_UNANSWERED = 3
+# Who else may write as our field manager: the operator of a second installation.
+ANOTHER_OPERATOR = "another Headrace operator"
 
 
 @dataclass(slots=True)
 class ApplyResult:
     """``changed``: the world or what is known of it changed, so another look is due at once.
 
-    ``applied``: the children that were written, or scaled. ``errors``: what was not done, and why.
+    ``applied``: the children that were written, or scaled. ``held``: Deployments that are not, as
+    their update waits for its turn. ``errors``: what was not done, and why.
     """
 
     changed: bool = False
     terminating: bool = False
     applied: set[ChildRef] = field(default_factory=set)
+    held: set[ChildRef] = field(default_factory=set)
     errors: list[tuple[ChildRef, ApiError | ApiUnreachable]] = field(default_factory=list)
 
     @property
@@ -70,8 +77,14 @@ class ApplyResult:
 
 class Applier:
     def __init__(
-        self, api: ApiServer, cache: Cache, groups: GroupOperations, redis: RedisAccess
+        self,
+        api: ApiServer,
+        cache: Cache,
+        groups: GroupOperations,
+        redis: RedisAccess,
+        rollouts: Rollouts,
     ) -> None:
+        self._rollouts = rollouts
         self._api = api
         self._cache = cache
         self._groups = groups
@@ -96,6 +109,8 @@ class Applier:
                 break
         known, memory.failures = memory.failures, outcome.failures
         outcome.changed |= known != memory.failures
+        held, memory.held = memory.held, frozenset(outcome.held)
+        outcome.changed |= held != memory.held
         wanted = {apply.ref for apply in plan.applies}
         wanted |= {ChildRef("Deployment", scale.deployment) for scale in plan.scales}
         memory.contained = {ref: c for ref, c in memory.contained.items() if ref in wanted}
@@ -116,7 +131,7 @@ class Applier:
             yield ref, partial(self._mark_victims, scale_in, observation, memory)
         for scale in plan.scales:
             ref = ChildRef("Deployment", scale.deployment)
-            yield ref, partial(self._scale, scale, observation, outcome)
+            yield ref, partial(self._scale, scale, observation, memory, outcome)
         for apply in plan.applies:
             if apply.ref not in observation.unreadable:
                 yield apply.ref, partial(self._apply, apply, observation, memory, outcome)
@@ -134,17 +149,12 @@ class Applier:
         live = observation.children.get(apply.ref) if apply.uid else None
         found: list[Difference] = []
         if live is not None:
-            checked = (live["metadata"]["resourceVersion"], apply.digest)
-            if memory.contained.get(apply.ref) == checked:
-                memory.rejections.pop(apply.ref, None)  # of another manifest, taken back since
-                return
-            digest, fields = memory.unsettled.get(apply.ref, ("", frozenset()))
-            known = fields if digest == apply.digest else frozenset()
-            found = [d for d in differences(apply.manifest, live) if d.path not in known]
+            found = self._to_put_right(apply, live, memory)
             if not found:
-                memory.contained[apply.ref] = checked
-            if not found or not memory.conflicts.allow(apply.ref, found):
-                memory.rejections.pop(apply.ref, None)
+                return
+            if self._waits_for_its_turn(apply, live, observation):
+                outcome.held.add(apply.ref)
+                await self._follow_replicas(apply, live, observation, memory, outcome)
                 return
             log.info(
                 "%s %s differs: %s",
@@ -178,6 +188,7 @@ class Applier:
             outcome.changed |= earlier is None or earlier.message != error.message
             return
         memory.conflicts.count(apply.ref, found)
+        memory.applied[apply.ref] = apply.digest
         metrics.APPLIES.labels(apply.ref.kind).inc()
         memory.rejections.pop(apply.ref, None)
         self._cache.put(BY_KIND[apply.ref.kind], seen)
@@ -194,7 +205,50 @@ class Applier:
         else:
             memory.unsettled.pop(apply.ref, None)
 
-    async def _scale(self, scale: Scale, observation: Observation, outcome: ApplyResult) -> None:
+    def _to_put_right(self, apply: Apply, live: Manifest, memory: Memory) -> list[Difference]:
+        """What an apply would change; empty when there is nothing, or nothing may be done now."""
+        checked = (live["metadata"]["resourceVersion"], apply.digest)
+        if memory.contained.get(apply.ref) == checked:
+            memory.rejections.pop(apply.ref, None)  # of another manifest, taken back since
+            return []
+        digest, fields = memory.unsettled.get(apply.ref, ("", frozenset()))
+        known = fields if digest == apply.digest else frozenset()
+        found = [d for d in differences(apply.manifest, live) if d.path not in known]
+        if memory.applied.get(apply.ref) == apply.digest:
+            found = [_written_by_another(one) for one in found]
+        if not found:
+            memory.contained[apply.ref] = checked
+        if not found or not memory.conflicts.allow(apply.ref, found):
+            memory.rejections.pop(apply.ref, None)
+            return []
+        return found
+
+    def _waits_for_its_turn(self, apply: Apply, live: Manifest, observation: Observation) -> bool:
+        if apply.ref.kind != DEPLOYMENT.kind:
+            return False
+        place = Place(observation.pipeline.key, apply.ref.name)
+        if comes_from_the_operator(live, apply.manifest, observation):
+            return not self._rollouts.may_begin(place)
+        self._rollouts.settle(place)
+        return False
+
+    async def _follow_replicas(
+        self,
+        apply: Apply,
+        live: Manifest,
+        observation: Observation,
+        memory: Memory,
+        outcome: ApplyResult,
+    ) -> None:
+        """The backlog does not wait: the Deployment is scaled as it is."""
+        wanted = apply.manifest["spec"].get("replicas")
+        if wanted is not None and wanted != live["spec"].get("replicas"):
+            scale = scale_of(live, wanted, FIELD_MANAGER)
+            await self._scale(scale, observation, memory, outcome)
+
+    async def _scale(
+        self, scale: Scale, observation: Observation, memory: Memory, outcome: ApplyResult
+    ) -> None:
         await self._api.apply_scale(
             observation.pipeline.namespace,
             scale.deployment,
@@ -203,8 +257,10 @@ class Applier:
             resource_version=scale.resource_version,
             manager=scale.manager,
         )
-        outcome.applied.add(ChildRef("Deployment", scale.deployment))
+        ref = ChildRef("Deployment", scale.deployment)
+        outcome.applied.add(ref)
         outcome.changed = True
+        memory.applied.pop(ref, None)  # it is not quite as it was applied any more
 
     async def _delete(self, delete: Delete, observation: Observation, outcome: ApplyResult) -> None:
         kind = BY_KIND[delete.ref.kind]
@@ -246,6 +302,11 @@ class Applier:
         except REDIS_TROUBLE as error:
             log.info("pods to remove are chosen without knowing what they hold: %s", error)
         return found
+
+
+def _written_by_another(difference: Difference) -> Difference:
+    """Of what we applied ourselves: a field of ours with another value is not of our making."""
+    return replace(difference, taken_by=ANOTHER_OPERATOR) if difference.is_ours else difference
 
 
 def _text(value: object) -> str:

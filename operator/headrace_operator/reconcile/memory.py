@@ -6,7 +6,7 @@ finds the same plan again. It spares repeated calls and carries what only time c
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -44,6 +44,8 @@ class Memory:
     rescales: Counter[tuple[str, Cause, str]] = field(default_factory=Counter)
     """Carried out: (group, cause, direction) -> times."""
     status_written_at: float | None = None
+    status_writes: deque[float] = field(default_factory=deque)
+    """When it was written within the last minute."""
     status_refused_at: float | None = None
     """When the API server last refused the whole status, as its schema does."""
     references: References | None = None
@@ -54,6 +56,10 @@ class Memory:
     looked_at: float = 0.0
     look_again_at: float = 0.0
     looked_at_generation: int | None = None
+    applied: dict[ChildRef, str] = field(default_factory=dict)
+    """Digest of the manifest that this process applied last."""
+    held: frozenset[ChildRef] = frozenset()
+    """Deployments whose update waits for its turn, see `rollouts`."""
     failures: tuple[Failure, ...] = ()
     """What the API server did not do in the last pass."""
     unread: tuple[Failure, ...] = ()

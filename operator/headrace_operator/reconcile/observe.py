@@ -78,6 +78,7 @@ class Observer:
             conflicts=memory.conflicts.standing(),
             rejections={ref: seen.message for ref, seen in memory.rejections.items()},
             failures=tuple(dict.fromkeys((*memory.unread, *unseen, *memory.failures))),
+            held=memory.held,
             unreadable=frozenset(unreadable),
             history=memory.history,
             live_status=live.get("status") or {},

@@ -17,7 +17,7 @@ from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.kube.api_server import ApiError, ApiUnreachable
 from headrace_operator.kube.cache import Cache, Key, key_of
-from headrace_operator.kube.kinds import Manifest
+from headrace_operator.kube.kinds import DEPLOYMENT, Manifest
 from headrace_operator.kube.leader_election import LeaseLost
 from headrace_operator.plan import Event, Plan, PlanSettings, RenderedPipeline, plan
 from headrace_operator.plan.observation import Observation
@@ -27,6 +27,7 @@ from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
 from headrace_operator.reconcile.memory import Memories, Memory
 from headrace_operator.reconcile.observe import Observer
+from headrace_operator.reconcile.rollouts import Place, Rollouts
 from headrace_operator.reconcile.status_writer import StatusWriter
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Reconciler:
     events: Events
     poller: BacklogPoller
     redis: RedisAccess
+    rollouts: Rollouts
     settings: PlanSettings
     full_look: float
     clock: Callable[[], float] = time.monotonic
@@ -99,6 +101,7 @@ class Reconciler:
         memory = self.memories.of(key, live["metadata"]["uid"])
         if "deletionTimestamp" in live["metadata"]:
             memory.workers = ()  # nothing is decided for it any more, so nothing is shown
+            self.rollouts.forget(key)
             return await self._delete(key, live, memory)
 
         try:
@@ -116,6 +119,7 @@ class Reconciler:
         memory.rests_until = self.clock() + min(rest, LONGEST_REST_SECONDS)
         live, todo = await self._note_orphans(live, todo, memory)
         memory.workers = todo.workers
+        self._observe_rollouts(key, observation)
         outcome = await self.applier.carry_out(todo, observation, memory)
         await self._tell_rescales(live, todo, outcome, memory)
         if outcome.terminating:
@@ -127,6 +131,11 @@ class Reconciler:
         look_again = memory.look_again_at - self.clock()
         soon = SOON if outcome.changed else None
         return self._next_look(soon, status_again, todo.requeue_after, max(look_again, SOON))
+
+    def _observe_rollouts(self, key: Key, observation: Observation) -> None:
+        for ref, child in observation.children.items():
+            if ref.kind == DEPLOYMENT.kind:
+                self.rollouts.observe(Place(key, ref.name), child)
 
     def _rest(self, key: Key) -> float:
         """Seconds until the pipeline may be planned again."""
@@ -218,6 +227,7 @@ class Reconciler:
 
     async def _gone(self, key: Key) -> None:
         self.poller.forget(key)
+        self.rollouts.forget(key)
         memory = self.memories.last(key)
         if memory is not None:
             await self.deletion.farewell(memory)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,9 @@ from headrace_operator.reconcile.memory import Memory
 
 # After a refused status, only its conditions are written for so long.
 REFUSED_SECONDS = 60.0
+# So many writes of one pipeline in a minute, whatever the news: two installations of the operator
+# that see it differently must not answer each other without end.
+WRITES_PER_MINUTE = 30
 # HTTP status of what the schema refuses.
 INVALID = 422
 
@@ -46,6 +50,9 @@ class StatusWriter:
 
         Raises ApiError (409: the resource has changed since it was observed), ApiUnreachable.
         """
+        wait = _until_next(memory.status_writes, self._clock())
+        if wait > 0:
+            return wait
         current = live.get("status") or {}
         refused_at = memory.status_refused_at
         if refused_at is None or self._clock() - refused_at > REFUSED_SECONDS:
@@ -78,7 +85,15 @@ class StatusWriter:
             STREAM_PIPELINE, metadata["namespace"], metadata["name"], body, sub="status"
         )
         memory.status_written_at = self._clock()
+        memory.status_writes.append(memory.status_written_at)
         self._cache.put(STREAM_PIPELINE, seen)
+
+
+def _until_next(writes: deque[float], now: float) -> float:
+    """Seconds until one more write is within the limit."""
+    while writes and now - writes[0] >= 60:
+        writes.popleft()
+    return writes[0] + 60 - now if len(writes) >= WRITES_PER_MINUTE else 0.0
 
 
 def merge_patch(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
