@@ -86,7 +86,13 @@ class Operator:
         self.redis = RedisAccess()
         self.poller = BacklogPoller(self.redis, self.queue.put)
         self.reconcile = reconciler(
-            chosen, self.api, self.cache, self.redis, self.poller, wake=self.queue.put
+            chosen,
+            self.api,
+            self.cache,
+            self.redis,
+            self.poller,
+            wake=self.queue.put,
+            guard=self.lease.check,
         )
         self.synced = False
         self.fleet = Fleet(self.reconcile.memories, self.poller.reading)
@@ -143,8 +149,10 @@ def reconciler(
     poller: BacklogPoller,
     *,
     wake: Callable[[Key], None] = lambda _key: None,
+    guard: Callable[[], None] = lambda: None,
 ) -> Reconciler:
-    """One reconciler with an empty memory. `wake`: a pipeline whose turn has come."""
+    """One reconciler with an empty memory. `wake`: a pipeline whose turn has come. `guard` raises
+    when nothing may be written any more."""
     clock = time.monotonic
     rollouts = Rollouts(
         max_concurrent=chosen.max_concurrent_rollouts,
@@ -152,7 +160,7 @@ def reconciler(
         wake=wake,
         clock=clock,
     )
-    groups = GroupOperations(redis)
+    groups = GroupOperations(redis, guard)
     return Reconciler(
         cache=cache,
         memories=Memories(clock),

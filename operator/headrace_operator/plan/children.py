@@ -39,6 +39,11 @@ class Children:
         """Adds an apply; False when the object must be left alone now."""
         ref = rendered.ref
         live = self.observation.children.get(ref)
+        if live is not None and ownership.is_of_namesake(live, self.observation.pipeline):
+            self.waiting_for.append(
+                f"{ref.kind} {ref.name} of an earlier pipeline of this name is being deleted"
+            )
+            return False
         if live is not None and not ownership.is_ours(live, self.observation.pipeline):
             self.conflicts.append(ref)
             return False

@@ -36,6 +36,18 @@ def is_ours(live: Manifest, pipeline: StreamPipeline) -> bool:
     return any(o.get("controller") and o.get("uid") == pipeline.metadata.uid for o in owners)
 
 
+def is_of_namesake(live: Manifest, pipeline: StreamPipeline) -> bool:
+    """It belongs to an earlier pipeline of this name: the garbage collector is on its way."""
+    owners = live["metadata"].get("ownerReferences") or ()
+    return any(
+        o.get("controller")
+        and (o.get("apiVersion"), o.get("kind")) == (API_VERSION, KIND)
+        and o.get("name") == pipeline.name
+        and o.get("uid") != pipeline.metadata.uid
+        for o in owners
+    )
+
+
 def is_terminating(live: Manifest) -> bool:
     return live["metadata"].get("deletionTimestamp") is not None
 

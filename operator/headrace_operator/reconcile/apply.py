@@ -96,10 +96,17 @@ class Applier:
         memory.history = plan.history
         done: set[str] = set()
         for operation in plan.group_operations:
+            # A Redis that does not answer costs a time-out at most, not one for each group.
+            if not observation.redis_answers:
+                break
             before = memory.claims.get(operation.group)
-            if await self._groups.carry_out(operation, observation.pipeline, memory):
+            is_done = await self._groups.carry_out(operation, observation.pipeline, memory)
+            if is_done:
                 done.add(operation.group)
-            outcome.changed |= memory.claims.get(operation.group) != before
+            claim = memory.claims.get(operation.group)
+            outcome.changed |= claim != before
+            if not is_done and (claim is None or claim.unreachable):
+                break
         for ref, step in self._steps(plan, done, observation, memory, outcome):
             try:
                 await step()

@@ -16,6 +16,9 @@ from headrace_operator.plan.observation import ChildRef, FieldConflict
 
 LOSSES = 3
 WINDOW = 600.0
+# So many managers have a sample of their own in the metric.
+MAX_LABELS = 20
+_labels: set[str] = set()
 
 
 class Conflicts:
@@ -37,12 +40,15 @@ class Conflicts:
     def count(self, child: ChildRef, differences: Sequence[Difference]) -> None:
         """The child was put right: its taken fields had been lost once more."""
         for conflict in _taken(child, differences):
-            metrics.CONFLICTS.labels(conflict.manager).inc()
+            metrics.CONFLICTS.labels(_label(conflict.manager)).inc()
             self._count(conflict, self._clock())
 
     def standing(self) -> tuple[FieldConflict, ...]:
         """The conflicts that hold now."""
         now = self._clock()
+        for conflict, losses in list(self._losses.items()):
+            if now - losses[-1] > WINDOW:
+                del self._losses[conflict]
         for conflict, tried in list(self._fought.items()):
             if now - tried > 2 * WINDOW:
                 del self._fought[conflict]
@@ -57,6 +63,14 @@ class Conflicts:
         if len(losses) > LOSSES and now - losses[0] <= WINDOW:
             self._fought[conflict] = now
             del self._losses[conflict]
+
+
+def _label(manager: str) -> str:
+    """A manager's name is any client's choice: a metric has room for the first few."""
+    if manager in _labels or len(_labels) < MAX_LABELS:
+        _labels.add(manager)
+        return manager
+    return "others"
 
 
 def _taken(child: ChildRef, differences: Sequence[Difference]) -> list[FieldConflict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import redis.exceptions
@@ -37,8 +38,11 @@ def owner_of(namespace: str, name: str, uid: str) -> str:
 
 
 class GroupOperations:
-    def __init__(self, redis: RedisAccess) -> None:
+    """`guard` raises when this process must not write any more."""
+
+    def __init__(self, redis: RedisAccess, guard: Callable[[], None] = lambda: None) -> None:
         self._redis = redis
+        self._guard = guard
 
     async def carry_out(
         self, operation: GroupOperation, pipeline: StreamPipeline, memory: Memory
@@ -48,6 +52,7 @@ class GroupOperations:
         owner = owner_of(pipeline.namespace, pipeline.name, pipeline.metadata.uid)
         if memory.access is None:
             return False
+        self._guard()
         if isinstance(operation, EnsureGroup):
             group = next(g for g in pipeline.spec.groups if g.name == operation.group)
             claim = await self._ensure(stream, group, pipeline, owner, memory.access)
@@ -77,6 +82,7 @@ class GroupOperations:
         owner: str,
         access: Access,
     ) -> None:
+        self._guard()
         try:
             client = self._redis.client(access)
             if isinstance(operation, ReleaseGroup):

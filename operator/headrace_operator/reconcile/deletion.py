@@ -11,6 +11,7 @@ Until then its status says what it waits for.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ log = logging.getLogger(__name__)
 
 POD_OWNERS = (CRON_JOB, DEPLOYMENT, JOB)
 NEXT_LOOK = 2.0
+# A reconciler waits so long for Redis.
+REDIS_WAIT_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Deletion:
         self._groups = groups
         self._redis = redis
         self._patience = patience
+        self._releases: set[asyncio.Task[None]] = set()
+        self._cleanings: dict[str, asyncio.Task[None]] = {}  # by the pipeline's uid
 
     async def settle_finalizer(self, live: Manifest, pipeline: StreamPipeline) -> Manifest:
         """Sees that our finalizer is there exactly while deletionPolicy is Delete."""
@@ -98,11 +103,9 @@ class Deletion:
             return None
         if left := await self._left(live):
             return await self._wait_for(left, live, memory)
-        if pipeline.spec.redis.mode is not RedisMode.STANDALONE:
-            await self._set_finalizer(live, False)  # nothing was ever made in it
-            return None
         try:
-            await self._clean(pipeline, memory)
+            if not await self._cleaned(pipeline, memory):
+                return Waiting(NEXT_LOOK, "the deletion waits for Redis, to drop the groups")
         except (RedisTrouble, NoAccess) as error:
             return await self._wait_for_redis(error, live, memory)
         await self._set_finalizer(live, False)
@@ -138,10 +141,19 @@ class Deletion:
             )
         return None
 
-    async def farewell(self, memory: Memory) -> None:
-        """The resource is gone: give up its claims. Best effort, and harmless when repeated."""
+    def release_claims(self, memory: Memory) -> None:
+        """The resource is gone: give up its claims, in the background. Best effort, and harmless
+        when repeated."""
         if memory.access is None or memory.owner is None:
             return
+        task = asyncio.create_task(self._release_claims(memory))
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+        task.add_done_callback(_retrieve)
+
+    async def _release_claims(self, memory: Memory) -> None:
+        assert memory.access is not None
+        assert memory.owner is not None
         for keys in memory.group_keys:
             try:
                 self._check_answers(memory.access)
@@ -203,6 +215,23 @@ class Deletion:
             POD, live["metadata"]["namespace"], label_selector=selector
         )
         return max((p["spec"].get("terminationGracePeriodSeconds", 30) for p in pods), default=0)
+
+    async def _cleaned(self, pipeline: StreamPipeline, memory: Memory) -> bool:
+        """Whether Redis is clean. Work that takes longer goes on in the background: a reconciler
+        that waits for one tenant's Redis is missing for all others."""
+        if pipeline.spec.redis.mode is not RedisMode.STANDALONE:
+            return True  # nothing was ever made in it
+        task = self._cleanings.get(memory.uid)
+        if task is None:
+            task = asyncio.create_task(self._clean(pipeline, memory))
+            task.add_done_callback(_retrieve)
+            self._cleanings[memory.uid] = task
+        done, _ = await asyncio.wait({task}, timeout=REDIS_WAIT_SECONDS)
+        if not done:
+            return False
+        del self._cleanings[memory.uid]
+        task.result()
+        return True
 
     async def _clean(self, pipeline: StreamPipeline, memory: Memory) -> None:
         access = await self._access(pipeline, memory)
@@ -294,6 +323,12 @@ def _controller(child: Manifest) -> str | None:
         if reference.get("controller"):
             return str(reference["uid"])
     return None
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """An error that nobody asks for any more is no news."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _named(live: Manifest) -> dict[str, str]:

@@ -230,7 +230,7 @@ class Reconciler:
         self.rollouts.forget(key)
         memory = self.memories.last(key)
         if memory is not None:
-            await self.deletion.farewell(memory)
+            self.deletion.release_claims(memory)
             self.memories.forget(key)
         self.redis.forget(key)
 

@@ -10,6 +10,7 @@ import pytest
 import redis
 from tests.integration.operator.conftest import CALM_LEASE, StartOperator
 from tests.support.kube import Kube, condition, until
+from tests.support.pipelines import group
 from tests.support.redis_servers import running
 
 from headrace_operator.kube.kinds import DEPLOYMENT, STREAM_PIPELINE
@@ -50,3 +51,39 @@ def given_up(kube: Kube, namespace: str) -> int:
 def replicas(kube: Kube, namespace: str, name: str) -> int:
     live = kube.get(DEPLOYMENT, namespace, name)
     return int(live["spec"]["replicas"]) if live else 0
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_many_deletions_on_one_delay_no_other_tenant(
+    kube: Kube,
+    start_operator: StartOperator,
+    namespace: str,
+    data: redis.Redis,
+    make: Any,
+    policy: str,
+) -> None:
+    groups = [group(name) for name in ("a", "b", "c")]
+    with running("redis") as server:
+        assert server.process
+        operator = start_operator(*CALM_LEASE, f"--reconcilers={RECONCILERS}")
+        until("it leads", lambda: operator.leads)
+        names = [f"lame-{number}" for number in range(STUCK)]
+        for name in names:
+            make(name=name, endpoint=server.endpoint, groups=groups, deletionPolicy=policy)
+        make(name="well")
+
+        def ready() -> bool:
+            found = [
+                condition(one, "Ready") or {"status": ""}
+                for one in kube.list(STREAM_PIPELINE, namespace)
+            ]
+            return len(found) == STUCK + 1 and all(one["status"] == "True" for one in found)
+
+        until("all are Ready", ready, within=60)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        for name in names:
+            kube.delete(STREAM_PIPELINE, namespace, name)
+        data.xadd("well", {"n": 1})
+        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=5)
+        os.kill(server.process.pid, signal.SIGCONT)

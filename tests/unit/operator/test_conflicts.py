@@ -79,3 +79,12 @@ def test_other_children_are_not_held_up() -> None:
     for _ in range(5):
         lost(conflicts)
     assert conflicts.allow(ChildRef("Deployment", "other"), LOST)
+
+
+def test_losses_that_led_to_no_fight_are_forgotten() -> None:
+    clock = Clock()
+    conflicts = Conflicts(clock)
+    assert lost(conflicts)
+    clock.now += 601
+    assert conflicts.standing() == ()
+    assert not conflicts._losses

@@ -658,3 +658,17 @@ def test_a_mode_that_is_not_built_says_so_and_touches_nothing() -> None:
         assert found is not None
         assert found["reason"] == "NotImplemented"
         assert "Standalone" in found["message"]
+
+
+def test_what_an_earlier_pipeline_of_this_name_left_is_waited_for() -> None:
+    subject = pipeline({})
+    world = settled(subject)
+    ref, live = next((r, c) for r, c in world.children.items() if r.kind == "Deployment")
+    former = copy.deepcopy(dict(live))
+    former["metadata"]["ownerReferences"][0]["uid"] = "of-a-deleted-pipeline"
+    todo = plan(replace(world, children={**world.children, ref: former}), SETTINGS)
+    assert ref not in {apply.ref for apply in todo.applies}
+    ready = next(c for c in todo.status["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "Progressing")
+    assert "an earlier pipeline of this name is being deleted" in ready["message"]
+    assert not any(c["type"] == "Stalled" for c in todo.status["conditions"])
