@@ -258,11 +258,21 @@ REFUSALS = [
         "spec.groups[0].name",
         "another name in Redis goes into consumerGroup",
     ),
-    Refusal(
-        "a Redis name with a line break",
-        {f"{G}.consumerGroup": "delays\n"},
-        "spec.groups[0].consumerGroup",
-        "consumerGroup takes no control characters",
+    *(
+        Refusal(
+            f"a Redis name with {name}",
+            {f"{G}.consumerGroup": f"delays{character}"},
+            "spec.groups[0].consumerGroup",
+            "consumerGroup takes no control characters, no invisible ones",
+        )
+        for name, character in {
+            "a line break": "\n",
+            "a next-line character": "\u0085",
+            "a no-break space": "\u00a0",
+            "a zero-width space": "\u200b",
+            "an ideographic space": "\u3000",
+            "a character of private use": "\ue000",
+        }.items()
     ),
     Refusal(
         "an id without from: Id",

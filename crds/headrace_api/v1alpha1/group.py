@@ -10,10 +10,16 @@ from headrace_api import cron
 from headrace_api.patterns import ENTRY_ID
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.delivery import Delivery
-from headrace_api.v1alpha1.scalars import GroupName, StreamName, integer, keyed_by
+from headrace_api.v1alpha1.scalars import (
+    PRINTABLE,
+    GroupName,
+    StreamName,
+    integer,
+    is_printable,
+    keyed_by,
+)
 from headrace_api.v1alpha1.scaling import Scaling
 from headrace_api.v1alpha1.stream import (
-    PLAIN,
     STREAM_NAME_SENTENCE,
     Length,
     is_stream_name,
@@ -162,9 +168,10 @@ class Group(Shape):
             field="consumerGroup",
         ),
         Rule(
-            f"!has(self.consumerGroup) || self.consumerGroup.matches(r'{PLAIN}')",
-            "consumerGroup takes no control characters",
-            lambda g: g.consumer_group is None or g.consumer_group.isprintable(),
+            f"!has(self.consumerGroup) || self.consumerGroup.matches(r'{PRINTABLE}')",
+            "consumerGroup takes no control characters, no invisible ones and no spaces but the"
+            " plain one",
+            lambda g: g.consumer_group is None or is_printable(g.consumer_group),
             field="consumerGroup",
         ),
         Rule(

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
+from unicodedata import category
 
 from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_snake
@@ -24,6 +25,19 @@ GroupName = Annotated[str, Field(min_length=1, max_length=256)]
 
 LabelMap = Annotated[dict[Short, Annotated[str, Field(max_length=63)]], Field(max_length=64)]
 """Labels, whose values are short."""
+
+PRINTABLE = r"^([^\p{C}\p{Z}]| )*$"
+"""`is_printable`, as CEL's expressions have it."""
+
+
+def is_printable(name: str) -> bool:
+    """Whether nothing in it is invisible: controls, formats, private use, odd spaces.
+
+    Code points that Unicode has not assigned pass: which these are depends on the reader.
+    """
+    invisible = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs")
+    return all(char == " " or category(char) not in invisible for char in name)
+
 
 StringMap = Annotated[dict[Short, Text], Field(max_length=64)]
 

@@ -227,3 +227,25 @@ def test_backlog_shows_lag_and_pending(stage: Stage) -> None:
     told = json.loads(headrace("backlog", STREAM, GROUP, "--url", url, "-o", "json").stdout)
     assert told["groups"][GROUP]["pending"] == 1
     assert DEAD not in told
+
+
+def test_release_says_whose_the_group_was_and_asks_before_it_frees_it(
+    redis_server: RedisServer,
+) -> None:
+    url = f"redis://{redis_server.endpoint}/0"
+    with redis.Redis(port=redis_server.port, decode_responses=True) as client:
+        client.flushall()
+        state = "headrace:{flights}:state:delays:flights"
+        client.hset(state, mapping={"owner": "airport/old/uid-1", "cluster": "uid-c", "x": "y"})
+        asked = headrace("release", "flights", "delays", stdin="n\n", HEADRACE_REDIS_URL=url)
+        assert asked.returncode == 2
+        assert "airport/old/uid-1 of the cluster uid-c" in asked.stdout
+        assert client.hget(state, "owner") == "airport/old/uid-1"
+        done = headrace("release", "flights", "delays", "--yes", HEADRACE_REDIS_URL=url)
+        assert done.returncode == 0, done.stderr
+        assert client.hgetall(state) == {"x": "y"}
+        again = headrace("release", "flights", "delays", "--yes", HEADRACE_REDIS_URL=url)
+        assert (again.returncode, again.stdout) == (
+            0,
+            "nobody has claimed group delays of stream flights\n",
+        )

@@ -37,7 +37,10 @@ def test_every_key_lies_in_the_slot_of_its_stream(name: str) -> None:
             assert hash_tag(key) == hash_tag(name)
 
 
-@given(NAMES, NAMES, st.sampled_from("gh"), st.sampled_from("gh"))
+GROUPS = st.text(st.sampled_from("g:1"), min_size=1, max_size=5)
+
+
+@given(NAMES, NAMES, GROUPS, GROUPS)
 def test_no_two_groups_share_a_key(one: str, two: str, group: str, other: str) -> None:
     first, second = usable(one), usable(two)
     if first and second and (one, group) != (two, other):
@@ -45,13 +48,14 @@ def test_no_two_groups_share_a_key(one: str, two: str, group: str, other: str) -
         assert shared <= ({first.dead_letters} if one == two else set())
 
 
-@given(NAMES, NAMES, NAMES, NAMES)
-def test_no_two_events_share_a_mark(one: str, two: str, event: str, other: str) -> None:
+@given(NAMES, NAMES, GROUPS, GROUPS, NAMES, NAMES)
+def test_no_two_events_share_a_mark(
+    one: str, two: str, group: str, another: str, event: str, other: str
+) -> None:
     first, second = usable(one), usable(two)
-    if first and second and (one, event) != (two, other):
-        assert first.for_group("g").seen(event.encode()) != second.for_group("g").seen(
-            other.encode()
-        )
+    if first and second and (one, group, event) != (two, another, other):
+        mark = first.for_group(group).seen(event.encode())
+        assert mark != second.for_group(another).seen(other.encode())
 
 
 @pytest.mark.parametrize("name", ["a{}b", "{}", "a}b", "}", "{}x", ""])
@@ -75,7 +79,12 @@ def test_keys_read_as_the_design_writes_them() -> None:
     assert StreamKeys("s", "mine").dead_letters == "mine"
 
 
-@pytest.mark.parametrize("group", ["", "a:b"])
-def test_a_group_name_with_a_colon_is_refused(group: str) -> None:
-    with pytest.raises(UnusableName, match="without a colon"):
-        StreamKeys("s").for_group(group)
+def test_a_group_without_a_colon_keeps_its_keys_and_one_with_a_colon_has_some() -> None:
+    keys = StreamKeys("s").for_group("team:delays")
+    assert keys.state == "headrace:{s}:state::11:team:delays:s"
+    assert keys.seen(b"e") == b"headrace:{s}:seen::11:team:delays:1:s:e"
+
+
+def test_a_group_without_a_name_is_refused() -> None:
+    with pytest.raises(UnusableName, match="needs a name"):
+        StreamKeys("s").for_group("")

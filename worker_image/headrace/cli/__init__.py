@@ -30,6 +30,7 @@ app.command("trim", rich_help_panel=IN_PODS)(commands.trim)
 app.command("send", rich_help_panel=STREAMS)(commands.send)
 app.command("backlog", rich_help_panel=STREAMS)(commands.backlog)
 app.add_typer(dead, name="dead", rich_help_panel=STREAMS)
+app.command("release", rich_help_panel=STREAMS)(commands.release)
 app.command("validate", rich_help_panel=MANIFESTS)(commands.validate)
 
 

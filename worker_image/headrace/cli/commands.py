@@ -83,6 +83,21 @@ def backlog(
     backlog.run_backlog(stream, groups, output, dead_letters, url)
 
 
+def release(
+    stream: str = StreamArgument,
+    group: str = typer.Argument(help="Name of the consumer group in Redis.", show_default=False),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
+    url: str | None = UrlOption,
+) -> None:
+    """Give up the claim of a pipeline on a consumer group, so that another one may have it.
+
+    The group and its data stay. A pipeline that still exists claims the group again.
+    """
+    from headrace.cli import release
+
+    release.run_release(stream, group, yes, url)
+
+
 def validate(
     files: list[Path] = typer.Argument(help="Manifests; - for stdin.", show_default=False),
     output: TextOutput = typer.Option("text", "--output", "-o", help="text, or json for programs."),

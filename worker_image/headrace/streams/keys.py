@@ -1,7 +1,8 @@
 """The names of every key Headrace keeps beside a stream. Pure.
 
 `headrace:{tag}:<kind>:<group>:<stream>`: kind and group hold no colon, so the rest is the stream's
-whole name and no two streams share a key, not even `flights` and `{flights}`. The tag puts them
+whole name and no two streams share a key, not even `flights` and `{flights}`. A group whose name
+holds a colon is written `:<length>:<name>`: no name without one begins like that. The tag puts keys
 into the stream's own Cluster slot: it is the stream's hash tag, else its whole name.
 """
 
@@ -28,8 +29,12 @@ class GroupKeys:
     tag: str
     dead_letters: str
 
+    @cached_property
+    def _name(self) -> str:
+        return f":{len(self.group)}:{self.group}" if ":" in self.group else self.group
+
     def _key(self, kind: str) -> str:
-        return f"headrace:{{{self.tag}}}:{kind}:{self.group}:{self.stream}"
+        return f"headrace:{{{self.tag}}}:{kind}:{self._name}:{self.stream}"
 
     @cached_property
     def retry(self) -> str:
@@ -61,7 +66,7 @@ class GroupKeys:
 
         The stream's length stands before its name: both it and the id may hold colons.
         """
-        return f"headrace:{{{self.tag}}}:seen:{self.group}:{len(self.stream)}:{self.stream}:"
+        return f"headrace:{{{self.tag}}}:seen:{self._name}:{len(self.stream)}:{self.stream}:"
 
     def seen(self, event_id: bytes) -> bytes:
         """String: the member of the entry that handled the event with this id."""
@@ -99,7 +104,7 @@ class StreamKeys:
         return self.dead_letter_stream or f"headrace:{{{self.tag}}}:dead:{self.stream}"
 
     def for_group(self, group: str) -> GroupKeys:
-        """The keys of a group. Raises UnusableName for an empty name or one with a colon."""
-        if not group or ":" in group:
-            raise UnusableName(f"consumer group {group!r} must be a name without a colon")
+        """The keys of a group. Raises UnusableName for an empty name."""
+        if not group:
+            raise UnusableName("a consumer group needs a name")
         return GroupKeys(self.stream, group, self.tag, self.dead_letters)

@@ -1,0 +1,32 @@
+"""`headrace release`: free a consumer group whose pipeline is gone."""
+
+from __future__ import annotations
+
+import typer
+
+from headrace.cli.options import FAILED, refuse
+from headrace.cli.redis_options import place_of, run
+from headrace.streams import groups
+
+
+def run_release(stream: str, group: str, yes: bool, url: str | None) -> None:
+    run(_release(stream, group, yes, url))
+
+
+async def _release(stream: str, group: str, yes: bool, url: str | None) -> None:
+    place = place_of(url)
+    keys, client = place.keys(stream, None).for_group(group), place.client
+    try:
+        holder = await groups.holder_of(client, keys)
+        if holder is None:
+            typer.echo(f"nobody has claimed group {group} of stream {stream}")
+            return
+        where = f" of the cluster {holder.cluster}" if holder.cluster else ""
+        typer.echo(f"group {group} of stream {stream} belongs to pipeline {holder.owner}{where}")
+        if not yes and not typer.confirm("Is that pipeline gone, and may another have the group?"):
+            refuse("nothing was changed")
+        if not await groups.release(client, keys, holder.owner):
+            refuse("somebody else has claimed it meanwhile; look again", FAILED)
+    finally:
+        await client.aclose()
+    typer.echo(f"group {group} of stream {stream} is free")
