@@ -19,7 +19,7 @@ import redis.asyncio
 import redis.exceptions
 
 from headrace.streams import refusals
-from headrace.streams.backlog import read_backlogs
+from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import NotImplementedMode
 from headrace.streams.keys import StreamKeys
 from headrace.worker.cancel import cancel
@@ -218,7 +218,11 @@ class _Endpoint:
         try:
             for _, watched in known:
                 watched.is_due = False
-            backlogs = await read_backlogs(client, [w.subject.query for _, w in known])
+            backlogs = await read_backlogs(
+                client,
+                [watched.subject.query for _, watched in known],
+                before=[w.reading.backlog if w.reading else None for _, w in known],
+            )
         except OUTAGES:
             raise
         except Exception as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headrace_api.v1alpha1 import Group, Reason
+from headrace.streams.ids import parse_id
+from headrace_api.v1alpha1 import Group, Reason, StartFrom
 from headrace_operator.plan import problems
 from headrace_operator.plan.actions import (
     EnsureGroup,
@@ -118,8 +119,15 @@ def _is_lost(observation: Observation, group: Group) -> bool:
     backlog = observation.backlog.groups.get(group.consumer_group_name)
     if backlog is None:
         return False
-    misplaced = backlog.ahead_of_stream and backlog.last_delivered_id != group.start.redis_id
+    misplaced = backlog.ahead_of_stream and not _starts_at(group, backlog.last_delivered_id)
     return misplaced or not backlog.exists
+
+
+def _starts_at(group: Group, last_delivered_id: str | None) -> bool:
+    """Whether the manifest starts the group at that very id, however it is written there."""
+    if last_delivered_id is None or group.start.from_ is not StartFrom.ID:
+        return False
+    return parse_id(group.start.redis_id) == parse_id(last_delivered_id)
 
 
 def _operations(removals: Sequence[GroupRemoval]) -> Iterator[GroupOperation]:

@@ -11,6 +11,8 @@ from headrace_operator.plan.group import GroupPlan
 from headrace_operator.plan.observation import Observation
 from headrace_operator.plan.orphans import Orphans
 
+# What the schema takes, and a double holds.
+MAX_COUNT = 2**53
 # Between two writes that bring only new figures.
 FIGURES_INTERVAL_SECONDS = 10.0
 
@@ -106,9 +108,11 @@ def _group(group: GroupPlan) -> dict[str, Any]:
 
 
 def _stream(backlog: StreamBacklog) -> dict[str, Any]:
+    added = backlog.entries_added
     stream = {
         "length": backlog.length,
-        "entriesAdded": backlog.entries_added,
+        # XSETID may set it higher than the schema takes, which would refuse the whole status.
+        "entriesAdded": None if added is None else min(added, MAX_COUNT),
         "firstId": backlog.first_id,
         "lastId": backlog.last_id,
     }

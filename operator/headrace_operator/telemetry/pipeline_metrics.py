@@ -97,7 +97,8 @@ class _Samples:
         pipeline = f'namespace="{namespace}",pipeline="{name}"'
         if backlog is not None and backlog.exists:
             self._set("headrace_stream_length", pipeline, backlog.length)
-            self._set("headrace_stream_entries_added_total", pipeline, backlog.entries_added)
+            if backlog.entries_added is not None:
+                self._set("headrace_stream_entries_added_total", pipeline, backlog.entries_added)
             self._set("headrace_stream_dead_letters", pipeline, backlog.dead_letters)
         for workers in memory.workers:
             labels = f'{pipeline},group="{workers.group}"'

@@ -91,7 +91,8 @@ SAFEGUARDS = [
         "a dead consumer is deleted with its pending entries",
         short("kills"),
         "lost",
-        ("streams/lua/delete_dead_consumers.lua", "info['pending'] > 0 or ", ""),
+        ("streams/claim.py", 'row[b"pending"] > 0 or ', ""),
+        ("streams/lua/delete_dead_consumers.lua", "if owned == 0 then", "if true then"),
         (
             "worker/intake/claims.py",
             "max(3_600_000, DEAD_CONSUMER_FACTOR * self._min_idle_ms)",

@@ -12,7 +12,8 @@ import pytest
 from redis.asyncio import Redis
 from tests.support.redis_servers import RedisServer, redis_server, running
 
-from headrace.streams.backlog import StreamBacklog, read_backlogs
+from headrace.streams.backlog import StreamBacklog
+from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import StaticCredentials, Target, connect
 from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog import poller
@@ -134,11 +135,11 @@ class Rounds:
 def rounds(monkeypatch: pytest.MonkeyPatch) -> Rounds:
     seen = Rounds()
 
-    async def read(client: Redis, queries: list[Any]) -> list[StreamBacklog]:
+    async def read(client: Redis, queries: list[Any], before: Any) -> list[StreamBacklog]:
         seen.batches.append(len(queries))
         seen.begun.set()
         await asyncio.sleep(seen.seconds)
-        return await read_backlogs(client, queries)
+        return await read_backlogs(client, queries, before=before)
 
     monkeypatch.setattr(poller, "read_backlogs", read)
     return seen

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from tests.integration.streams.redis_words import park, pending, read
 from tests.support.redis_servers import ALL_KINDS, RedisServer, running
 
-from headrace.streams.backlog import GroupBacklog, Quality, read_backlogs
+from headrace.streams.backlog import GroupBacklog, Quality
+from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.claim import take_due
 from headrace.streams.connect import connect
 from headrace.streams.entries import Source

@@ -4,7 +4,8 @@ from redis.asyncio import Redis
 from tests.integration.streams.redis_words import fill, park, read
 from tests.support.redis_servers import RedisServer
 
-from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog, read_backlogs
+from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
+from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import StaticCredentials, connect
 from headrace.streams.entries import Source
 from headrace.streams.groups import ensure_groups

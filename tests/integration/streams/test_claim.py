@@ -374,6 +374,26 @@ async def test_only_empty_and_silent_consumers_are_swept(
     assert names == {b"w1", b"asking", PARKED.encode()}
 
 
+async def test_thousands_of_consumers_are_swept_in_slices_that_block_nobody(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    pipeline = client.pipeline(transaction=False)
+    for n in range(5_000):
+        for stream in (keys.stream, keys.replay):
+            pipeline.xgroup_createconsumer(stream, keys.group, f"crashed-{n}")
+        pipeline.hset(keys.state, f"flush:crashed-{n}", "1 ")
+    await pipeline.execute()
+    await client.config_set("slowlog-log-slower-than", 0)
+    times = []
+    for _ in range(5):
+        await client.execute_command("SLOWLOG", "RESET")
+        assert await claim.delete_dead_consumers(client, keys, "asking", min_idle_ms=0) == 100
+        times.append(max(entry["duration"] for entry in await client.slowlog_get(100)))
+    await client.config_set("slowlog-log-slower-than", 10_000)
+    assert min(times) <= 2_000
+    assert len(await client.xinfo_consumers(keys.stream, keys.group)) == 5_001 - 500
+
+
 async def test_the_sweep_drops_flush_numbers_of_consumers_that_never_came_to_read(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:

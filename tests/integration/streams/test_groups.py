@@ -48,7 +48,7 @@ async def test_a_lost_group_restarts_at_its_checkpoint_not_at_the_last_known_id(
     await client.xgroup_destroy(keys.stream, keys.group)
     state = await ensure_groups(client, keys, "$")
     assert state.recreated
-    assert state.start_id == "5-0"
+    assert state.last_delivered_id == "5-0"
     assert (await read(client, keys, "w2", 10))[0] == b"6-0"
 
 
@@ -92,7 +92,7 @@ async def test_a_group_ahead_of_its_stream_is_set_back_to_its_checkpoint(
     await read(client, keys, "w1", 3)
     await client.xgroup_setid(keys.stream, keys.group, "1700000000000-0")
     state = await ensure_groups(client, keys)
-    assert (state.stood_ahead_at, state.start_id) == ("1700000000000-0", "2-0")
+    assert (state.stood_ahead_at, state.last_delivered_id) == ("1700000000000-0", "2-0")
     assert not state.ahead_of_stream
     assert await read(client, keys, "w2", 10) == [b"3-0", b"4-0", b"5-0"]
 
@@ -108,7 +108,7 @@ async def test_a_group_whose_checkpoint_is_ahead_too_is_set_back_to_zero(
     assert await read(client, keys, "w1", 10) == [b"1-0", b"2-0"]
 
 
-@pytest.mark.parametrize("start", ["9", "9-0"])
+@pytest.mark.parametrize("start", ["9", "9-0", "0009", "0009-00"])
 async def test_a_group_that_its_manifest_starts_ahead_of_the_stream_stays_there(
     client: Redis, keys: GroupKeys, start: str
 ) -> None:

@@ -531,6 +531,13 @@ def test_counts_add_up_over_the_groups() -> None:
     assert status["groups"][1]["deployment"] == "flights-audit"
 
 
+def test_a_count_beyond_what_the_schema_takes_is_cut() -> None:
+    huge = replace(WORK, entries_added=2**63 - 1)
+    made = plan(settled(pipeline(), backlog=huge), SETTINGS)
+    assert made.status["stream"]["entriesAdded"] == 2**53
+    Status.model_validate(made.status)
+
+
 def test_one_unknown_group_makes_the_sum_unknown() -> None:
     seen = settled(
         pipeline(TWO), backlog=backlog(delays=group_backlog(150), audit=group_backlog(None))

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from headrace.cli.options import FAILED, Output, refuse
 from headrace.cli.redis_options import place_of, run
-from headrace.streams.backlog import StreamBacklog, read_backlogs
+from headrace.streams.backlog import StreamBacklog
+from headrace.streams.backlog_reader import read_backlogs
 
 
 def run_backlog(

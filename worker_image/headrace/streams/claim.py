@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from redis.asyncio import Redis
 
 from headrace.streams.entries import ClaimedEntry, Record, Source
-from headrace.streams.keys import GroupKeys
-from headrace.streams.script import Script
+from headrace.streams.keys import PARKED, GroupKeys
+from headrace.streams.script import Script, call
 
 _TAKE_DUE = Script("take_due")
 _CLAIM_IDLE = Script("claim_idle")
@@ -236,13 +236,42 @@ async def delete_consumer_if_empty(client: Redis, keys: GroupKeys, consumer: str
 async def delete_dead_consumers(
     client: Redis, keys: GroupKeys, consumer: str, *, min_idle_ms: int
 ) -> int:
-    """Delete consumers other than us and the parked one that are empty and silent that long."""
+    """Delete consumers other than us and the parked one that are empty and silent that long.
+
+    A hundred at most. Also drops flush numbers of consumers that are in neither stream: a process
+    that died before its first read leaves one. Lists of thousands never pass through a script.
+    """
+    flushed = await _flushed(client, keys)
+    known: set[bytes] = set()
+    busy = {consumer.encode(), PARKED.encode()}
+    for stream in (keys.stream, keys.replay):
+        for flat in await call(client, ("XINFO", "CONSUMERS", stream, keys.group)):
+            row = dict(zip(flat[::2], flat[1::2], strict=True))
+            known.add(row[b"name"])
+            if row[b"pending"] > 0 or row[b"idle"] < min_idle_ms:
+                busy.add(row[b"name"])
+    if gone := list(flushed - known - busy)[:_MAX_DELETIONS]:
+        await call(client, ("HDEL", keys.state, *(b"flush:" + name for name in gone)))
+    dead = sorted(known - busy)[:_MAX_DELETIONS]
+    if not dead:
+        return 0
     deleted: int = await _DELETE_DEAD_CONSUMERS.run(
-        client,
-        [keys.stream, keys.replay, keys.state],
-        [keys.group, consumer, min_idle_ms, _MAX_DELETIONS],
+        client, [keys.stream, keys.replay, keys.state], [keys.group, *dead]
     )
     return deleted
+
+
+async def _flushed(client: Redis, keys: GroupKeys) -> set[bytes]:
+    """The consumers that have a flush number."""
+    found: set[bytes] = set()
+    cursor = b"0"
+    while True:
+        cursor, flat = await call(
+            client, ("HSCAN", keys.state, cursor, "MATCH", "flush:*", "COUNT", 500)
+        )
+        found |= {field.removeprefix(b"flush:") for field in flat[::2]}
+        if cursor == b"0":
+            return found
 
 
 def _entries(rows: list[Any]) -> list[ClaimedEntry]:

@@ -21,11 +21,14 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """XINFO STREAM; `first_id` and `last_id` are None for a stream without entries."""
+    """XINFO STREAM; `first_id` and `last_id` are None for a stream without entries.
+
+    All ids are None where the entries are too large to be looked at; `entries_added` may be, too.
+    """
 
     length: int
-    entries_added: int
-    last_generated_id: StreamId
+    entries_added: int | None
+    last_generated_id: StreamId | None
     first_id: StreamId | None
     last_id: StreamId | None
 
@@ -36,7 +39,7 @@ class GroupFacts:
 
     `lag`: None where the server says nil. `counted`: entries above `last_delivered_id` counted one
     by one, None when that was not tried or stopped at its cap. `parked`: pending entries of the
-    reserved consumer.
+    reserved consumer. `ahead`: seen to stand ahead of its stream, of which no id is known here.
     """
 
     last_delivered_id: StreamId
@@ -46,6 +49,7 @@ class GroupFacts:
     oldest_pending_id: StreamId | None = None
     first_unread_id: StreamId | None = None
     counted: int | None = None
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,16 @@ def estimate_lag(  # noqa: PLR0911 - one return a rule
     """How many entries the group has not been given. `lag_is_exact`: see server.Server."""
     if stream is None or group is None:
         return Lag(None, Quality.UNKNOWN, "the group does not exist")
-    if group.last_delivered_id > stream.last_generated_id:
+    if is_ahead(stream, group):
         return Lag(None, Quality.UNKNOWN, "the group is ahead of its stream")
-    if stream.last_id is None or stream.last_id <= group.last_delivered_id:
+    last = stream.last_id
+    if stream.length == 0 or (last is not None and last <= group.last_delivered_id):
         return Lag(0, Quality.EXACT, "no entry after the last delivered one")
     if stream.first_id is not None and stream.first_id > group.last_delivered_id:
         return Lag(stream.length, Quality.EXACT, "length of the stream")
     if group.counted is not None:
         return Lag(group.counted, Quality.EXACT, "counted")
-    # The last entry is unread, so a 0 here is the server's mistake.
+    # Something may be unread, so a 0 here is the server's mistake.
     if group.lag is not None and 1 <= group.lag <= stream.length:
         if lag_is_exact:
             return Lag(group.lag, Quality.EXACT, "lag of XINFO GROUPS")
@@ -79,6 +84,12 @@ def estimate_lag(  # noqa: PLR0911 - one return a rule
             group.lag, Quality.UPPER, "lag of XINFO GROUPS, which this version may overstate"
         )
     return Lag(stream.length, Quality.UPPER, "length of the stream, as the server knows no lag")
+
+
+def is_ahead(stream: StreamFacts, group: GroupFacts) -> bool:
+    """Whether the group stands above every id that its stream has given out."""
+    generated = stream.last_generated_id
+    return group.ahead or (generated is not None and group.last_delivered_id > generated)
 
 
 def estimate_replay_lag(

@@ -13,18 +13,46 @@ _DESTROY = Script("destroy_group")
 
 
 class OwnedByAnother(Exception):
-    """The group belongs to another pipeline (`.owner`, as `<namespace>/<pipeline>/<uid>`)."""
+    """The group belongs to another pipeline.
 
-    def __init__(self, keys: GroupKeys, owner: str) -> None:
+    `.owner` as `<namespace>/<pipeline>/<uid>`; `.cluster`: the uid of its cluster, "" if not known.
+    """
+
+    def __init__(self, keys: GroupKeys, owner: str, cluster: str = "") -> None:
         super().__init__(
             f"consumer group {keys.group!r} of stream {keys.stream!r} belongs to pipeline {owner};"
-            " give this pipeline another consumerGroup, or delete the other pipeline"
+            " give this pipeline another consumerGroup, or delete the other pipeline; if that is"
+            f" gone, free the group: headrace release {keys.stream} {keys.group}"
         )
         self.owner = owner
+        self.cluster = cluster
+
+
+class Deposed(Exception):
+    """A newer leader has written to this group: this process must not write any more."""
 
 
 class NotAStream(Exception):
     """The key that should be a stream holds something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who writes for an operator: the uid of its Lease, and how often that changed hands."""
+
+    lease: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.lease}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The claim on a group as it stands in Redis; `cluster` is "" where nobody wrote it."""
+
+    owner: str
+    cluster: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +69,6 @@ class GroupState:
 
     created: bool
     recreated: bool
-    start_id: str
     checkpoint: str
     last_delivered_id: str
     ahead_of_stream: bool
@@ -55,32 +82,40 @@ async def ensure_groups(
     start: str = "0",
     *,
     owner: str | None = None,
+    cluster: str = "",
+    leader: Leader | None = None,
+    former_owner: str | None = None,
     checkpoint: str | None = None,
 ) -> GroupState:
     """Create what is missing of the group on the stream and on its replay stream, atomically.
 
     A missing group starts at the checkpoint kept in Redis, else just below `checkpoint` (the floor
     id, "<ms>-<seq>", that a status remembers), else at `start`: "0", "$" or an id. One that stands
-    ahead of its stream goes back to where it would have been created. With `owner`, claims the
-    group for it first. Raises OwnedByAnother, NotAStream, redis errors.
+    ahead of its stream goes back to where it would have been created. With `owner` (of `cluster`),
+    claims the group for it first; `former_owner` loses it. `leader`: the operator that writes.
+    Raises OwnedByAnother, Deposed, NotAStream, redis errors.
     """
     kind, *rest = await _ENSURE.run(
         client,
         [keys.stream, keys.replay, keys.state],
-        [keys.group, start, owner or "", checkpoint or ""],
+        [
+            *(keys.group, start, owner or "", checkpoint or ""),
+            *(cluster, str(leader or ""), former_owner or ""),
+        ],
     )
     if kind == b"owned":
-        raise OwnedByAnother(keys, rest[0].decode())
+        raise OwnedByAnother(keys, *(part.decode("utf-8", "replace") for part in rest))
+    if kind == b"deposed":
+        raise Deposed("a newer leader has written to the consumer group")
     if kind == b"type":
         raise NotAStream(
             f"key {rest[0].decode()!r} holds a {rest[1].decode()}, not a stream;"
             " rename it, or name another stream"
         )
-    created, recreated, start_id, kept, delivered, ahead, zeroed, stood = rest
+    created, recreated, kept, delivered, ahead, zeroed, stood = rest
     return GroupState(
         created=bool(created),
         recreated=bool(recreated),
-        start_id=start_id.decode(),
         checkpoint=kept.decode(),
         last_delivered_id=delivered.decode(),
         ahead_of_stream=bool(ahead),
@@ -89,18 +124,39 @@ async def ensure_groups(
     )
 
 
-async def release(client: Redis, keys: GroupKeys, owner: str) -> bool:
-    """Give up the claim on the group, if `owner` holds it; its data stays."""
-    return bool(await _RELEASE.run(client, [keys.state], [owner]))
+async def holder_of(client: Redis, keys: GroupKeys) -> Holder | None:
+    """Who has claimed the group; None if nobody."""
+    owner, cluster = await call(client, ("HMGET", keys.state, "owner", "cluster"))
+    if owner is None:
+        return None
+    return Holder(owner.decode("utf-8", "replace"), (cluster or b"").decode("utf-8", "replace"))
 
 
-async def destroy_group(client: Redis, keys: GroupKeys, owner: str) -> bool:
+async def release(
+    client: Redis, keys: GroupKeys, owner: str, *, leader: Leader | None = None
+) -> bool:
+    """Give up the claim on the group, if `owner` holds it; its data stays. Raises Deposed."""
+    return _done(await _RELEASE.run(client, [keys.state], [owner, str(leader or "")]))
+
+
+def _done(reply: int) -> bool:
+    if reply < 0:
+        raise Deposed("a newer leader has written to the consumer group")
+    return bool(reply)
+
+
+async def destroy_group(
+    client: Redis, keys: GroupKeys, owner: str, *, leader: Leader | None = None
+) -> bool:
     """Drop the group and every per-group key; never the stream, never dead letters.
 
-    Answers False, and touches nothing, when the group has another owner.
+    Answers False, and touches nothing, when the group has another owner. Raises Deposed.
     """
     per_group = [keys.replay, keys.state, keys.retry, keys.failures]
-    if not await _DESTROY.run(client, [keys.stream, *per_group], [keys.group, owner]):
+    reply = await _DESTROY.run(
+        client, [keys.stream, *per_group], [keys.group, owner, str(leader or "")]
+    )
+    if not _done(reply):
         return False
     # Marks left behind would swallow the events of a later group of this name.
     pattern = _glob_literal(keys.seen_prefix) + "*"

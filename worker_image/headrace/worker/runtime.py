@@ -204,11 +204,12 @@ class Runtime:
                 "the group stood at %s, ahead of its stream, and was set back to %s:"
                 " entries may come twice",
                 state.stood_ahead_at,
-                state.start_id,
+                state.last_delivered_id,
             )
         elif state.recreated:
             logger.warning(
-                "the group was lost and restarts at %s: entries may come twice", state.start_id
+                "the group was lost and restarts at %s: entries may come twice",
+                state.last_delivered_id,
             )
         if state.ahead_of_stream:
             logger.error(

@@ -3,8 +3,10 @@
 --       4 n, then n groups that must exist; the rest are groups whose needs are ignored
 -- returns {removed, length, floor or "", group at the floor or "", why it stopped, more}
 --   why: "" | "missing" (group named) | "nogroup" | "floor" | "noclock"; more 1: call again
--- uses: ids, reply, clock, floor
-local SLICE = 100
+-- Entries are looked at only where they are small: a slice of large ones goes node by node, and such
+-- a node holds one entry.
+-- uses: ids, reply, clock, floor, sizes
+local SLICE, MOST_BYTES, FREED_BYTES = 100, 65536, 2097152
 local stream, safe = KEYS[1], ARGV[1] == 'Safe'
 if redis.call('EXISTS', stream) == 0 then return {0, 0, '', '', '', 0} end
 local length = redis.call('XLEN', stream)
@@ -12,9 +14,23 @@ local required = tonumber(ARGV[4])
 local ignored = {}
 for i = 5 + required, #ARGV do ignored[ARGV[i]] = true end
 
-local facts = to_map(redis.call('XINFO', 'STREAM', stream))
-local generated = facts['last-generated-id']
-local floor, keeper, waiting, names = nil, '', false, {}
+local large = large_entries(stream, length)
+local slice = large and math.max(1, math.floor(FREED_BYTES / large)) or SLICE -- to free takes time, too
+local generated = not large and to_map(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
+-- The same of a stream of large entries, where only a look at two of them can tell.
+local function generated_id()
+  generated = generated or to_map(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
+  return generated
+end
+
+local function stands_ahead(delivered, lag)
+  if generated then return id_less(generated, delivered) end
+  if lag then return false end
+  if #redis.call('XRANGE', stream, '(' .. delivered, '+', 'COUNT', 1) > 0 then return false end
+  return id_less(generated_id(), delivered)
+end
+
+local floor, keeper, waiting, newest, names = nil, '', false, nil, {}
 for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
   local info = to_map(row)
   names[info['name']] = true
@@ -23,11 +39,14 @@ for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     local delivered = info['last-delivered-id']
     local needed = floor_of(delivered, oldest and oldest[1])
     -- Ahead of its stream: what lies below it was never read, and it will be set back.
-    local ahead = id_less(generated, delivered)
+    local ahead = stands_ahead(delivered, info['lag'])
     if ahead then needed = '0-0' end
+    if not newest or id_less(newest, delivered) then newest = delivered end
     if not floor or id_less(needed, floor) then
       floor, keeper = needed, info['name']
-      waiting = ahead or oldest ~= nil or id_less(delivered, generated)
+      local unread = info['lag'] ~= 0
+      if generated then unread = id_less(delivered, generated) end
+      waiting = ahead or oldest ~= nil or unread
     end
   end
 end
@@ -47,39 +66,67 @@ local function hold_back()
   if waiting then why = 'floor' end
 end
 
--- The oldest k entries, k <= SLICE, as far as all of them lie below the floor.
+local function note(gone)
+  removed, length = removed + gone, length - gone
+  if gone > 0 then more = 1 end
+end
+
+-- How many of the oldest k entries lie below the floor, looked at one by one while they are small.
+local function count_below(k)
+  local counted, bytes, from = 0, 0, '-'
+  while counted < k and bytes < MOST_BYTES do
+    local entry = redis.call('XRANGE', stream, from, '+', 'COUNT', 1)[1]
+    if not entry then break end
+    if not id_less(entry[1], floor) then return counted, true end
+    counted, from = counted + 1, '(' .. entry[1]
+    for _, value in ipairs(entry[2]) do bytes = bytes + #value end
+  end
+  return counted, false
+end
+
+-- The oldest entries beyond max, one slice of them, as far as they lie below the floor.
 local function trim_length(max)
-  local k = math.min(length - max, SLICE)
+  local k = math.min(length - max, slice)
   if k <= 0 then return end
-  local slice = redis.call('XRANGE', stream, '-', '+', 'COUNT', k)
-  if not floor or id_less(slice[#slice][1], floor) then
-    removed = removed + redis.call('XTRIM', stream, 'MAXLEN', '=', length - #slice)
-    more = length - #slice > max and 1 or 0
+  local held = false
+  if floor then
+    -- Whole nodes below the floor, then what is left of the first one.
+    local gone = redis.call('XTRIM', stream, 'MINID', '~', floor, 'LIMIT', k)
+    if gone == 0 then
+      k, held = count_below(math.min(length - max, SLICE))
+      gone = k > 0 and redis.call('XTRIM', stream, 'MAXLEN', '=', length - k) or 0
+    end
+    note(gone)
   else
-    removed = removed + redis.call('XTRIM', stream, 'MINID', '=', floor)
+    note(redis.call('XTRIM', stream, 'MAXLEN', '=', length - k))
+  end
+  if length <= max then more = 0 end
+  if held then
+    more = 0
     hold_back()
   end
-  length = redis.call('XLEN', stream)
 end
 
 -- Whole nodes older than max age; what remains of the last node goes with it later.
 local function trim_age(max)
   local now = now_ms()
-  local newest = tonumber(string.match(generated, '^(%d+)'))
-  if newest < 1e12 or newest > now + 86400000 then
+  if large and newest and newest ~= '0-0' then generated = newest end
+  local clock = tonumber(string.match(generated_id(), '^(%d+)'))
+  if clock < 1e12 or clock > now + 86400000 then
     why = 'noclock'
     return
   end
-  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
   local limit = string.format('%.0f-0', now - max)
-  if not oldest or not id_less(oldest[1], limit) then return end
-  if floor and id_less(floor, limit) then
-    limit = floor
-    hold_back()
+  local held = floor and id_less(floor, limit)
+  if held and not large then
+    held = redis.call('XRANGE', stream, floor, '(' .. limit, 'COUNT', 1)[1] ~= nil
   end
-  local gone = redis.call('XTRIM', stream, 'MINID', '~', limit, 'LIMIT', 10 * SLICE)
-  removed, length = removed + gone, length - gone
-  if gone > 0 then more = 1 end
+  if floor and id_less(floor, limit) then limit = floor end
+  if held then hold_back() end
+  local gone = redis.call('XTRIM', stream, 'MINID', '~', limit, 'LIMIT', large and slice or 10 * SLICE)
+  -- A node of more entries than that holds small ones.
+  if gone == 0 and large then gone = redis.call('XTRIM', stream, 'MINID', '~', limit, 'LIMIT', SLICE) end
+  note(gone)
 end
 
 if ARGV[2] ~= '' then trim_length(tonumber(ARGV[2])) end

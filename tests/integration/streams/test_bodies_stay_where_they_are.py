@@ -1,0 +1,196 @@
+"""Scripts that want ids bring no bodies: how long they block a server that holds 5 MB each.
+
+A time is the best of several tries: the machine may be busy, the script may not.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+from redis.asyncio import Redis
+from tests.integration.streams.redis_words import fill, read
+from tests.support.redis_servers import ALL_KINDS, RedisServer, running
+
+from headrace.streams.backlog import Quality, StreamBacklog
+from headrace.streams.backlog_reader import read_backlogs
+from headrace.streams.connect import connect
+from headrace.streams.groups import ensure_groups
+from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.streams.trim import Policy, trim
+
+BODY = b"x" * 5_000_000
+ENTRIES = 30
+LONGEST_MS = 2.0
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module", params=list(ALL_KINDS))
+def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    with running(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: RedisServer) -> AsyncIterator[Redis]:
+    async with connect(server.target, role="control") as client:
+        await client.flushall()
+        await client.config_set("slowlog-log-slower-than", 0)
+        yield client
+
+
+@pytest.fixture
+async def large(client: Redis, keys: GroupKeys) -> GroupKeys:
+    """Half of the entries are unread, all read ones are pending."""
+    await ensure_groups(client, keys)
+    for n in range(1, ENTRIES + 1):
+        await client.xadd(keys.stream, {"payload": BODY}, f"{n}-0")
+    for _ in range(ENTRIES // 2):
+        await read(client, keys, "w1", 1)
+    return keys
+
+
+async def longest(client: Redis, act: Callable[[], Awaitable[object]]) -> float:
+    """The longest command in ms that the server ran for `act`."""
+    await client.execute_command("SLOWLOG", "RESET")
+    await act()
+    return max(float(entry["duration"]) for entry in await client.slowlog_get(100)) / 1000
+
+
+async def best(client: Redis, act: Callable[[], Awaitable[object]], tries: int = 5) -> float:
+    return min([await longest(client, act) for _ in range(tries)])
+
+
+class Poller:
+    """Asks as the operator does: with the answer before."""
+
+    def __init__(self, client: Redis, stream: StreamKeys) -> None:
+        self.client, self.stream = client, stream
+        self.last: StreamBacklog | None = None
+
+    async def __call__(self) -> StreamBacklog:
+        query = (self.stream, ["delays"])
+        (self.last,) = await read_backlogs(self.client, [query], before=[self.last])
+        return self.last
+
+
+async def test_a_poll_of_a_stream_in_motion(
+    client: Redis, large: GroupKeys, stream: StreamKeys
+) -> None:
+    poll = Poller(client, stream)
+    await poll()
+    times = []
+    for _ in range(5):
+        await read(client, large, "w1", 1)
+        times.append(await longest(client, poll))
+    assert min(times) <= LONGEST_MS
+    assert poll.last is not None
+    found = poll.last.groups["delays"]
+    assert (found.lag, found.pending) == (ENTRIES // 2 - 5, ENTRIES // 2 + 5)
+
+
+async def test_a_poll_of_a_stream_at_rest(
+    client: Redis, large: GroupKeys, stream: StreamKeys
+) -> None:
+    poll = Poller(client, stream)
+    await poll()
+    await poll()
+    assert await best(client, poll) <= LONGEST_MS
+    assert poll.last is not None
+    found = poll.last.groups["delays"]
+    assert (found.lag, found.first_unread_id) == (ENTRIES // 2, f"{ENTRIES // 2 + 1}-0")
+
+
+async def test_a_poll_of_a_stream_whose_lag_the_server_does_not_know(
+    client: Redis, large: GroupKeys, stream: StreamKeys
+) -> None:
+    await client.xgroup_setid(large.stream, large.group, f"{ENTRIES // 2}-0")
+    poll = Poller(client, stream)
+    await poll()
+    await poll()
+    assert await best(client, poll) <= LONGEST_MS
+    found = (await poll()).groups["delays"]
+    assert found.quality is Quality.UPPER
+    assert found.lag is not None
+    assert found.lag >= ENTRIES // 2
+
+
+async def test_a_poll_tells_that_nothing_is_unread_whatever_the_servers_count_says(
+    client: Redis, large: GroupKeys, stream: StreamKeys
+) -> None:
+    # Entries trimmed past the group, for which older servers count too many.
+    await client.xtrim(large.stream, maxlen=4, approximate=False)
+    for _ in range(4):
+        await read(client, large, "w1", 1)
+    poll = Poller(client, stream)
+    await poll()
+    found = (await poll()).groups["delays"]
+    assert (found.lag, found.quality) == (0, Quality.EXACT)
+    await client.xdel(large.stream, f"{ENTRIES}-0")
+    await poll()
+    found = (await poll()).groups["delays"]
+    assert (found.lag, found.ahead_of_stream) == (0, False)
+
+
+async def test_a_group_ahead_of_a_stream_of_large_entries_is_seen_and_set_back(
+    client: Redis, large: GroupKeys, stream: StreamKeys
+) -> None:
+    await client.xgroup_setid(large.stream, large.group, "1700000000000-0")
+    poll = Poller(client, stream)
+    await poll()
+    found = (await poll()).groups["delays"]
+    assert (found.lag, found.ahead_of_stream) == (None, True)
+
+    async def set_back() -> None:
+        await client.xgroup_setid(large.stream, large.group, "1700000000000-0")
+        state = await ensure_groups(client, large)
+        assert state.stood_ahead_at == "1700000000000-0"
+
+    assert await best(client, set_back) <= LONGEST_MS
+
+
+async def test_groups_are_made_and_made_again(client: Redis, large: GroupKeys) -> None:
+    async def again() -> None:
+        await ensure_groups(client, large)
+
+    async def at_the_end() -> None:
+        await client.xgroup_destroy(large.stream, large.group)
+        await client.delete(large.state)
+        state = await ensure_groups(client, large, "$")
+        assert state.last_delivered_id == f"{ENTRIES}-0"
+
+    assert await best(client, again) <= LONGEST_MS
+    assert await best(client, at_the_end) <= LONGEST_MS
+    (info,) = await client.xinfo_groups(large.stream)
+    assert (info["lag"], info["entries-read"]) == (0, ENTRIES)
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+async def test_a_slice_of_a_trim(client: Redis, large: GroupKeys, policy: Policy) -> None:
+    ids = [f"{n}-0" for n in range(1, ENTRIES // 2 + 1)]
+    await client.xack(large.stream, large.group, *ids)
+    times = []
+    for left in range(ENTRIES - 2, ENTRIES // 2 + 2, -2):
+
+        async def act(left: int = left) -> None:
+            result = await trim(client, large.stream, [large.group], policy=policy, max_length=left)
+            assert result.length == left
+
+        times.append(await longest(client, act))
+    assert min(times) <= LONGEST_MS
+    await client.execute_command("SLOWLOG", "RESET")
+    await trim(client, large.stream, [large.group], policy=policy, max_length=1)
+    slices = sorted(float(entry["duration"]) / 1000 for entry in await client.slowlog_get(100))
+    assert slices[len(slices) // 2] <= LONGEST_MS
+
+
+async def test_a_trim_of_small_entries_in_front_of_a_large_one(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await ensure_groups(client, keys)
+    await fill(client, keys, 5)
+    for n in range(6, 9):
+        await client.xadd(keys.stream, {"payload": BODY}, f"{n}-0")
+    ids = await read(client, keys, "w1", 8)
+    await client.xack(keys.stream, keys.group, *ids)
+    result = await trim(client, keys.stream, [keys.group], max_length=2)
+    assert (result.length, result.removed) == (2, 6)
