@@ -116,3 +116,59 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(stage: Stage) -> None:
         group.quicken()
         group.start("pod-b")
         until_sync(lambda: stage.settled)
+
+
+HANDLERS = """
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        effect(f"start {event['n']}")
+"""
+IMPORTING = """
+    effect("importing")
+    time.sleep(60)
+"""
+STARTING = """
+    @app.lifespan
+    async def around(app):
+        effect("starting")
+        try:
+            await asyncio.sleep(60)
+            yield
+        finally:
+            effect("left")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("body", "left"), [(IMPORTING, []), (STARTING, ["left"])])
+def test_a_signal_ends_a_worker_that_has_not_begun(
+    stage: Stage, body: str, left: list[str], number: signal.Signals
+) -> None:
+    stage.send({"n": 1})
+    with workers(stage, HANDLERS + body) as group:
+        one = group.start()
+        until_sync(lambda: len(group.effects) == 1)
+        one.signal(number)
+        assert one.process.wait(20) == 0
+        assert group.effects[1:] == left
+        assert "Traceback" not in one.text
+    assert not stage.redis.xinfo_groups(STREAM)
+
+
+def test_a_signal_that_the_handlers_module_swallows_ends_the_worker_all_the_same(
+    stage: Stage,
+) -> None:
+    swallowing = """
+    effect("importing")
+    try:
+        time.sleep(60)
+    except BaseException:
+        pass
+    """
+    stage.send({"n": 1})
+    with workers(stage, HANDLERS + swallowing) as group:
+        one = group.start()
+        until_sync(lambda: len(group.effects) == 1)
+        one.signal(signal.SIGTERM)
+        assert one.process.wait(20) == 0
+        assert group.effects == ["importing"]

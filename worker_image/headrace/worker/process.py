@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,15 @@ from headrace.worker.outage import sentence
 from headrace.worker.reclaim import reclaim, runtime_for, summary
 from headrace.worker.runtime import Runtime
 from headrace.worker.settling.decision import describe
+from headrace.worker.signals import StopSignals
 from headrace.worker.startup import prepare
 from headrace_api.mounts import HTTP_PORT
 
 logger = logging.getLogger("headrace.worker")
 
 TERMINATION_LOG = Path("/dev/termination-log")
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_REFUSED = 2
-Main = Callable[[WorkerSettings, App], Coroutine[Any, Any, int]]
+Main = Callable[[WorkerSettings, App, StopSignals], Coroutine[Any, Any, int]]
 EXIT_FAILED = 1
 
 
@@ -52,7 +52,7 @@ def refuse(reason: str) -> int:
 
 def run_worker(port: int = HTTP_PORT) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    return _run(lambda settings, app: _serve(settings, app, port), needs_handler=True)
+    return _run(partial(_serve, port=port), needs_handler=True)
 
 
 def run_reclaim() -> int:
@@ -61,6 +61,7 @@ def run_reclaim() -> int:
 
 
 def _run(main: Main, *, needs_handler: bool) -> int:
+    signals = StopSignals()
     try:
         config = load_config(config_path())
         settings = WorkerSettings.of(config)
@@ -72,13 +73,13 @@ def _run(main: Main, *, needs_handler: bool) -> int:
         else:
             app = App()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(main(settings, app))
+            return runner.run(main(settings, app, signals))
     except (ConfigError, HandlerError, UnusableName, NotImplementedMode) as error:
         return refuse(str(error))
 
 
-async def _serve(settings: WorkerSettings, app: App, port: int) -> int:
-    stopping = _stop_on_signals()
+async def _serve(settings: WorkerSettings, app: App, signals: StopSignals, *, port: int) -> int:
+    stopping = signals.watch()
     metrics = Metrics(settings.config.pipeline, settings.config.group)
     registry = CollectorRegistry()
     registry.register(metrics)
@@ -95,23 +96,43 @@ async def _serve(settings: WorkerSettings, app: App, port: int) -> int:
     )
     lifespan = contextlib.AsyncExitStack()
     try:
-        if reason := await _enter(lifespan, app):
+        if reason := await _enter(lifespan, app, stopping):
             return refuse(reason)
-        await _work(runtime, stopping)
+        if not stopping.is_set():
+            await _work(runtime, stopping)
     finally:
+        await runtime.dispatcher.close()  # its slots outlive any other cancellation
         left_well = await _leave(lifespan)
         health.close()
     return _end(runtime, left_well)
 
 
-async def _enter(stack: contextlib.AsyncExitStack, app: App) -> str | None:
-    """Run the lifespan up to its yield; why it failed, else None."""
+async def _enter(stack: contextlib.AsyncExitStack, app: App, stopping: asyncio.Event) -> str | None:
+    """Run the lifespan up to its yield, or until the signal; why it failed, else None."""
+    task, entering = asyncio.current_task(), True
+    assert task is not None
+
+    def stop(_: object) -> None:
+        if entering:
+            task.cancel()
+
+    # Not a task of its own: some contexts must be left by the task that entered them.
+    signalled = asyncio.ensure_future(stopping.wait())
+    signalled.add_done_callback(stop)
     try:
         await stack.enter_async_context(app.running())
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
+        task.uncancel()
+        logger.info("stopped while the app's lifespan started")
     except Exception as error:
         logger.debug("the lifespan failed", exc_info=True)
         text, name = describe(error)
         return f"the app's lifespan failed at start: {name}: {text}"
+    finally:
+        entering = False
+        signalled.cancel()
     return None
 
 
@@ -135,14 +156,16 @@ async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
     logger.info("stopped")
 
 
-async def _reclaim(settings: WorkerSettings, app: App) -> int:
-    stopping = _stop_on_signals()
+async def _reclaim(settings: WorkerSettings, app: App, signals: StopSignals) -> int:
+    stopping = signals.watch()
     metrics = Metrics(settings.config.pipeline, settings.config.group)
     runtime = runtime_for(settings, app, metrics)
     lifespan = contextlib.AsyncExitStack()
     try:
-        if reason := await _enter(lifespan, app):
+        if reason := await _enter(lifespan, app, stopping):
             return refuse(reason)
+        if stopping.is_set():
+            return 0
         runtime.start()
         try:
             if await _first(stopping, reclaim(runtime)):
@@ -152,6 +175,7 @@ async def _reclaim(settings: WorkerSettings, app: App) -> int:
             runtime.failed.set()
         await runtime.stop(settings.handler_timeout)
     finally:
+        await runtime.dispatcher.close()  # its slots outlive any other cancellation
         left_well = await _leave(lifespan)
     return _end(runtime, left_well)
 
@@ -178,21 +202,3 @@ async def _first(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> boo
     if done:
         await task
     return done
-
-
-def _stop_on_signals() -> asyncio.Event:
-    """Set on the first SIGTERM or SIGINT; the second ends the process at once.
-
-    That loses nothing: what was not written stays pending and is reclaimed.
-    """
-    stopping = asyncio.Event()
-
-    def on_signal(number: int) -> None:
-        if stopping.is_set():
-            os._exit(128 + number)
-        stopping.set()
-
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, on_signal, number)
-    return stopping
