@@ -150,8 +150,8 @@ SAFEGUARDS = [
         "lost",
         (
             "streams/lua/trim.lua",
-            "if not floor or id_less(slice[#slice][1], floor) then",
-            "if true then",
+            "  if floor then\n    -- Whole nodes",
+            "  if false then\n    -- Whole nodes",
         ),
     ),
     mutant(
