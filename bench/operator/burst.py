@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.operator.stage import MOST, Stage
-from tests.support.followed import Followed
 from tests.support.kube import Kube
+from tests.support.watch_recorder import Followed
 
 from headrace_operator.kube.kinds import DEPLOYMENT
 

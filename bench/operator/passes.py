@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.support.manifests import manifest
-from tests.support.observed import OURS, UID, backlog, group_backlog, live, pod
+from tests.support.observations import OURS, UID, backlog, group_backlog, live, pod
 
 from headrace.streams.backlog import StreamBacklog
 from headrace_operator.backlog.redis_clients import RedisAccess

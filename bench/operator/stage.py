@@ -12,9 +12,10 @@ from pathlib import Path
 import redis
 import yaml
 from tests.support import control_plane, redis_servers
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import STREAM_PIPELINE
 

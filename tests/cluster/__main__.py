@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.cluster import binaries, instances, lifecycle, other, packages, paths, requirements
+from tests.cluster import binaries, existing, instances, lifecycle, packages, paths, requirements
 from tests.cluster.errors import ClusterError
 from tests.cluster.images import build, debian
 from tests.cluster.instances import Instance
@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(options: argparse.Namespace) -> None:
-    if outside := other.kubeconfig():
-        other.check(outside)
+    if outside := existing.kubeconfig():
+        existing.check(outside)
         print(f"HEADRACE_KUBECONFIG={outside} answers; it is used instead of a cluster of our own.")
         return
     begun = time.monotonic()
@@ -93,8 +93,8 @@ def _down(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    if outside := other.kubeconfig():
-        other.check(outside)
+    if outside := existing.kubeconfig():
+        existing.check(outside)
         print(f"HEADRACE_KUBECONFIG={outside} answers.")
         return 0
     instance = instances.find(options.name)
@@ -117,15 +117,15 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _kubeconfig(options: argparse.Namespace) -> None:
-    print(other.kubeconfig() or _running(options.name).kubeconfig)
+    print(existing.kubeconfig() or _running(options.name).kubeconfig)
 
 
 def _load(options: argparse.Namespace) -> None:
     for image in options.archive:
         if not image.is_file():
             raise ClusterError(f"{image} is no file; `image build` says where it put an image.")
-        if outside := other.kubeconfig():
-            other.load(outside, image)
+        if outside := existing.kubeconfig():
+            existing.load(outside, image)
         else:
             lifecycle.load(_running(options.name), image)
 
@@ -141,9 +141,9 @@ def _image_provide(options: argparse.Namespace) -> None:
 
 def _images(options: argparse.Namespace) -> None:
     archives = _archives()
-    if outside := other.kubeconfig():
+    if outside := existing.kubeconfig():
         for archive in archives:
-            other.load(outside, archive)
+            existing.load(outside, archive)
     elif (instance := instances.find(options.name)) and instance.node:
         for archive in archives:
             lifecycle.load(instance, archive)
@@ -171,7 +171,7 @@ def _build(options: argparse.Namespace) -> None:
     debian.unpacked(debian.SERVERS)
     debian.unpacked(debian.SERVERS, debian.NEWEST)
     debian.unpacked(debian.PROMETHEUS)
-    if other.kubeconfig():
+    if existing.kubeconfig():
         return
     requirements.check()
     packages.install_missing(packages.CONTROL_PLANE, packages.NODE, packages.IMAGES)

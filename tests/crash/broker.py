@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-import socket
 import subprocess
 import time
 from collections import deque
@@ -14,18 +13,13 @@ from pathlib import Path
 
 import redis
 
+from tests.support.ports import free_port
+
 START_SECONDS = 20.0
 SYNC_SECONDS = 1.0
 """What appendfsync everysec may leave unsynced; a power cut takes it."""
 SLOW_MICROSECONDS = 2_000
 """From here on the server notes a command in its SLOWLOG."""
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Broker:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from examples.flights.demo import install
+from examples.flights.demo.cluster import Place, open_place
 from examples.flights.demo.commands import Kubectl
-from examples.flights.demo.place import Place, open_place
-from tests.support.airport import Airport, open_airport
+from tests.support.pipeline_namespace import Airport, open_airport
 
 numbers = itertools.count(1)
 

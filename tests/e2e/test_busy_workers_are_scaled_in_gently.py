@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from examples.flights.demo.place import Place
-from tests.support.airport import PIPELINE, Airport, group, pipeline, wait_for
+from examples.flights.demo.cluster import Place
 from tests.support.kube import Kube
+from tests.support.pipeline_namespace import PIPELINE, Airport, group, pipeline
 from tests.support.pod_history import PodHistory
+from tests.support.waiting import until
 
 from headrace.streams.keys import StreamKeys
 from headrace_api.mounts import CONTAINER_NAME
@@ -99,13 +100,13 @@ def scene(airport: Airport, place: Place) -> Iterator[Scene]:
 
 
 def wait_ready(scene: Scene) -> None:
-    wait_for("six ready workers", lambda: len(scene.ready()) == WORKERS, timeout=60)
+    until("six ready workers", lambda: len(scene.ready()) == WORKERS, within=60)
 
 
 def wait_scaled_in(scene: Scene) -> set[str]:
     """The pods that went, once they are gone."""
     gone = WORKERS - LEFT
-    wait_for("the surplus is gone", lambda: len(scene.pods.gone) == gone, timeout=45)
+    until("the surplus is gone", lambda: len(scene.pods.gone) == gone, within=45)
     assert scene.pods.gone.keys() == scene.pods.told.keys()
     return set(scene.pods.gone)
 
@@ -140,13 +141,13 @@ def test_six_busy_workers_become_two_and_every_event_is_handled_once(scene: Scen
     while len({note["pod"] for note in scene.notes("begun")}) < WORKERS:
         scene.send(2 * WORKERS, 0.1)
         warm_up += 2 * WORKERS
-        wait_for("warm", lambda n=warm_up: scene.airport.settled("slow", n))  # type: ignore[misc]
+        until("warm", lambda n=warm_up: scene.airport.settled("slow", n))  # type: ignore[misc]
     patches = scene.cost_patches()
 
     jobs = 2 * WORKERS * CONCURRENCY
     scene.send(jobs, 5.0)
     busy = WORKERS * CONCURRENCY
-    wait_for("all are busy", lambda: scene.running().total() == busy, timeout=5)
+    until("all are busy", lambda: scene.running().total() == busy, within=5)
     assert scene.running() == dict.fromkeys(scene.ready(), CONCURRENCY)
     held = scene.held()
     scene.apply({"mode": "Fixed", "replicas": LEFT})
@@ -154,7 +155,7 @@ def test_six_busy_workers_become_two_and_every_event_is_handled_once(scene: Scen
 
     victims = wait_scaled_in(scene)
     print(f"four pods were gone {time.monotonic() - began:.1f} s after the change")
-    wait_for("all handled", lambda: scene.airport.settled("slow", warm_up + jobs), timeout=45)
+    until("all handled", lambda: scene.airport.settled("slow", warm_up + jobs), within=45)
 
     begun = Counter(note["id"] for note in scene.notes("begun"))
     ended = {note["id"]: note for note in scene.notes("ended")}
@@ -183,7 +184,7 @@ def test_workers_that_hold_nothing_go_first(scene: Scene) -> None:
     patches = scene.cost_patches()
     for number in range(1, LEFT + 1):
         scene.send(1, 15.0)
-        wait_for("begun", lambda n=number: scene.running().total() == n)  # type: ignore[misc]
+        until("begun", lambda n=number: scene.running().total() == n)  # type: ignore[misc]
     holders = set(scene.running())
     assert len(holders) == LEFT, "one worker took both"
     assert not any(None not in costs for costs in scene.pods.costs.values())
@@ -195,5 +196,5 @@ def test_workers_that_hold_nothing_go_first(scene: Scene) -> None:
     assert_ended_by_themselves(scene, victims)
     assert_marked_once(scene, victims, patches)
 
-    wait_for("both jobs done", lambda: scene.airport.settled("slow", LEFT), timeout=30)
+    until("both jobs done", lambda: scene.airport.settled("slow", LEFT), within=30)
     assert Counter(note["pod"] for note in scene.notes("ended")) == dict.fromkeys(holders, 1)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster import binaries, cgroups, instances, lifecycle, node_config, other, paths
+from tests.cluster import binaries, cgroups, existing, instances, lifecycle, node_config, paths
 from tests.cluster.commands import run
 from tests.cluster.instances import Instance, Owner
 from tests.cluster.processes import Processes
@@ -130,7 +130,7 @@ def test_two_clusters_of_one_checkout_run_side_by_side() -> None:
 
     assert not one.subnets.block.overlaps(two.subnets.block)
     for instance in (one, two):
-        other.check(instance.kubeconfig)
+        existing.check(instance.kubeconfig)
 
     lifecycle.down(one)
     assert lifecycle.healthy(two), "the end of one is not felt by the other"

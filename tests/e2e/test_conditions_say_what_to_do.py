@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.airport import Airport, group, pipeline, wait_for
+from tests.support.pipeline_namespace import Airport, group, pipeline
+from tests.support.waiting import until
 
 HANDLERS = "import headrace\napp = headrace.App()\n@app.on('x')\nasync def x(e: dict): ...\n"
 FIXED = {"mode": "Fixed", "replicas": 1}
@@ -44,7 +45,7 @@ def test_a_missing_secret_is_named_and_its_arrival_heals_the_pipeline(airport: A
             "stringData": {"password": "flights-of-2013"},
         }
     )
-    wait_for("Ready", lambda: airport.condition().get("status") == "True", timeout=90)
+    until("Ready", lambda: airport.condition().get("status") == "True", within=90)
 
 
 @pytest.mark.timeout(150)

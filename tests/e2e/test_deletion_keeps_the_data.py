@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.airport import Airport, group, pipeline, wait_for
+from tests.support.pipeline_namespace import Airport, group, pipeline
+from tests.support.waiting import until
 
 HANDLERS = """
 import headrace
@@ -27,11 +28,11 @@ def test_a_deleted_pipeline_takes_its_children_and_keeps_the_data(airport: Airpo
     airport.apply_handlers(HANDLERS)
     airport.apply(pipeline(group("delays")))
     airport.send([{"row": row, "arr_delay": 1} for row in range(500)] + [{"row": 500}])
-    wait_for("every entry settled", lambda: airport.settled("delays", 501))
+    until("every entry settled", lambda: airport.settled("delays", 501))
     assert _children(airport)
 
     airport.kubectl("delete", "streampipeline", "flights", "--timeout=60s")
-    wait_for("no child left", lambda: not _children(airport), timeout=60)
+    until("no child left", lambda: not _children(airport), within=60)
     assert airport.redis.xlen("flights") == 501
     assert airport.group("delays")["entries-read"] == 501
     [(_, letter)] = airport.redis.xrange("headrace:{flights}:dead:flights")
@@ -40,7 +41,7 @@ def test_a_deleted_pipeline_takes_its_children_and_keeps_the_data(airport: Airpo
 
     airport.apply(pipeline(group("delays")))
     airport.send([{"row": 501, "arr_delay": 1}])
-    wait_for("the next pipeline goes on where it was", lambda: airport.settled("delays", 502))
+    until("the next pipeline goes on where it was", lambda: airport.settled("delays", 502))
 
 
 def _children(airport: Airport) -> list[str]:

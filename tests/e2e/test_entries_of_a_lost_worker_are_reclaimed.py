@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.airport import Airport, group, pipeline, wait_for
+from tests.support.pipeline_namespace import Airport, group, pipeline
+from tests.support.waiting import until
 
 HANDLERS = """
 import asyncio
@@ -25,16 +26,16 @@ async def land(flight: dict, ctx: headrace.Context) -> None:
 def test_entries_of_a_lost_worker_are_reclaimed(airport: Airport) -> None:
     airport.apply_handlers(HANDLERS)
     airport.apply(pipeline(group("slow", scaling={"mode": "Fixed", "replicas": 2})))
-    wait_for("two workers", lambda: len(_ready(airport)) == 2, timeout=60)
+    until("two workers", lambda: len(_ready(airport)) == 2, within=60)
     airport.send([{"row": row} for row in range(200)])
-    wait_for("entries in both workers' hands", lambda: len(_holders(airport)) >= 2)
+    until("entries in both workers' hands", lambda: len(_holders(airport)) >= 2)
 
     victim = _ready(airport)[0]
     held = [name for name in _holders(airport) if name.startswith(victim)]
     assert held, f"{victim} holds nothing: {_holders(airport)}"
     airport.kubectl("delete", "pod", victim, "--grace-period=0", "--force")
 
-    wait_for("every entry settled", lambda: airport.settled("slow", 200), timeout=90)
+    until("every entry settled", lambda: airport.settled("slow", 200), within=90)
     assert airport.redis.bitcount("landed") == 200
 
 

@@ -6,14 +6,14 @@ import io
 
 import pytest
 from examples.flights.demo import install
+from examples.flights.demo.cluster import Place
+from examples.flights.demo.comparison import prove
 from examples.flights.demo.connection import open_client, read_password
 from examples.flights.demo.data import flights_csv, truth
-from examples.flights.demo.place import Place
-from examples.flights.demo.proof import prove
 from examples.flights.demo.screen import Screen
-from examples.flights.demo.story import play
+from examples.flights.demo.steps import play
 from rich.console import Console
-from tests.support.airport import Airport
+from tests.support.pipeline_namespace import Airport
 
 SLICE = 20_000
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from examples.flights.demo import install
-from tests.support.airport import Airport, wait_for
+from tests.support.pipeline_namespace import Airport
+from tests.support.waiting import until
 
 
 def test_kubectl_shows_a_pipeline_in_words_and_a_second_apply_changes_nothing(
@@ -17,7 +18,7 @@ def test_kubectl_shows_a_pipeline_in_words_and_a_second_apply_changes_nothing(
         assert header.split() == ["NAME", "READY", "WORKERS", "LAG", "PENDING", "DEAD", "AGE"]
         return line if len(line.split()) == len(header.split()) else ""
 
-    found = wait_for("a full line of kubectl get", row, timeout=20)
+    found = until("a full line of kubectl get", row, within=20)
     assert found.split()[:6] == ["flights", "True", "0/0", "0", "0", "0"]
     assert airport.kubectl("get", "spl", "-o", "name") == ("streampipeline.headrace.dev/flights\n")
     explained = airport.kubectl("explain", "streampipeline.spec.groups")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from examples.flights.demo.commands import CommandFailed, Kubectl
-from tests.support.airport import Airport
+from tests.support.pipeline_namespace import Airport
 
 
 def test_both_namespaces_refuse_what_is_not_restricted(airport: Airport, headrace: Kubectl) -> None:

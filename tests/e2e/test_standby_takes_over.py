@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from examples.flights.demo.commands import Kubectl
-from tests.support.airport import Airport, group, pipeline, wait_for
+from tests.support.pipeline_namespace import Airport, group, pipeline
+from tests.support.waiting import until
 
 HANDLERS = """
 import headrace
@@ -27,20 +28,20 @@ def test_work_goes_on_and_the_standby_takes_over_when_the_leader_dies(
     airport.apply(pipeline(group("audit")))
     airport.kubectl("wait", "streampipeline/flights", "--for=condition=Ready", "--timeout=60s")
     airport.send([{"row": row} for row in range(3000)])
-    wait_for("a worker", lambda: airport.group("audit").get("entries-read"))
+    until("a worker", lambda: airport.group("audit").get("entries-read"))
 
     before = _holder(headrace)
     headrace("delete", "pod", before, "--grace-period=0", "--force")
     airport.send([{"row": row} for row in range(3000, 6000)])
 
-    wait_for("every entry settled", lambda: airport.settled("audit", 6000), timeout=60)
+    until("every entry settled", lambda: airport.settled("audit", 6000), within=60)
     assert airport.redis.bitcount("counted") == 6000
-    after = wait_for("another leader", lambda: _other(headrace, before), timeout=60)
+    after = until("another leader", lambda: _other(headrace, before), within=60)
     assert after != before
-    wait_for("workers back at 0", lambda: not airport.workers("audit"), timeout=90)
+    until("workers back at 0", lambda: not airport.workers("audit"), within=90)
 
     airport.send([{"row": row} for row in range(6000, 7000)])
-    wait_for("0 to N by the new leader", lambda: airport.settled("audit", 7000), timeout=60)
+    until("0 to N by the new leader", lambda: airport.settled("audit", 7000), within=60)
 
 
 def _holder(headrace: Kubectl) -> str:

@@ -17,8 +17,9 @@ from tests.hostile.kubelet import Kubelet
 from tests.hostile.operator import Operator
 from tests.hostile.seen import Seen
 from tests.support import redis_servers
-from tests.support.kube import Kube, until
+from tests.support.kube import Kube
 from tests.support.redis_servers import RedisServer
+from tests.support.waiting import until
 
 CRD = paths.CHECKOUT / "crds/streampipelines.headrace.dev.yaml"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

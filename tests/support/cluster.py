@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import binaries, instances, lifecycle, other
+from tests.cluster import binaries, existing, instances, lifecycle
 from tests.cluster.commands import run
 from tests.cluster.instances import Instance, Owner
 
@@ -32,7 +32,7 @@ class Cluster:
     def load(self, archive: Path) -> None:
         """Give an image archive to the cluster's nodes."""
         if self.instance is None:
-            other.load(self.kubeconfig, archive)
+            existing.load(self.kubeconfig, archive)
         else:
             lifecycle.load(self.instance, archive)
 
@@ -40,9 +40,9 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The running cluster of this checkout, left as it is; else one that ends with the session."""
-    if outside := other.kubeconfig():
-        other.check(outside)
-        yield Cluster(outside, other.kubectl(), None)
+    if outside := existing.kubeconfig():
+        existing.check(outside)
+        yield Cluster(outside, existing.kubectl(), None)
         return
     running = instances.find(lifecycle.DEFAULT)
     if running is not None and running.node and lifecycle.healthy(running):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import binaries, lifecycle, other
+from tests.cluster import binaries, existing, lifecycle
 from tests.cluster.commands import run
 from tests.cluster.instances import Owner
 
@@ -34,9 +34,9 @@ class ControlPlane:
 @contextlib.contextmanager
 def running() -> Iterator[ControlPlane]:
     """A fresh control plane (3 to 8 s), gone at the end; what a killed run left goes first."""
-    if outside := other.kubeconfig():
-        other.check(outside)
-        yield ControlPlane(outside, other.kubectl())
+    if outside := existing.kubeconfig():
+        existing.check(outside)
+        yield ControlPlane(outside, existing.kubectl())
         return
     # One per test process: pytest-xdist's processes do not meet.
     instance = lifecycle.up(f"tests-{os.getpid()}", node=False, owner=Owner.current())

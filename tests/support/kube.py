@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -134,21 +133,6 @@ class Kube:
         if response.status >= 300:
             raise Refused(response.status, data.decode())
         return data
-
-
-def until(what: str, look: Callable[[], T], *, within: float = 20.0) -> T:
-    """Wait until ``look`` answers with something true; fails with what was waited for."""
-    deadline = time.monotonic() + within
-    while True:
-        try:
-            seen, wrong = look(), None
-        except (AssertionError, KeyError, TypeError, IndexError) as error:
-            seen, wrong = None, error
-        if seen:
-            return seen
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within:.0f} s: {what}; last: {wrong or seen!r}")
-        time.sleep(0.05)
 
 
 def condition(pipeline: Manifest | None, kind: str) -> Manifest | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -13,7 +12,8 @@ import urllib.request
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.kube import until
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 COMMAND = Path(sys.executable).parent / "headrace-operator"
 
@@ -33,7 +33,7 @@ class OperatorProcess:
         package: Path | None = None,
     ) -> None:
         self.lease = lease or f"test-{uuid4().hex[:8]}"
-        self.port = _free_port()
+        self.port = free_port()
         self.log = log
         self._file = log.open("ab")
         self.process = subprocess.Popen(
@@ -117,10 +117,3 @@ class OperatorProcess:
                 return text
         except (OSError, urllib.error.URLError):
             return None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

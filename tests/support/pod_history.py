@@ -8,8 +8,8 @@ from typing import Any
 
 from headrace_operator.kube.kinds import POD
 from headrace_operator.plan.pod_health import DELETION_COST
-from tests.support.followed import Followed
 from tests.support.kube import Kube
+from tests.support.watch_recorder import Followed
 
 
 class PodHistory(Followed):

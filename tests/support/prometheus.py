@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from tests.cluster.images import debian
-from tests.support.redis_servers import free_port
+from tests.support.ports import free_port
 
 
 def promtool(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ none behind. Each has its own temporary directory, no persistence unless asked, 
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ import pytest
 import redis
 
 from headrace.streams.connect import Target
+from tests.support.ports import free_port
 from tests.support.valkey import newest_valkey_command, redis_8_command, valkey_command
 
 
@@ -91,13 +91,6 @@ class RedisServer:
     def stop(self) -> None:
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.redis_servers import RedisServer, free_port
+from tests.support.ports import free_port
+from tests.support.redis_servers import RedisServer
 
 NAME = "redis.example"
 FILES = ("ca.crt", "tls.crt", "tls.key")

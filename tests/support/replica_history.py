@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 from headrace_operator.kube.kinds import DEPLOYMENT
-from tests.support.followed import Followed
 from tests.support.kube import Kube
+from tests.support.watch_recorder import Followed
 
 
 class ReplicaHistory(Followed):

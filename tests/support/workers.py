@@ -1,6 +1,5 @@
 """Workers for tests: in this process, where a test looks inside, or as a process to be killed."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -9,9 +8,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,22 +115,6 @@ async def worker(stage: Stage, app: headrace.App, **changes: Any) -> AsyncIterat
         yield runtime
     finally:
         await runtime.stop(2.0)
-
-
-async def until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> None:
-    """Wait for a condition, asked again and again; fails when it does not come true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        await asyncio.sleep(0.01)
-
-
-def until_sync(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> None:
-    """The same for tests without a loop."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.02)
 
 
 class WorkerProcess:

@@ -6,14 +6,14 @@ import sys
 import time
 
 from examples.flights.demo import install
+from examples.flights.demo.cluster import open_place
 from examples.flights.demo.commands import CommandFailed, Kubectl
+from examples.flights.demo.comparison import prove
 from examples.flights.demo.connection import open_client, read_password
 from examples.flights.demo.data import flights_csv, truth
-from examples.flights.demo.place import open_place
-from examples.flights.demo.proof import prove
 from examples.flights.demo.report import print_report
 from examples.flights.demo.screen import Screen
-from examples.flights.demo.story import play
+from examples.flights.demo.steps import play
 from rich.console import Console
 
 

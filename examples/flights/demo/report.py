@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from examples.flights.demo.comparison import Result
 from examples.flights.demo.data import Truth
-from examples.flights.demo.proof import Result
 from rich.console import Console
 from rich.table import Table
 

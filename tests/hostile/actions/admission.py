@@ -12,7 +12,8 @@ from tests.hostile.actions.registry import act, in_force
 from tests.hostile.pipelines import Manifest
 from tests.hostile.story import Step
 from tests.hostile.world import Undo, World
-from tests.support.kube import Refused, until
+from tests.support.kube import Refused
+from tests.support.waiting import until
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 API = "admissionregistration.k8s.io/v1"

@@ -19,7 +19,8 @@ from tests.hostile.oracles.end_state import controller
 from tests.hostile.pipelines import Manifest
 from tests.hostile.story import Step
 from tests.hostile.world import Undo, World
-from tests.support.kube import Refused, until
+from tests.support.kube import Refused
+from tests.support.waiting import until
 
 KINDS = (DEPLOYMENT, DEPLOYMENT, CRON_JOB, CONFIG_MAP, SERVICE_ACCOUNT)
 MANAGED_BY = "app.kubernetes.io/managed-by"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.redis_servers import RedisServer, redis_server
-from tests.support.workers import GROUP, PARKED, STREAM, Stage, until_sync
+from tests.support.waiting import eventually_sync
+from tests.support.workers import GROUP, PARKED, STREAM, Stage
 
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_api.worker_config import WorkerConfig
@@ -80,8 +81,8 @@ def go(program: Path, stage: Stage, tmp_path: Path) -> Iterator[Go]:
 
 def test_it_handles_reclaims_spares_the_parked_and_leaves_cleanly(stage: Stage, go: Go) -> None:
     stage.send({"n": 1}, {"n": 2})
-    until_sync(lambda: {'{"n": 1}', '{"n": 2}', '{"n": "dead"}'} <= set(go.handled))
-    until_sync(lambda: stage.pending == 1)
+    eventually_sync(lambda: {'{"n": 1}', '{"n": 2}', '{"n": "dead"}'} <= set(go.handled))
+    eventually_sync(lambda: stage.pending == 1)
     assert stage.pending_of(PARKED) == 1
     go.process.send_signal(signal.SIGTERM)
     assert go.process.wait(20) == 0

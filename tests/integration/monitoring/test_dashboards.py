@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.support import redis_servers
-from tests.support.observed import SETTINGS, backlog, group_backlog, pipeline, pod, settled
+from tests.support.observations import SETTINGS, backlog, group_backlog, pipeline, pod, settled
 from tests.support.prometheus import Prometheus
-from tests.support.workers import Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import Stage, worker
 
 import headrace
 from headrace.worker.metrics import Metrics
@@ -111,11 +112,11 @@ async def prometheus(
         async with worker(stage, app) as runtime:
             stage.send(1, 2, type="good")
             stage.send(1, type="bad")
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
             sources += [of_the_operator, lambda: of_a_worker(runtime.metrics)]
             server = Prometheus(tmp_path_factory.mktemp("prometheus"), address)
             try:
-                await until(lambda: len(rows(server, "count_over_time(up[1m]) >= 4")) == 1)
+                await eventually(lambda: len(rows(server, "count_over_time(up[1m]) >= 4")) == 1)
                 yield server
             finally:
                 await asyncio.to_thread(server.close)

@@ -11,10 +11,11 @@ import pytest
 import redis
 import yaml
 from tests.support.control_plane import ControlPlane
-from tests.support.kube import Kube, until
+from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import pipeline_manifest
 from tests.support.redis_servers import RedisServer, running
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import NAMESPACE, STREAM_PIPELINE
 

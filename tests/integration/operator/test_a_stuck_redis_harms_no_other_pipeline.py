@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import redis
 from tests.integration.operator.conftest import CALM_LEASE, StartOperator
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.pipelines import group
 from tests.support.redis_servers import running
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import DEPLOYMENT, STREAM_PIPELINE
 

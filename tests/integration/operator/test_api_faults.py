@@ -22,10 +22,11 @@ from tests.support.faulty_api import (
     Fault,
     FaultyApi,
 )
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
 from tests.support.replica_history import ReplicaHistory
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import (
     CONFIG_MAP,

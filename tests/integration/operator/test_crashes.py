@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
+from tests.support.in_process_operator import Crash, Fate, crash_after, live, no_fate
 from tests.support.kube import Kube
-from tests.support.one_life import Crash, Fate, crash_after, live, no_fate
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import RedisServer
 from tests.support.replica_history import ReplicaHistory

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import redis
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import (
     CONFIG_MAP,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import redis
-from tests.support.kube import Kube, condition, until, versions
+from tests.support.kube import Kube, condition, versions
 from tests.support.operator_process import OperatorProcess
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import (
     CONFIG_MAP,

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import redis
 import yaml
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import running
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SECRET, STREAM_PIPELINE
 

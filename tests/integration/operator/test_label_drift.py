@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import redis
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import CRON_JOB, DEPLOYMENT, POD, STREAM_PIPELINE, Kind
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import redis
 from tests.integration.operator.conftest import StartOperator
-from tests.support.kube import Kube, until
+from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import DEPLOYMENT, LEASE, STREAM_PIPELINE
 

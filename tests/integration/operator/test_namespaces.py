@@ -10,10 +10,11 @@ import pytest
 import redis
 from tests.integration.operator.conftest import CALM_LEASE
 from tests.support.access import EVERYTHING, LEASES, account, grant, withdraw
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import pipeline_manifest
 from tests.support.redis_servers import RedisServer
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import NAMESPACE, STREAM_PIPELINE
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import redis
-from tests.support.kube import Kube, condition, until
+from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import RedisServer
+from tests.support.waiting import until
 
 from headrace_api import names
 from headrace_api.v1alpha1 import StreamPipeline

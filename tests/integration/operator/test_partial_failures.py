@@ -13,10 +13,11 @@ import redis
 import yaml
 from tests.integration.operator.conftest import CALM_LEASE, CRD, CRD_PATH
 from tests.support.faulty_api import Fault, FaultyApi
-from tests.support.kube import Kube, Refused, condition, until
+from tests.support.kube import Kube, Refused, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import running
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import DEPLOYMENT, SECRET, STREAM_PIPELINE
 

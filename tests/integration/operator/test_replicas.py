@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import redis
 from tests.support.control_plane import ControlPlane
-from tests.support.kube import Kube, until
+from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
 from tests.support.replica_history import ReplicaHistory
+from tests.support.waiting import until
 
 from headrace.streams.keys import PARKED, StreamKeys
 from headrace_operator.kube.kinds import DEPLOYMENT, EVENT, STREAM_PIPELINE

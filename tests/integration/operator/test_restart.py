@@ -9,9 +9,10 @@ import pytest
 import redis
 from tests.integration.operator.conftest import StartOperator
 from tests.integration.operator.test_leader import writes
-from tests.support.kube import Kube, condition, until, versions
+from tests.support.kube import Kube, condition, versions
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group
+from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import CRON_JOB, DEPLOYMENT, STREAM_PIPELINE
 

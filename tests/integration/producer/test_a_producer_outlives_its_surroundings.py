@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tests.crash.proxy import Proxy
 from tests.support.redis_servers import RedisServer, redis_server, running
-from tests.support.workers import until_sync
+from tests.support.waiting import eventually_sync
 
 import headrace
 
@@ -72,10 +72,10 @@ def test_a_send_rides_out_a_failover_behind_a_stable_address(redis_server: Redis
                 await producer.send(headrace.Event("order", 2))
 
         new.replicaof("127.0.0.1", first.port)
-        until_sync(linked)
+        eventually_sync(linked)
         with headrace.SyncProducer.from_url(address, "orders", retry_seconds=20) as producer:
             producer.send(headrace.Event("order", 0))
-            until_sync(lambda: new.xlen("orders") == 1)
+            eventually_sync(lambda: new.xlen("orders") == 1)
             new.replicaof("NO", "ONE")
             proxy.target_port = second.port
             old.replicaof("127.0.0.1", second.port)

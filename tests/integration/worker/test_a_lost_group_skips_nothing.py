@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from tests.support.workers import GROUP, STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import GROUP, STREAM, Stage, worker
 
 import headrace
 
@@ -57,12 +58,12 @@ async def test_a_vanished_group_is_made_again_and_the_worker_goes_on(stage: Stag
     seen = Seen()
     async with worker(stage, seen.app) as runtime:
         stage.send({"n": 1})
-        await until(lambda: stage.settled)
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: runtime.reader.reading)
         harm(stage.redis)
         stage.send({"n": 2})
-        await until(lambda: 2 in seen.numbers)
-        await until(lambda: stage.settled)
+        await eventually(lambda: 2 in seen.numbers)
+        await eventually(lambda: stage.settled)
 
 
 @HARMS
@@ -71,27 +72,27 @@ async def test_what_came_before_the_group_was_made_again_is_read_though_it_start
 ) -> None:
     seen = Seen()
     async with worker(stage, seen.app, start={"from": "End"}) as runtime:
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: runtime.reader.reading)
         stage.send({"n": 1})
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         with stage.redis.pipeline(transaction=True) as both:
             harm(both)
             both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 2}'})
             both.execute()
-        await until(lambda: 2 in seen.numbers)
-        await until(lambda: stage.settled)
+        await eventually(lambda: 2 in seen.numbers)
+        await eventually(lambda: stage.settled)
 
 
 async def test_what_was_pending_when_the_group_was_destroyed_comes_again(stage: Stage) -> None:
     seen = Seen()
     async with worker(stage, seen.app, start={"from": "End"}) as runtime:
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: runtime.reader.reading)
         stage.send({"n": 0})
-        await until(lambda: seen.numbers == [0])
+        await eventually(lambda: seen.numbers == [0])
         stage.redis.xgroup_destroy(STREAM, GROUP)
         stage.send({"n": 2})
-        await until(lambda: 2 in seen.numbers)
-        await until(lambda: seen.numbers.count(0) == 2)
+        await eventually(lambda: 2 in seen.numbers)
+        await eventually(lambda: seen.numbers.count(0) == 2)
 
 
 async def test_a_group_set_ahead_of_its_stream_under_a_worker_is_set_back(
@@ -100,36 +101,37 @@ async def test_a_group_set_ahead_of_its_stream_under_a_worker_is_set_back(
     seen = Seen()
     async with worker(stage, seen.app) as runtime:
         stage.send({"n": 1})
-        await until(lambda: stage.settled)
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: runtime.reader.reading)
         with stage.redis.pipeline(transaction=True) as both:
             both.xgroup_setid(STREAM, GROUP, "9999999999999-0")
             both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 2}'})
             both.execute()
-        await until(lambda: "ahead of its stream, and was set back to" in caplog.text)
+        await eventually(lambda: "ahead of its stream, and was set back to" in caplog.text)
         stage.send({"n": 3})  # wakes the read that blocks
-        await until(lambda: {2, 3} <= set(seen.numbers))
-        await until(lambda: stage.settled)
+        await eventually(lambda: {2, 3} <= set(seen.numbers))
+        await eventually(lambda: stage.settled)
 
 
 async def test_a_stream_restored_from_an_older_backup_is_handled_to_its_end(stage: Stage) -> None:
     seen = Seen()
     async with worker(stage, seen.app) as runtime:
         stage.send({"n": 1})
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         stage.send({"n": 0})
-        await until(lambda: seen.numbers == [1, 0])
+        await eventually(lambda: seen.numbers == [1, 0])
         backup = stage.redis.dump(STREAM)
         stage.send({"n": 2}, {"n": 3})
-        await until(lambda: {2, 3} <= set(seen.numbers))
-        await until(lambda: stage.pending == 1)
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: {2, 3} <= set(seen.numbers))
+        await eventually(lambda: stage.pending == 1)
+        await eventually(lambda: runtime.reader.reading)
         with stage.redis.pipeline(transaction=True) as both:
             both.restore(STREAM, 0, backup, replace=True)
             both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 4}'})
             both.execute()
-        await until(lambda: 4 in seen.numbers)
-        await until(lambda: stage.pending == 1)  # what was pending in the backup runs and is kept
+        await eventually(lambda: 4 in seen.numbers)
+        # what was pending in the backup runs and is kept
+        await eventually(lambda: stage.pending == 1)
         (left,) = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
         assert left["consumer"].decode() == runtime.settings.consumer
 
@@ -152,11 +154,11 @@ async def test_a_group_lost_while_commits_go_in_front_of_reads_is_made_again(
     async with worker(stage, app) as runtime:
         for round_ in range(5):
             stage.send(*({"n": 0} for _ in range(3000)))
-            await until(lambda: runtime.settler.under_way is not None)
+            await eventually(lambda: runtime.settler.under_way is not None)
             harm(stage.redis)
             stage.send({"n": round_ + 1})
-            await until(lambda round_=round_: round_ + 1 in seen)
-            await until(lambda: stage.settled)
+            await eventually(lambda round_=round_: round_ + 1 in seen)
+            await eventually(lambda: stage.settled)
             assert not runtime.failed.is_set()
 
 
@@ -174,11 +176,11 @@ async def test_a_group_lost_while_the_worker_has_no_room_to_read_is_made_again(
     async with worker(
         stage, app, concurrency=2, batchSize=2, delivery={"minIdle": "1h"}
     ) as runtime:
-        await until(lambda: runtime.dispatcher.running == 2 and not runtime.reader.reading)
+        await eventually(lambda: runtime.dispatcher.running == 2 and not runtime.reader.reading)
         stage.redis.xgroup_destroy(STREAM, GROUP)
         gate.set()
-        await until(lambda: seen == set(range(100)))
-        await until(lambda: stage.settled)
+        await eventually(lambda: seen == set(range(100)))
+        await eventually(lambda: stage.settled)
 
 
 def overwrite(redis) -> None:
@@ -198,14 +200,14 @@ async def test_what_a_person_must_mend_under_a_read_that_blocks_is_waited_for(
 ) -> None:
     seen = Seen()
     async with worker(stage, seen.app) as runtime:
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: runtime.reader.reading)
         harm(stage.redis)
-        await until(lambda: runtime.reader.outage.seconds > 0.5)
+        await eventually(lambda: runtime.reader.outage.seconds > 0.5)
         assert not runtime.failed.is_set()
         stage.redis.flushall()
         stage.send({"n": 1})
-        await until(lambda: seen.numbers == [1])
-        await until(lambda: stage.settled)
+        await eventually(lambda: seen.numbers == [1])
+        await eventually(lambda: stage.settled)
 
 
 async def test_a_lost_group_is_one_line_in_the_log_and_not_one_for_each_entry(
@@ -219,9 +221,9 @@ async def test_a_lost_group_is_one_line_in_the_log_and_not_one_for_each_entry(
 
     stage.send(*({"n": n} for n in range(60)))
     async with worker(stage, app, concurrency=60) as runtime:
-        await until(lambda: runtime.dispatcher.running == 60)
+        await eventually(lambda: runtime.dispatcher.running == 60)
         stage.redis.xgroup_destroy(STREAM, GROUP)
         gate.set()
-        await until(lambda: runtime.metrics.counts["lost"] >= 60)
-        await until(lambda: stage.settled)
+        await eventually(lambda: runtime.metrics.counts["lost"] >= 60)
+        await eventually(lambda: stage.settled)
     assert len([line for line in caplog.messages if "no longer ours" in line]) == 1

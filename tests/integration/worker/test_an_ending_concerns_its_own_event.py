@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 from tests.support.endings import COLOURS, ENDINGS, app_of, unseen_log
-from tests.support.workers import Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import Stage, worker
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # coroutines that nobody awaits
@@ -18,11 +19,11 @@ async def test_each_odd_ending_is_an_end_and_every_other_event_is_handled(stage:
     with warnings.catch_warnings(), unseen_log():
         warnings.simplefilter("ignore", RuntimeWarning)
         async with worker(stage, app, concurrency=4, delivery={"maxRetries": 0}) as runtime:
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
             assert not runtime.failed.is_set()
             assert runtime.live() is None
             events = runtime.metrics.events
-            await until(lambda: events.total() >= len(order) * len(COLOURS))
+            await eventually(lambda: events.total() >= len(order) * len(COLOURS))
             for colour in COLOURS:
                 ends = Counter({o: n for (t, o), n in events.items() if t == f"{colour}/1"})
                 assert ends.total() == len(order), (colour, ends)

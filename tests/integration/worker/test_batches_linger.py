@@ -3,7 +3,8 @@
 import asyncio
 import time
 
-from tests.support.workers import Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import Stage, worker
 
 import headrace
 from headrace.testing import Harness
@@ -25,7 +26,7 @@ async def test_events_that_come_one_by_one_are_handled_together(stage: Stage) ->
         for n in range(10):
             stage.send(n)
             await asyncio.sleep(0.01)
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert sorted(n for batch in batches for n in batch) == list(range(10))
     assert len(batches) <= 2
 
@@ -34,7 +35,7 @@ async def test_a_full_batch_waits_for_nothing(stage: Stage) -> None:
     app, batches = lingering(60, 10)
     stage.send(*range(30))
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert [len(batch) for batch in batches] == [10, 10, 10]
 
 
@@ -45,7 +46,7 @@ async def test_what_is_left_over_after_full_batches_waits_no_longer_than_its_tim
     stage.send(*range(25))
     started = time.monotonic()
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert sorted(len(batch) for batch in batches) == [5, 10, 10]
     assert time.monotonic() - started >= 0.3
 
@@ -54,13 +55,13 @@ async def test_a_worker_that_stops_gives_back_what_lingers_at_once(stage: Stage)
     app, batches = lingering(60, 10)
     stage.send(1, 2, 3)
     async with worker(stage, app) as runtime:
-        await until(lambda: len(runtime.holding) == 3)
+        await eventually(lambda: len(runtime.holding) == 3)
         started = time.monotonic()
     assert time.monotonic() - started < 5
     assert batches == []
     app, batches = lingering(0, 10)
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert sorted(n for batch in batches for n in batch) == [1, 2, 3]
 
 

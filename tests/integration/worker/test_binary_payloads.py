@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import redis.asyncio
-from tests.support.workers import GROUP, STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import GROUP, STREAM, Stage, worker
 
 import headrace
 from headrace.streams.dead_letters import list_letters, replay
@@ -63,14 +64,14 @@ async def test_bytes_survive_sending_failing_replay_and_emitting(
     assert [one[b"payload"] for _, one in stage.redis.xrange(STREAM)] == [payload, BROKEN, payload]
 
     async with worker(stage, app, outputs=[{"stream": "out"}]):
-        await until(lambda: len(stage.dead) == 3 and stage.settled)
+        await eventually(lambda: len(stage.dead) == 3 and stage.settled)
         assert {one[b"f:payload"] for one in stage.dead} == {payload, BROKEN}
         repaired = True
         async with redis.asyncio.Redis(port=stage.server.port) as client:
             keys = StreamKeys(STREAM)
             letters = [letter.id for letter in await list_letters(client, keys)]
             assert await replay(client, keys, letters, groups=[GROUP]) == {}
-        await until(lambda: stage.redis.xlen("out") == 2 and len(stage.dead) == 1)
+        await eventually(lambda: stage.redis.xlen("out") == 2 and len(stage.dead) == 1)
     assert [one[1:] for one in handled] == [(payload, True)] * 2
     assert {getattr(flight, "flight_plan", flight) for flight, *_ in handled} == {ALL_BYTES}
     assert {one[b"payload"] for _, one in stage.redis.xrange("out")} == {payload}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 from tests.support.redis_servers import RedisServer, running
-from tests.support.workers import DEAD, GROUP, STREAM, Stage, until_sync, workers
+from tests.support.waiting import eventually_sync
+from tests.support.workers import DEAD, GROUP, STREAM, Stage, workers
 
 HANDLER = """
     @app.on("flight.landed")
@@ -75,11 +76,11 @@ def test_an_unreachable_redis_is_said_once_and_waited_for(redis_server: RedisSer
         server.kill()
         with workers(stage, HANDLER) as group:
             one = group.start()
-            until_sync(lambda: "trying again with back-off" in one.text)
+            eventually_sync(lambda: "trying again with back-off" in one.text)
             server.start()
-            until_sync(lambda: stage.redis.exists(STREAM))
+            eventually_sync(lambda: stage.redis.exists(STREAM))
             stage.send({"n": 1})
-            until_sync(lambda: stage.settled)
+            eventually_sync(lambda: stage.settled)
             one.signal(signal.SIGTERM)
             assert one.process.wait(20) == 0
         assert one.text.count("start: ") == 2  # gone, and back
@@ -96,10 +97,10 @@ def test_wrong_credentials_are_said_without_showing_them(redis_server: RedisServ
             (secret / "password").write_text("wrong-horse\n")
             group.written["redis"]["credentialsDir"] = str(secret)
             one = group.start()
-            until_sync(lambda: "credentialsSecretRef" in one.text)
+            eventually_sync(lambda: "credentialsSecretRef" in one.text)
             (secret / "password").write_text("right-horse\n")
             with redis.Redis(port=server.port, password="right-horse") as client:
-                until_sync(lambda: client.exists(STREAM))
+                eventually_sync(lambda: client.exists(STREAM))
             one.kill()
         assert "horse" not in one.text
 
@@ -108,7 +109,7 @@ def test_metrics_and_probes_are_served(stage: Stage) -> None:
     with workers(stage, HANDLER) as group:
         stage.send({"n": 1})
         one = group.start("pod-a", "worker", "--port", "0")
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
         port = re.search(r"http://0.0.0.0:(\d+)", one.text).group(1)
 
         def get(path: str) -> str:
@@ -118,7 +119,7 @@ def test_metrics_and_probes_are_served(stage: Stage) -> None:
         assert get("/livez") == "ok\n"
         assert get("/readyz") == "ok\n"
         labels = 'group="delays",outcome="done",pipeline="flights",type="flight.landed/1"'
-        until_sync(lambda: f"headrace_worker_events_total{{{labels}}} 1.0" in get("/metrics"))
+        eventually_sync(lambda: f"headrace_worker_events_total{{{labels}}} 1.0" in get("/metrics"))
 
 
 def test_reclaim_handles_what_a_dead_worker_left_and_ends(stage: Stage) -> None:

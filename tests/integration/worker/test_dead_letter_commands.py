@@ -9,7 +9,8 @@ import sys
 import time
 
 import pytest
-from tests.support.workers import DEAD, GROUP, STREAM, Stage, until, until_sync, worker
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import DEAD, GROUP, STREAM, Stage, worker
 
 import headrace
 
@@ -144,7 +145,7 @@ def test_a_replay_that_is_killed_loses_and_doubles_nothing(stage: Stage) -> None
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until_sync(lambda: len(replayed(stage, GROUP)) > 100)
+    eventually_sync(lambda: len(replayed(stage, GROUP)) > 100)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 0 < stage.redis.xlen(DEAD) < 3000
@@ -162,10 +163,10 @@ async def test_what_fails_again_meanwhile_is_not_replayed_for_ever(stage: Stage)
 
     stage.send(*({"n": n} for n in range(20)))
     async with worker(stage, app):
-        await until(lambda: stage.redis.xlen(DEAD) == 20)
+        await eventually(lambda: stage.redis.xlen(DEAD) == 20)
         done = await asyncio.to_thread(dead, stage, "replay", "--all", "-s", STREAM)
         assert done.stdout == "replayed 20 dead letters of flights\n"
-        await until(lambda: stage.redis.xlen(DEAD) == 20)
+        await eventually(lambda: stage.redis.xlen(DEAD) == 20)
     assert {one[b"error"][:5] for one in stage.dead} == {b"still"}
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.workers import GROUP, PARKED, STREAM, Stage, until, until_sync, worker, workers
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import GROUP, PARKED, STREAM, Stage, worker, workers
 
 import headrace
 
@@ -40,10 +41,10 @@ async def test_an_event_sent_twice_is_handled_once(stage: Stage) -> None:
     app, handled = counting_app()
     async with worker(stage, app, delivery=WINDOW) as runtime:
         first = send(stage, *(f"event-{n}" for n in range(250)))
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         send(stage, *(f"event-{n}" for n in range(250)))
-        await until(lambda: stage.settled)
-        await until(lambda: runtime.metrics.events["flight.landed/1", "duplicate"] == 250)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: runtime.metrics.events["flight.landed/1", "duplicate"] == 250)
         assert runtime.metrics.events["flight.landed/1", "done"] == 250
     assert sorted(handled) == sorted(id_.decode() for id_ in first)
     assert stage.redis.get(MARKS + b"event-3") == b"m:" + first[3]
@@ -55,10 +56,10 @@ async def test_an_event_forgotten_after_the_window_is_handled_again(stage: Stage
     told = {"deduplicate": {"window": "1s", "field": "id"}}
     async with worker(stage, app, delivery=told):
         send(stage, "a")
-        await until(lambda: len(handled) == 1 and stage.settled)
-        await until(lambda: not stage.redis.exists(MARKS + b"a"))
+        await eventually(lambda: len(handled) == 1 and stage.settled)
+        await eventually(lambda: not stage.redis.exists(MARKS + b"a"))
         send(stage, "a")
-        await until(lambda: len(handled) == 2)
+        await eventually(lambda: len(handled) == 2)
 
 
 async def test_equal_ids_in_one_batch_run_one_after_the_other(stage: Stage) -> None:
@@ -74,8 +75,8 @@ async def test_equal_ids_in_one_batch_run_one_after_the_other(stage: Stage) -> N
 
     send(stage, *["same"] * 20)
     async with worker(stage, app, delivery=WINDOW) as runtime:
-        await until(lambda: stage.settled)
-        await until(lambda: runtime.metrics.counts["duplicates"] == 19)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: runtime.metrics.counts["duplicates"] == 19)
     assert handled == [0]
 
 
@@ -90,7 +91,7 @@ async def test_the_second_of_two_is_handled_when_the_first_fails_for_good(stage:
 
     send(stage, "same", "same")
     async with worker(stage, app, delivery=WINDOW):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert handled == [1]
     assert len(stage.dead) == 1
 
@@ -106,7 +107,7 @@ async def test_a_retry_of_an_event_that_its_twin_handled_is_a_duplicate(stage: S
 
     send(stage, "same", "same")
     async with worker(stage, app, delivery=WINDOW) as runtime:
-        await until(lambda: stage.settled and runtime.metrics.counts["duplicates"] == 1)
+        await eventually(lambda: stage.settled and runtime.metrics.counts["duplicates"] == 1)
     assert handled == [1]
 
 
@@ -120,7 +121,7 @@ async def test_only_a_success_leaves_a_mark(stage: Stage, ending: headrace.Outco
 
     send(stage, "a")
     async with worker(stage, app, delivery=WINDOW):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert not stage.redis.exists(MARKS + b"a")
 
 
@@ -129,7 +130,7 @@ async def test_events_without_an_id_and_ids_that_are_no_text_are_told_apart(stag
     async with worker(stage, app, delivery=WINDOW):
         send(stage, b"\xff", b"\xfe", b"\xff", b"", b"")
         send(stage, "x", "x", field="other")
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert len(handled) == 6
 
 
@@ -139,7 +140,7 @@ async def test_the_field_is_the_one_that_the_group_names(stage: Stage) -> None:
     async with worker(stage, app, delivery=told):
         send(stage, "a", "a", field="booking")
         send(stage, "b", "b", field="id")
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert len(handled) == 3
 
 
@@ -152,7 +153,7 @@ async def test_batches_hold_no_duplicates(stage: Stage) -> None:
 
     async with worker(stage, app, delivery=WINDOW):
         send(stage, "a", "b", "a", "c", "b")
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert sorted(handled) == [0, 1, 3]
 
 
@@ -175,14 +176,14 @@ async def test_outputs_of_twins_in_two_workers_appear_once(stage: Stage) -> None
     }
     async with worker(stage, app, **told) as one:
         send(stage, "same")
-        await until(lambda: len(handled) == 1)
+        await eventually(lambda: len(handled) == 1)
         async with worker(stage, app, **told) as two:
             while len(handled) < 2:  # until the twin is the second worker's
                 send(stage, "same")
                 await asyncio.sleep(0.05)
             gate.set()
             counts = (one.metrics.counts, two.metrics.counts)
-            await until(lambda: stage.settled and sum(c["duplicates"] for c in counts) >= 1)
+            await eventually(lambda: stage.settled and sum(c["duplicates"] for c in counts) >= 1)
     assert stage.redis.xlen("{flights}:late") == 1
 
 
@@ -197,12 +198,12 @@ def test_a_killed_worker_leaves_no_mark_of_what_it_did_not_finish(stage: Stage) 
     with workers(stage, handlers, delivery={**WINDOW, "handlerTimeout": "90s"}) as group:
         first = group.start("pod-a")
         send(stage, "a")
-        until_sync(lambda: group.effects)
+        eventually_sync(lambda: group.effects)
         first.kill()
         group.start("pod-b")
-        until_sync(lambda: len(group.effects) == 2 and stage.settled)
+        eventually_sync(lambda: len(group.effects) == 2 and stage.settled)
         send(stage, "a")
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
         assert len(group.effects) == 2
 
 
@@ -234,9 +235,9 @@ def test_twins_that_wait_are_handed_back_while_the_first_still_runs(stage: Stage
     with workers(stage, handlers, delivery=WINDOW) as group:
         one = group.start()
         send(stage, "a", "a", "a")
-        until_sync(lambda: group.effects)
+        eventually_sync(lambda: group.effects)
         one.signal(signal.SIGTERM)
-        until_sync(lambda: stage.pending_of(PARKED) == 2)
+        eventually_sync(lambda: stage.pending_of(PARKED) == 2)
         assert one.process.poll() is None
         assert one.process.wait(30) == 0, one.text
         assert stage.pending == 2
@@ -266,13 +267,13 @@ async def test_a_look_up_that_fails_is_repeated_before_anything_runs(stage: Stag
     async with worker(stage, app, delivery=WINDOW) as runtime:
         assert runtime.deduplication is not None
         send(stage, "a")
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         stage.redis.execute_command("ACL", "SETUSER", "default", "-mget")
         try:
             send(stage, "a", "b")
-            await until(lambda: runtime.metrics.counts["redis_errors"] >= 2)
+            await eventually(lambda: runtime.metrics.counts["redis_errors"] >= 2)
             assert len(handled) == 1
         finally:
             stage.redis.execute_command("ACL", "SETUSER", "default", "+@all")
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         assert len(handled) == 2

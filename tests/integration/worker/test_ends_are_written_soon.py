@@ -4,7 +4,8 @@ import asyncio
 import threading
 import time
 
-from tests.support.workers import Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import Stage, worker
 
 import headrace
 
@@ -24,9 +25,9 @@ async def test_an_end_is_written_while_its_slot_waits_in_the_next_handler(stage:
 
     stage.send(0, 1, 2, 3, 4)
     async with worker(stage, app, outputs=OUTPUTS, concurrency=1, delivery=LONG):
-        await until(lambda: stage.redis.xlen(OUT) == 1, 3.0)  # before a read would come by
+        await eventually(lambda: stage.redis.xlen(OUT) == 1, 3.0)  # before a read would come by
         gate.set()
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
 
 
 async def test_ends_of_waiting_handlers_are_written_within_moments_under_a_backlog(
@@ -42,7 +43,7 @@ async def test_ends_of_waiting_handlers_are_written_within_moments_under_a_backl
 
     stage.send(*range(40))
     async with worker(stage, app, outputs=OUTPUTS, concurrency=4, delivery=LONG):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     late = sorted(
         int(id_.split(b"-")[0]) / 1000 - ended[int(fields[b"payload"])]
         for id_, fields in stage.redis.xrange(OUT)
@@ -63,11 +64,11 @@ async def test_the_ends_of_a_thread_batch_do_not_wait_for_its_slow_call(stage: S
     stage.send(*range(1100))
     try:
         async with worker(stage, app, concurrency=1, delivery=LONG) as runtime:
-            await until(lambda: len(handled) == 1000 and stage.pending)
+            await eventually(lambda: len(handled) == 1000 and stage.pending)
             done = runtime.metrics.events
-            await until(lambda: done["flight.landed/1", "done"] == 1000, 5.0)
+            await eventually(lambda: done["flight.landed/1", "done"] == 1000, 5.0)
             gate.set()
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
     finally:
         gate.set()
 
@@ -89,4 +90,4 @@ async def test_the_loop_gets_a_turn_between_events_that_compute(stage: Stage) ->
             await asyncio.sleep(0)
             seen.add(len(turns))
         assert len(seen) > 20, seen
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)

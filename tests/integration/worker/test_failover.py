@@ -8,7 +8,8 @@ from collections import Counter
 from redis import Redis
 from tests.crash.proxy import Proxy
 from tests.support.redis_servers import RedisServer, running
-from tests.support.workers import DEAD, STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import DEAD, STREAM, Stage, worker
 
 import headrace
 
@@ -24,7 +25,7 @@ class Pair:
     async def replicate(self) -> None:
         replica = self.second.redis
         replica.replicaof("127.0.0.1", self.first.server.port)
-        await until(lambda: replica.info("replication")["master_link_status"] == "up")
+        await eventually(lambda: replica.info("replication")["master_link_status"] == "up")
 
     def fail_over(self) -> None:
         """Redis's part first; connections that are made from now on reach the new primary."""
@@ -58,13 +59,13 @@ async def test_after_a_failover_behind_a_stable_address_the_worker_goes_on(
         async with worker(pair.first, app, redis=redis, delivery={"minIdle": "5s"}) as runtime:
             await pair.replicate()
             send(pair.first.redis, 0, 600)
-            await until(lambda: runtime.dispatcher.running == 16)
+            await eventually(lambda: runtime.dispatcher.running == 16)
             pair.first.redis.wait(1, 5000)
             pair.fail_over()
             send(pair.second.redis, 600, 1000)
             gate.set()
-            await until(lambda: len(seen) == 1000)
-            await until(lambda: pair.second.settled)
+            await eventually(lambda: len(seen) == 1000)
+            await eventually(lambda: pair.second.settled)
         pair.proxy.stop()
 
 
@@ -83,11 +84,11 @@ async def test_dead_letters_alone_find_the_new_primary(redis_server: RedisServer
         async with worker(pair.first, app, redis=redis, delivery={"minIdle": "1h"}) as runtime:
             await pair.replicate()
             send(pair.first.redis, 0, 1)
-            await until(lambda: runtime.dispatcher.running)
+            await eventually(lambda: runtime.dispatcher.running)
             pair.first.redis.wait(1, 5000)
             pair.fail_over()
             gate.set()
-            await until(lambda: pair.second.redis.xlen(DEAD) == 1)
-            await until(lambda: pair.second.settled)
+            await eventually(lambda: pair.second.redis.xlen(DEAD) == 1)
+            await eventually(lambda: pair.second.settled)
             assert runtime.metrics.counts["commit_failures"] == 0
         pair.proxy.stop()

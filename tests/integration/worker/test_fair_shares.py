@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.workers import GROUP, STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import GROUP, STREAM, Stage, worker
 
 import headrace
 from headrace.worker.runtime import Runtime
@@ -50,13 +51,13 @@ async def test_of_slow_events_a_worker_takes_no_more_than_it_begins(stage: Stage
     gated = Gated()
     async with staff(stage, gated, 1, concurrency=4) as (first,):
         stage.send(*({"n": n} for n in range(40)))
-        await until(lambda: first.dispatcher.running == 4)
+        await eventually(lambda: first.dispatcher.running == 4)
         async with staff(stage, gated, 1, concurrency=4) as (second,):
-            await until(lambda: second.dispatcher.running == 4)
+            await eventually(lambda: second.dispatcher.running == 4)
             assert len(first.holding) <= 5
             assert len(second.holding) <= 5
             gated.gate.set()
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
 
 
 async def test_a_single_slot_is_given_work(stage: Stage) -> None:
@@ -64,17 +65,17 @@ async def test_a_single_slot_is_given_work(stage: Stage) -> None:
     gated.gate.set()
     stage.send(*({"n": n} for n in range(10)))
     async with staff(stage, gated, 1, concurrency=1):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
 
 
 async def test_what_a_dead_worker_held_is_spread_over_the_group_one_by_one(stage: Stage) -> None:
     gated = Gated()
     async with staff(stage, gated, 3) as workers:
         orphan(stage, *range(30))
-        await until(lambda: all(one.dispatcher.running == 1 for one in workers))
+        await eventually(lambda: all(one.dispatcher.running == 1 for one in workers))
         assert [len(one.holding) for one in workers] == [1, 1, 1]
         gated.gate.set()
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert len({consumer for _, consumer in gated.ended}) == 3
 
 
@@ -82,30 +83,30 @@ async def test_a_worker_that_runs_a_suspect_leaves_new_events_to_the_others(stag
     gated = Gated()
     async with staff(stage, gated, 1) as (busy,):
         orphan(stage, 1)
-        await until(lambda: busy.dispatcher.running == 1 and not busy.reader.reading)
+        await eventually(lambda: busy.dispatcher.running == 1 and not busy.reader.reading)
         stage.send(*({"n": n, "free": True} for n in range(100, 120)))
         async with staff(stage, gated, 1) as (idle,):
-            await until(lambda: len(gated.ended) == 20)
+            await eventually(lambda: len(gated.ended) == 20)
             assert {consumer for _, consumer in gated.ended} == {idle.settings.consumer}
             assert len(busy.holding) == 1
             gated.gate.set()
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
 
 
 async def test_what_waits_behind_a_suspect_for_long_is_handed_to_the_others(stage: Stage) -> None:
     gated = Gated()
     async with staff(stage, gated, 1, concurrency=1) as (busy,):
         stage.send(*({"n": n, "free": True} for n in range(100)))
-        await until(lambda: stage.settled)  # fast, so that it reads ahead
+        await eventually(lambda: stage.settled)  # fast, so that it reads ahead
         stage.send({"n": 1}, *({"n": n, "free": True} for n in range(100, 120)))
-        await until(lambda: busy.dispatcher.running == 1 and len(busy.holding) > 20)
+        await eventually(lambda: busy.dispatcher.running == 1 and len(busy.holding) > 20)
         orphan(stage, 2)
-        await until(lambda: busy.dispatcher.suspects)
+        await eventually(lambda: busy.dispatcher.suspects)
         async with staff(stage, gated, 1, concurrency=1):
-            await until(lambda: len(gated.ended) == 120)
+            await eventually(lambda: len(gated.ended) == 120)
             assert not gated.gate.is_set()
             gated.gate.set()
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
 
 
 async def test_a_second_process_on_a_host_takes_nothing_from_the_first(
@@ -116,10 +117,10 @@ async def test_a_second_process_on_a_host_takes_nothing_from_the_first(
     gated = Gated()
     async with staff(stage, gated, 1) as (first,):
         stage.send(*({"n": n} for n in range(8)))
-        await until(lambda: first.dispatcher.running == 8)
+        await eventually(lambda: first.dispatcher.running == 8)
         async with staff(stage, gated, 1) as (second,):
-            await until(lambda: second.reader.reading)
+            await eventually(lambda: second.reader.reading)
             gated.gate.set()
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
             assert second.metrics.counts["claimed"] == 0
     assert {consumer for _, consumer in gated.ended} == {first.settings.consumer}

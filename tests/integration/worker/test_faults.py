@@ -7,18 +7,8 @@ from collections import Counter
 import pytest
 from redis import Redis
 from tests.support.redis_servers import RedisServer, running
-from tests.support.workers import (
-    DEAD,
-    GROUP,
-    STREAM,
-    WAITING,
-    Stage,
-    numbers,
-    until,
-    until_sync,
-    worker,
-    workers,
-)
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import DEAD, GROUP, STREAM, WAITING, Stage, numbers, worker, workers
 
 import headrace
 
@@ -26,14 +16,14 @@ import headrace
 def test_entries_of_a_killed_worker_are_reclaimed(stage: Stage) -> None:
     with workers(stage, WAITING) as group:
         first = group.start("pod-a")
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        eventually_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send(*({"n": n, "seconds": 60} for n in range(20)))
-        until_sync(lambda: len(group.effects) == 16)
+        eventually_sync(lambda: len(group.effects) == 16)
         first.kill()
         assert stage.pending == 16  # what it had begun
         group.quicken()
         group.start("pod-b")
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
     assert numbers(group.effects, "end") == dict.fromkeys(range(20), 1)
     assert stage.dead == []
 
@@ -41,13 +31,13 @@ def test_entries_of_a_killed_worker_are_reclaimed(stage: Stage) -> None:
 def test_a_restarted_pod_takes_over_what_its_earlier_process_held_at_once(stage: Stage) -> None:
     with workers(stage, WAITING, delivery={"minIdle": "1h"}) as group:
         first = group.start("pod-a")
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        eventually_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send({"n": 1, "seconds": 60})
-        until_sync(lambda: len(group.effects) == 1)
+        eventually_sync(lambda: len(group.effects) == 1)
         first.kill()
         group.quicken()
         second = group.start("pod-a")
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
     assert "took over 1 entries" in second.text
 
 
@@ -69,7 +59,7 @@ def test_one_poison_event_among_99_good_ones_is_exactly_one_dead_letter(stage: S
                 process = group.start("pod-a")
             return stage.settled
 
-        until_sync(settled, 60)
+        eventually_sync(settled, 60)
     (letter,) = stage.dead
     assert letter[b"f:payload"] == b'{"n": 50}'
     assert letter[b"error_type"] == b"Crash"
@@ -91,14 +81,14 @@ def test_a_frozen_worker_cannot_settle_what_another_has_taken(stage: Stage) -> N
         stage, handlers, outputs=[{"stream": "{flights}:out"}], delivery=delivery
     ) as group:
         zombie = group.start("pod-a")
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        eventually_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send({"n": 1})
-        until_sync(lambda: len(group.effects) == 1)
+        eventually_sync(lambda: len(group.effects) == 1)
         zombie.signal(signal.SIGSTOP)
         group.start("pod-b")
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
         zombie.signal(signal.SIGCONT)
-        until_sync(lambda: len(group.effects) == 4)
+        eventually_sync(lambda: len(group.effects) == 4)
         zombie.signal(signal.SIGTERM)
         assert zombie.process.wait(20) == 0
     ((_, output),) = stage.redis.xrange("{flights}:out")
@@ -113,15 +103,15 @@ async def test_entries_whose_delivery_never_reached_us_are_handed_back(stage: St
         seen.append(event["n"])
 
     async with worker(stage, app) as runtime:
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: runtime.reader.reading)
         # Redis delivers to this worker's name; the reply goes elsewhere.
         with stage.redis.pipeline(transaction=True) as both:
             both.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": '{"n": 1}'})
             both.xreadgroup(GROUP, runtime.settings.consumer, {STREAM: ">"}, count=10)
             _, delivered = both.execute()
         assert delivered
-        await until(lambda: seen == [1])
-        await until(lambda: stage.settled)
+        await eventually(lambda: seen == [1])
+        await eventually(lambda: stage.settled)
         assert runtime.metrics.counts["handed_back"] == 1
     assert stage.dead == []
 
@@ -138,7 +128,7 @@ async def test_connections_cut_again_and_again_lose_nothing(stage: Stage) -> Non
         for _ in range(10):
             await asyncio.sleep(0.02)
             stage.redis.client_kill_filter(_type="normal", skipme=True)
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert set(seen) == set(range(5000))
     assert stage.dead == []
 
@@ -154,11 +144,11 @@ async def test_a_restarted_redis_is_carried_on_with(redis_server: RedisServer) -
 
         stage.send(*({"n": n} for n in range(1000)))
         async with worker(stage, app) as runtime:
-            await until(lambda: len(seen) > 100)
+            await eventually(lambda: len(seen) > 100)
             server.kill()
-            await until(lambda: runtime.reader.outage.seconds > 0)
+            await eventually(lambda: runtime.reader.outage.seconds > 0)
             server.start()
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
         assert set(seen) == set(range(1000))
 
 
@@ -198,13 +188,13 @@ async def test_a_dead_letter_that_cannot_be_written_leaves_the_entry_pending(
     try:
         async with worker(stage, app) as runtime:
             stage.send({"n": 1})
-            await until(lambda: runtime.dispatcher.running)
+            await eventually(lambda: runtime.dispatcher.running)
             refuse(stage.redis)
             gate.set()
-            await until(lambda: runtime.metrics.counts["commit_failures"] > 1)
+            await eventually(lambda: runtime.metrics.counts["commit_failures"] > 1)
             assert stage.pending == 1
             assert f"cannot be settled as dead_letter: {word}" in caplog.text
             heal(stage.redis)
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
     finally:
         assert [letter[b"error"] for letter in stage.dead] == [b"bad"]

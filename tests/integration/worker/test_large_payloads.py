@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.crash.proxy import Proxy
 from tests.support.redis_servers import RedisServer, running
-from tests.support.workers import STREAM, Stage, until, until_sync, worker, workers
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import STREAM, Stage, worker, workers
 
 import headrace
 
@@ -44,7 +45,7 @@ async def test_over_a_slow_line_every_event_comes_once(
     delivery = {"minIdle": "1h", "handlerTimeout": "60s"}
     redis = {"endpoints": [f"127.0.0.1:{proxy.port}"]}
     async with worker(stage, app, redis=redis, delivery=delivery) as runtime:
-        await until(lambda: stage.settled, 60)
+        await eventually(lambda: stage.settled, 60)
         assert runtime.metrics.counts["redis_errors"] == 0
         assert runtime.metrics.counts["handed_back"] == 0
     proxy.stop()
@@ -74,8 +75,8 @@ def test_with_payloads_of_five_megabytes_a_worker_stays_below_256_mebibytes() ->
         send_large(stage, 60, 5 * MEGABYTE)
         stage.send(*({"n": n} for n in range(300)))
         process = group.start()
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
-        until_sync(lambda: stage.settled, 90)
+        eventually_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        eventually_sync(lambda: stage.settled, 90)
         assert peak_rss_mib(process.process.pid) <= MAX_RSS_MIB
 
 
@@ -93,5 +94,5 @@ async def test_an_event_larger_than_all_that_may_be_held_is_handled(
 
     send_large(stage, 10, 3 * MEGABYTE)
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert seen == {str(n) for n in range(10)}

@@ -9,7 +9,8 @@ import urllib.request
 
 from prometheus_client import CollectorRegistry
 from tests.support.redis_servers import RedisServer, running
-from tests.support.workers import Stage, runtime_of, until, until_sync, worker
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import Stage, runtime_of, worker
 
 import headrace
 from headrace.worker.health import HealthServer
@@ -36,7 +37,7 @@ async def test_a_handler_that_blocks_the_loop_fails_it(stage: Stage, monkeypatch
 
     def watch(port: int) -> None:
         answers.append(livez(port))
-        until_sync(lambda: livez(port) == 503)
+        eventually_sync(lambda: livez(port) == 503)
         answers.append(503)
         release.set()
 
@@ -44,10 +45,10 @@ async def test_a_handler_that_blocks_the_loop_fails_it(stage: Stage, monkeypatch
         health = HealthServer(0, CollectorRegistry(), runtime.live, runtime.ready)
         watcher = threading.Thread(target=watch, args=(health.port,))
         watcher.start()
-        await until(lambda: answers == [200])
+        await eventually(lambda: answers == [200])
         stage.send(1, type="block")
-        await until(release.is_set)
-        await until(lambda: livez(health.port) == 200)
+        await eventually(release.is_set)
+        await eventually(lambda: livez(health.port) == 200)
         watcher.join()
         health.close()
     assert answers == [200, 503]
@@ -67,14 +68,14 @@ async def test_a_wedged_read_fails_it(stage: Stage, monkeypatch) -> None:
         async def never(count: int) -> None:
             await release.wait()
 
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: runtime.reader.reading)
         monkeypatch.setattr(runtime.reader, "_read", never)
         stage.send(1, type="any")
         assert runtime.live() is None
-        await until(lambda: "the read loop has made no progress" in (runtime.live() or ""))
+        await eventually(lambda: "the read loop has made no progress" in (runtime.live() or ""))
         release.set()
         monkeypatch.undo()
-        await until(lambda: runtime.live() is None)
+        await eventually(lambda: runtime.live() is None)
 
 
 async def test_an_absent_redis_is_no_reason_to_restart(
@@ -90,12 +91,12 @@ async def test_an_absent_redis_is_no_reason_to_restart(
     with running(redis_server.kind) as server:
         async with worker(Stage(server), app, delivery=SHORT) as runtime:
             server.kill()
-            await until(lambda: (runtime.ready() or "").startswith("Redis is away"))
+            await eventually(lambda: (runtime.ready() or "").startswith("Redis is away"))
             for _ in range(20):
                 assert runtime.live() is None
                 await asyncio.sleep(0.05)
             server.start()
-            await until(lambda: runtime.ready() is None)
+            await eventually(lambda: runtime.ready() is None)
 
 
 async def test_a_lifespan_that_takes_longer_than_a_handler_may_does_not(
@@ -107,7 +108,7 @@ async def test_a_lifespan_that_takes_longer_than_a_handler_may_does_not(
     assert runtime.live() is None
     runtime.start()
     try:
-        await until(lambda: runtime.tick != math.inf)
+        await eventually(lambda: runtime.tick != math.inf)
         time.sleep(3 * runtime.settings.bound)  # noqa: ASYNC251 - the loop does not run
         assert "the event loop has not run" in str(runtime.live())
     finally:

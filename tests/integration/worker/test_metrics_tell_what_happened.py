@@ -5,7 +5,8 @@ import time
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.workers import GROUP, STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import GROUP, STREAM, Stage, worker
 
 import headrace
 from headrace.worker.runtime import Runtime
@@ -45,14 +46,14 @@ async def test_ends_times_and_sizes_are_counted(stage: Stage) -> None:
     fields = {"type": "good", "version": 1, "payload": "0"}
     stage.redis.xadd(STREAM, fields, id=f"{int(time.time() * 1000) - 100_000}-0")
     async with worker(stage, app) as runtime:
-        await until(lambda: scraped(runtime).get(("events_total", "done", "good/1")) == 1)
+        await eventually(lambda: scraped(runtime).get(("events_total", "done", "good/1")) == 1)
         old = scraped(runtime)
         stage.send(1, 2, type="good")
         stage.send(1, type="bad")
         stage.send(1, 2, type="later")
         stage.send(*[{}] * 3, type="made up")
-        await until(lambda: scraped(runtime)["parked",] == 2)
-        await until(lambda: scraped(runtime).get(("events_total", "done", "good/1")) == 3)
+        await eventually(lambda: scraped(runtime)["parked",] == 2)
+        await eventually(lambda: scraped(runtime).get(("events_total", "done", "good/1")) == 3)
         now = scraped(runtime)
     assert 100 <= old["delivery_seconds_sum",] < 130
     assert now["delivery_seconds_count",] == now["commit_entries_sum",] == 9
@@ -77,13 +78,13 @@ async def test_what_runs_is_in_flight_and_its_leases_are_counted(stage: Stage) -
 
     _, taken = stage.send(1, 2, type="slow")
     async with worker(stage, app, delivery={"minIdle": "1s"}) as runtime:
-        await until(lambda: scraped(runtime)["leases_renewed_total",] >= 2)
+        await eventually(lambda: scraped(runtime)["leases_renewed_total",] >= 2)
         now = scraped(runtime)
         assert (now["in_flight",], now["held",], now["leases_lost_total",]) == (2, 2, 0)
         stage.redis.xclaim(STREAM, GROUP, "another", 0, [taken])
-        await until(lambda: scraped(runtime)["leases_lost_total",])
+        await eventually(lambda: scraped(runtime)["leases_lost_total",])
         release.set()
-        await until(lambda: scraped(runtime)["held",] == 0)
+        await eventually(lambda: scraped(runtime)["held",] == 0)
         now = scraped(runtime)
     assert now["in_flight",] == 0
     assert now["lost_total",] == 1

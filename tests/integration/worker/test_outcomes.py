@@ -6,7 +6,8 @@ import time
 
 import pytest
 from pydantic import BaseModel
-from tests.support.workers import STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import STREAM, Stage, worker
 
 import headrace
 
@@ -28,7 +29,7 @@ async def test_every_event_is_handled_once_and_acknowledged(stage: Stage) -> Non
 
     stage.send(*({"carrier": "UA", "arr_delay": n} for n in range(1000)))
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert sorted(seen) == list(range(1000))
     assert stage.consumers == set()
 
@@ -41,10 +42,10 @@ async def test_events_sent_while_the_stream_is_quiet_arrive_at_once(stage: Stage
         arrived.append(time.monotonic())
 
     async with worker(stage, app) as runtime:
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: runtime.reader.reading)
         sent = time.monotonic()
         stage.send(FLIGHT)
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert arrived[0] - sent < 1.0
 
 
@@ -60,8 +61,8 @@ async def test_a_failing_event_is_tried_again_with_back_off_then_dead_lettered(
 
     (sent,) = stage.send(FLIGHT)
     async with worker(stage, app):
-        await until(lambda: stage.dead)
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.dead)
+        await eventually(lambda: stage.settled)
     assert attempts == [1, 2, 3]
     (letter,) = stage.dead
     assert letter[b"original_id"] == sent
@@ -82,8 +83,8 @@ async def test_a_failing_event_that_recovers_is_acknowledged(stage: Stage) -> No
 
     stage.send(FLIGHT)
     async with worker(stage, app):
-        await until(lambda: len(attempts) == 2)
-        await until(lambda: stage.settled)
+        await eventually(lambda: len(attempts) == 2)
+        await eventually(lambda: stage.settled)
     assert stage.dead == []
     assert stage.redis.keys("headrace:*failures*") == []
 
@@ -99,7 +100,7 @@ async def test_an_invalid_payload_is_a_dead_letter_at_once_with_a_readable_reaso
 
     stage.send({"carrier": "UA", "arr_delay": None}, b"{", FLIGHT)
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert len(seen) == 1
     first, second = stage.dead
     assert first[b"error"] == b"invalid payload: arr_delay: Input should be a valid integer"
@@ -118,7 +119,7 @@ async def test_an_unknown_type_ends_by_policy(stage: Stage, policy: str, letters
     stage.send(FLIGHT, version=2)
     stage.redis.xadd(STREAM, {"some": "thing"})
     async with worker(stage, app, delivery={"onUnknownType": policy}):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert len(stage.dead) == letters
     if letters:
         assert stage.dead[0][b"error"] == b"no handler for type 'flight.left' version '1'"
@@ -140,9 +141,9 @@ async def test_reject_skip_and_retry_decide_the_end(stage: Stage) -> None:
 
     stage.send(*({"carrier": name, "arr_delay": 1} for name in ("reject", "skip", "retry")))
     async with worker(stage, app) as runtime:
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         events = runtime.metrics.events
-        await until(lambda: events["flight.landed/1", "done"] == 1)
+        await eventually(lambda: events["flight.landed/1", "done"] == 1)
     assert [letter[b"error"] for letter in stage.dead] == [b"not ours"]
     assert events["flight.landed/1", "skipped"] == 1
     assert events["flight.landed/1", "retried"] == 1
@@ -159,7 +160,7 @@ async def test_a_batch_handler_decides_per_event(stage: Stage) -> None:
 
     stage.send(*({"carrier": "UA", "arr_delay": n} for n in range(40)))
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert sum(sizes) == 40
     assert max(sizes) <= 10
     assert len(stage.dead) == 20
@@ -175,8 +176,8 @@ async def test_a_batch_with_the_wrong_number_of_outcomes_is_tried_again(stage: S
 
     stage.send(FLIGHT)
     async with worker(stage, app):
-        await until(lambda: len(calls) == 2)
-        await until(lambda: stage.settled)
+        await eventually(lambda: len(calls) == 2)
+        await eventually(lambda: stage.settled)
     assert stage.dead == []
 
 
@@ -189,7 +190,7 @@ async def test_a_sync_handler_runs_in_a_thread(stage: Stage) -> None:
 
     stage.send(*[FLIGHT] * 50)
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert threads
     assert all(name.startswith("handler-") for name in threads)
 
@@ -207,7 +208,7 @@ async def test_slow_handlers_run_side_by_side_up_to_concurrency(stage: Stage) ->
 
     stage.send(*[FLIGHT] * 64)
     async with worker(stage, app, concurrency=8):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert most == 8
 
 
@@ -220,7 +221,7 @@ async def test_raw_handlers_get_the_field_map(stage: Stage) -> None:
 
     stage.redis.xadd(STREAM, {"some": b"\xff\x00"})
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert seen == [{"some": b"\xff\x00"}]
 
 
@@ -238,7 +239,7 @@ async def test_a_registered_deserializer_reads_payloads_that_are_no_json(stage: 
 
     stage.send(b"UA;11", b"UA")
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert seen == [Flight(carrier="UA", arr_delay=11)]
     assert stage.dead[0][b"error"].startswith(b"invalid payload: ValueError")
 
@@ -254,7 +255,7 @@ async def test_emitted_events_are_written_only_by_a_success(stage: Stage) -> Non
 
     stage.send(FLIGHT)
     async with worker(stage, app, outputs=[{"stream": "{flights}:late"}]):
-        await until(lambda: stage.settled and stage.redis.xlen("{flights}:late"))
+        await eventually(lambda: stage.settled and stage.redis.xlen("{flights}:late"))
     ((_, fields),) = stage.redis.xrange("{flights}:late")
     assert fields[b"type"] == b"flight.late"
     assert fields[b"payload"] == b'{"carrier":"UA","arr_delay":11}'
@@ -283,7 +284,7 @@ async def test_an_outcome_that_is_returned_by_a_slip_counts_as_raised(stage: Sta
 
     stage.send(FLIGHT, {**FLIGHT, "arr_delay": 0})
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert [letter[b"error"] for letter in stage.dead] == [b"not ours"]
 
 
@@ -300,7 +301,7 @@ async def test_a_plain_function_around_an_async_handler_is_awaited(stage: Stage)
 
     stage.send(FLIGHT)
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert len(seen) == 1
 
 
@@ -313,7 +314,7 @@ async def test_a_sync_handler_has_a_blocking_client_of_the_same_redis(stage: Sta
 
     stage.send(*[FLIGHT] * 20)
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert stage.redis.get("landed") == b"20"
 
 
@@ -327,8 +328,8 @@ async def test_types_that_no_handler_takes_share_one_label(stage: Stage) -> None
     for number in range(50):
         stage.send(FLIGHT, type=f"made-up-{number}")
     async with worker(stage, app) as runtime:
-        await until(lambda: stage.settled)
-        await until(lambda: sum(runtime.metrics.events.values()) == 51)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: sum(runtime.metrics.events.values()) == 51)
         assert runtime.metrics.events == {
             ("flight.landed/1", "done"): 1,
             ("unknown", "dead_lettered"): 50,
@@ -346,7 +347,7 @@ async def test_an_undeclared_output_fails_the_event_and_names_the_declared_ones(
 
     stage.send(FLIGHT)
     async with worker(stage, app, outputs=[{"stream": "{flights}:late"}]):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     (letter,) = stage.dead
     assert letter[b"error_type"] == b"UndeclaredOutput"
     assert b"(declared: {flights}:late); add it to spec.groups[].outputs" in letter[b"error"]

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 from redis import Redis
-from tests.support.workers import GROUP, STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import GROUP, STREAM, Stage, worker
 
 import headrace
 
@@ -63,7 +64,7 @@ async def test_what_dead_workers_held_comes_back_in_one_sweep(
     stage.redis.xgroup_create(STREAM, GROUP, "0", mkstream=True)
     expected = prepare(stage.redis)
     async with worker(stage, app, delivery={"minIdle": "20s", "maxRetries": 5}) as runtime:
-        await until(lambda: len(seen) == expected)
+        await eventually(lambda: len(seen) == expected)
         assert runtime.metrics.counts["claimed"] == expected
     assert stage.dead == []
 
@@ -80,7 +81,7 @@ async def test_a_retry_comes_when_it_is_due(stage: Stage) -> None:
     async with worker(stage, app):
         for n in range(15):
             stage.send({"n": n})
-            await until(lambda n=n: len(tries.get(n, ())) == 2)
+            await eventually(lambda n=n: len(tries.get(n, ())) == 2)
     delays = sorted(second - first for first, second in tries.values())
     assert delays[0] >= 0.01
     assert delays[7] <= 0.15, "looked at each second, half of them wait for half a second"

@@ -6,7 +6,8 @@ import math
 
 import pytest
 from redis import Redis
-from tests.support.workers import DEAD, GROUP, STREAM, Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import DEAD, GROUP, STREAM, Stage, worker
 
 import headrace
 from headrace.worker.intake.room import bound
@@ -54,7 +55,7 @@ async def test_an_output_that_can_never_be_written_makes_a_dead_letter_and_stops
             for n in range(0, 500, 5):
                 stage.send({"n": n}, type="emits")
                 stage.send(*({"n": n + more} for more in range(1, 5)))
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
             assert runtime.ready() is None
     finally:
         stage.redis.execute_command("ACL", "SETUSER", "default", "allkeys")
@@ -70,19 +71,19 @@ async def test_on_a_full_server_an_event_with_outputs_is_parked_and_comes_again(
     emitter = Emitter()
     async with worker(stage, emitter.app, outputs=OUTPUTS) as runtime:
         stage.send({"n": 1}, type="emits")
-        await until(lambda: stage.settled)
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: runtime.reader.reading)
         with stage.redis.pipeline(transaction=True) as both:
             event = {"type": "emits", "version": 1, "payload": '{"n": 2}'}
             both.xadd(STREAM, event)
             both.config_set("maxmemory", "1")
             both.execute()
         try:
-            await until(lambda: stage.redis.zcard(RETRY) == 1)
+            await eventually(lambda: stage.redis.zcard(RETRY) == 1)
             assert len(runtime.holding) == 0
         finally:
             stage.redis.config_set("maxmemory", "0")
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert stage.redis.xlen(OUT) == 2
     assert stage.dead == []
 
@@ -100,13 +101,13 @@ async def test_what_cannot_even_be_parked_is_held_within_the_bound_and_the_worke
 
     stage.send(*({"n": n} for n in range(1000)))
     async with worker(stage, app, concurrency=4, batchSize=10) as runtime:
-        await until(lambda: runtime.metrics.counts["retries"] > 0)
+        await eventually(lambda: runtime.metrics.counts["retries"] > 0)
         stage.redis.set(RETRY, "somebody's string")
-        await until(lambda: runtime.metrics.counts["commit_failures"] > 500)
+        await eventually(lambda: runtime.metrics.counts["commit_failures"] > 500)
         assert len(runtime.holding) <= bound(4, 10, 0.0) + 4
-        await until(lambda: "WRONGTYPE" in (runtime.ready() or ""))
+        await eventually(lambda: "WRONGTYPE" in (runtime.ready() or ""))
         stage.redis.delete(RETRY)
-        await until(lambda: not runtime.settler.postponed)
+        await eventually(lambda: not runtime.settler.postponed)
         assert runtime.ready() is None
 
 
@@ -116,7 +117,7 @@ async def test_an_unknown_entry_of_many_fields_becomes_a_whole_dead_letter(stage
     stage.redis.xadd(STREAM, fields)
     stage.send({"n": 1})
     async with worker(stage, emitter.app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert emitter.seen == [1]
     (letter,) = stage.dead
     assert letter[b"f:field-7"] == b"7"
@@ -139,7 +140,7 @@ async def test_a_number_that_cannot_be_written_fails_its_own_event_only(
 
     stage.send(*({"n": n} for n in range(20)))
     async with worker(stage, app) as runtime:
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         assert not runtime.failed.is_set()
     assert len(seen) == 19
     (letter,) = stage.dead
@@ -159,7 +160,7 @@ async def test_an_output_that_cannot_be_packed_fails_its_own_event_only(stage: S
 
     stage.send(*({"n": n} for n in range(4)))
     async with worker(stage, app, outputs=OUTPUTS) as runtime:
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         assert not runtime.failed.is_set()
     assert stage.redis.xlen(OUT) == 3
     assert stage.redis.xlen(DEAD) == 1

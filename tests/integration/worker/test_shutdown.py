@@ -5,6 +5,7 @@ import contextlib
 import signal
 
 import pytest
+from tests.support.waiting import eventually, eventually_sync
 from tests.support.workers import (
     DEAD,
     GROUP,
@@ -13,8 +14,6 @@ from tests.support.workers import (
     WAITING,
     Stage,
     numbers,
-    until,
-    until_sync,
     worker,
     workers,
 )
@@ -28,12 +27,12 @@ def test_a_signal_lets_finish_what_runs_and_hands_the_rest_back_uncounted(
 ) -> None:
     with workers(stage, WAITING, concurrency=1) as group:
         first = group.start("pod-a")
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        eventually_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send(*({"n": n} for n in range(100, 200)))
-        until_sync(lambda: stage.settled)  # fast, so that it reads ahead
+        eventually_sync(lambda: stage.settled)  # fast, so that it reads ahead
         stage.send({"n": 0, "seconds": 1}, *({"n": n} for n in range(1, 4)))
-        until_sync(lambda: "start 0" in " ".join(group.effects))
-        until_sync(lambda: stage.pending > 1)
+        eventually_sync(lambda: "start 0" in " ".join(group.effects))
+        eventually_sync(lambda: stage.pending > 1)
         first.signal(number)
         assert first.process.wait(20) == 0
         assert set(numbers(group.effects, "end")) == {0, *range(100, 200)}
@@ -42,7 +41,7 @@ def test_a_signal_lets_finish_what_runs_and_hands_the_rest_back_uncounted(
         assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
         assert {one["times_delivered"] for one in counts} <= {0}
         group.start("pod-b")
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
     assert numbers(group.effects, "start") == dict.fromkeys([*range(4), *range(100, 200)], 1)
 
 
@@ -62,8 +61,8 @@ async def test_what_shutdown_cuts_short_is_handed_back_with_its_delivery_counted
     async with worker(stage, app, concurrency=2, delivery={"handlerTimeout": "50s"}) as runtime:
         stage.redis.set(DEAD, "no stream")
         stage.send({"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}, {"n": 5})
-        await until(lambda: runtime.metrics.counts["commit_failures"])
-        await until(lambda: begun == [1, 2, 3])
+        await eventually(lambda: runtime.metrics.counts["commit_failures"])
+        await eventually(lambda: begun == [1, 2, 3])
     assert stage.consumers == set()
     counts = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
     assert [one["consumer"] for one in counts] == [PARKED] * len(counts)
@@ -96,8 +95,8 @@ async def test_shutdown_claims_nothing_though_a_cancellation_is_swallowed(
         monkeypatch.setattr(runtime.claims, "take_due", noted)
         monkeypatch.setattr(runtime.claims, "_check_groups", deaf_once)
         stage.send({"n": 1})  # shutdown waits for its handler, and for no other reason
-        await until(lambda: runtime.dispatcher.running)
-        await until(checking.is_set)
+        await eventually(lambda: runtime.dispatcher.running)
+        await eventually(checking.is_set)
     assert claims
     assert not any(claims)
 
@@ -105,17 +104,17 @@ async def test_shutdown_claims_nothing_though_a_cancellation_is_swallowed(
 def test_a_second_signal_stops_at_once_and_loses_nothing(stage: Stage) -> None:
     with workers(stage, WAITING) as group:
         first = group.start("pod-a")
-        until_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
+        eventually_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         stage.send({"n": 1, "seconds": 60})
-        until_sync(lambda: len(group.effects) == 1)
+        eventually_sync(lambda: len(group.effects) == 1)
         first.signal(signal.SIGTERM)
-        until_sync(lambda: "stopping" in first.text)
+        eventually_sync(lambda: "stopping" in first.text)
         first.signal(signal.SIGINT)
         assert first.process.wait(3) == 128 + signal.SIGINT
         assert stage.pending == 1
         group.quicken()
         group.start("pod-b")
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
 
 
 HANDLERS = """
@@ -147,7 +146,7 @@ def test_a_signal_ends_a_worker_that_has_not_begun(
     stage.send({"n": 1})
     with workers(stage, HANDLERS + body) as group:
         one = group.start()
-        until_sync(lambda: len(group.effects) == 1)
+        eventually_sync(lambda: len(group.effects) == 1)
         one.signal(number)
         assert one.process.wait(20) == 0
         assert group.effects[1:] == left
@@ -168,7 +167,7 @@ def test_a_signal_that_the_handlers_module_swallows_ends_the_worker_all_the_same
     stage.send({"n": 1})
     with workers(stage, HANDLERS + swallowing) as group:
         one = group.start()
-        until_sync(lambda: len(group.effects) == 1)
+        eventually_sync(lambda: len(group.effects) == 1)
         one.signal(signal.SIGTERM)
         assert one.process.wait(20) == 0
         assert group.effects == ["importing"]

@@ -3,7 +3,8 @@
 import json
 import signal
 
-from tests.support.workers import Stage, until_sync, workers
+from tests.support.waiting import eventually_sync
+from tests.support.workers import Stage, workers
 
 HANDLERS = """
     @app.on("flight.landed")
@@ -34,8 +35,8 @@ def test_a_worker_in_a_pod_logs_json_with_the_fields_of_the_entry(stage: Stage) 
     (sent,) = stage.send({"carrier": "UA"})
     with workers(stage, HANDLERS) as group:
         one = group.start()
-        until_sync(lambda: stage.settled)
-        until_sync(lambda: "landed" in one.text)
+        eventually_sync(lambda: stage.settled)
+        eventually_sync(lambda: "landed" in one.text)
         lines = [json.loads(line) for line in one.text.splitlines()]
     (line,) = [line for line in lines if line["message"] == "landed"]
     assert line["logger"] == "headrace.handler"
@@ -54,7 +55,7 @@ def test_a_lifespan_that_fails_at_its_end_is_told_when_all_is_settled(stage: Sta
     stage.send({"carrier": "UA"})
     with workers(stage, HANDLERS + ENDING_BADLY) as group:
         one = group.start()
-        until_sync(lambda: stage.settled and "landed" in one.text)
+        eventually_sync(lambda: stage.settled and "landed" in one.text)
         one.signal(signal.SIGTERM)
         assert one.process.wait(20) == 1
         last = json.loads(one.text.splitlines()[-1])

@@ -3,7 +3,8 @@
 import signal
 from typing import Any
 
-from tests.support.workers import GROUP, STREAM, Stage, until, until_sync, worker, workers
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import GROUP, STREAM, Stage, worker, workers
 
 import headrace
 
@@ -25,8 +26,8 @@ async def test_a_handler_knows_its_entry_and_uses_the_pipelines_redis(stage: Sta
 
     (sent,) = stage.send(1)
     async with worker(stage, app) as runtime:
-        await until(lambda: len(told) == 2)
-        await until(lambda: stage.settled)
+        await eventually(lambda: len(told) == 2)
+        await eventually(lambda: stage.settled)
         about = {"id": sent.decode(), "stream": STREAM, "group": GROUP}
         about["consumer"] = runtime.settings.consumer
     assert stage.redis.get("landed") == b"2"
@@ -52,7 +53,7 @@ async def test_a_batch_shares_one_client_and_has_a_context_for_each_event(stage:
     sent = stage.send(1, 2, 3)
     stage.send(1, 2, type="flight.left")
     async with worker(stage, app):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert (ids, stage.dead) == (sent, [])
     assert (stage.redis.get("landed"), stage.redis.get("left")) == (b"3", b"2")
 
@@ -62,7 +63,7 @@ async def test_a_handler_under_way_is_told_of_the_shutdown(stage: Stage) -> None
 
     async def watch(ctx: Any) -> None:
         told.append(ctx.shutting_down)
-        await until(lambda: ctx.shutting_down)
+        await eventually(lambda: ctx.shutting_down)
         told.append(ctx.shutting_down)
 
     @app.on("one")
@@ -76,7 +77,7 @@ async def test_a_handler_under_way_is_told_of_the_shutdown(stage: Stage) -> None
     stage.send(1, type="one")
     stage.send(1, type="many")
     async with worker(stage, app):
-        await until(lambda: told == [False, False])
+        await eventually(lambda: told == [False, False])
     assert told == [False, False, True, True]
     assert stage.settled
 
@@ -99,7 +100,7 @@ def test_the_lifespan_starts_before_the_first_event_and_stops_after_the_last(sta
     stage.send(1)
     with workers(stage, HANDLERS) as group:
         one = group.start()
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
         one.signal(signal.SIGTERM)
         assert one.process.wait(20) == 0
         assert group.effects == ["start", "landed open", "stop"]

@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 
-from tests.support.workers import Stage, until, worker, workers
+from tests.support.waiting import eventually
+from tests.support.workers import Stage, worker, workers
 
 import headrace
 from headrace.testing import Crash, Harness
@@ -45,8 +46,8 @@ async def test_outcomes_dead_letters_and_outputs_are_the_same(stage: Stage) -> N
     stage.send(*(json.dumps(story) for story in STORIES), type="story")
     outputs = [{"stream": "out"}]
     async with worker(stage, app, delivery=DELIVERY, outputs=outputs) as runtime:
-        await until(lambda: stage.settled)
-        await until(lambda: len(runtime.holding) == 0)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: len(runtime.holding) == 0)
         real = runtime.metrics.events
     letters = Counter(
         (one[b"error"].decode(), one[b"error_type"].decode(), int(one[b"attempts"]))
@@ -84,11 +85,11 @@ async def test_a_poisonous_event_ends_the_same(stage: Stage) -> None:
         stage.send(*(json.dumps(story) for story in stories), type="story")
         process = group.start()
         for _ in range(10):
-            await until(lambda one=process: one.process.poll() is not None or stage.settled)
+            await eventually(lambda one=process: one.process.poll() is not None or stage.settled)
             if stage.settled:
                 break
             process = group.start()
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         poison_calls = group.effects.count("call poison")
     (letter,) = stage.dead
 

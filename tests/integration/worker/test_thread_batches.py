@@ -3,7 +3,8 @@
 import threading
 import time
 
-from tests.support.workers import Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import Stage, worker
 
 import headrace
 
@@ -25,8 +26,8 @@ async def test_each_event_of_a_thread_batch_has_an_outcome_of_its_own(stage: Sta
     stage.send(*range(2000))
     outputs = [{"stream": "{flights}:late"}]
     async with worker(stage, app, outputs=outputs, concurrency=2) as runtime:
-        await until(lambda: stage.settled)
-        await until(lambda: runtime.metrics.events["flight.landed/1", "skipped"] == 20)
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: runtime.metrics.events["flight.landed/1", "skipped"] == 20)
         assert max(slot.batch_size for slot in runtime.dispatcher.slots) > 2
     assert sorted(handled) == [n for n in range(2000) if n % 100 not in (7, 9)]
     assert len(stage.dead) == 20
@@ -45,10 +46,10 @@ async def test_events_behind_one_that_turns_out_slow_go_to_other_slots(stage: St
     stage.send(*range(1100))
     try:
         async with worker(stage, app, concurrency=2, delivery={"handlerTimeout": "20s"}):
-            await until(lambda: len(handled) == 1099, 5.0)
+            await eventually(lambda: len(handled) == 1099, 5.0)
             assert 1000 not in handled
             gate.set()
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
     finally:
         gate.set()
 
@@ -67,9 +68,9 @@ async def test_only_the_event_that_overruns_times_out(stage: Stage) -> None:
     stage.send(*range(1100))
     delivery = {"handlerTimeout": "300ms"}
     async with worker(stage, app, concurrency=1, delivery=delivery) as runtime:
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         assert runtime.metrics.counts["timeouts"] == 1
-        await until(lambda: runtime.metrics.events["flight.landed/1", "done"] == 1100)
+        await eventually(lambda: runtime.metrics.events["flight.landed/1", "done"] == 1100)
     assert tries == [1, 2]
     assert len(handled) >= 1100
 
@@ -88,7 +89,7 @@ async def test_slow_sync_handlers_still_run_side_by_side(stage: Stage) -> None:
 
     stage.send(*range(600))
     async with worker(stage, app, concurrency=8):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert max(most) == 8
 
 
@@ -109,7 +110,7 @@ async def test_a_sync_handler_that_returns_a_coroutine_now_and_then_is_awaited(
 
     stage.send(*range(1000))
     async with worker(stage, app, concurrency=2):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert sorted(handled) == list(range(1000))
 
 
@@ -135,10 +136,10 @@ async def test_events_that_had_not_begun_at_a_time_out_run_as_if_nothing_had_hap
     stage.send(*range(1600))
     delivery = {"handlerTimeout": "500ms", "maxRetries": 20, "minIdle": "60s"}
     async with worker(stage, app, concurrency=2, delivery=delivery) as runtime:
-        await until(hanging.is_set)
-        await until(lambda: runtime.metrics.counts["timeouts"] >= 4)
+        await eventually(hanging.is_set)
+        await eventually(lambda: runtime.metrics.counts["timeouts"] >= 4)
         away.set()  # what the handlers wait for is back
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         spent = runtime.metrics.handling["flight.landed/1"]
         assert spent.total > 0.5 * runtime.metrics.counts["timeouts"], "a time-out took no time"
     assert handled == set(range(1600)), sorted(set(range(1600)) - handled)[:5]

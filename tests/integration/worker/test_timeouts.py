@@ -5,7 +5,8 @@ import contextlib
 import time
 
 import pytest
-from tests.support.workers import Stage, until, worker
+from tests.support.waiting import eventually
+from tests.support.workers import Stage, worker
 
 import headrace
 
@@ -50,8 +51,8 @@ async def test_the_only_slot_is_free_again_after_the_timeout(stage: Stage, slow)
     stage.send(2, type="quick")
     stage.send(3, type="quick in a thread")
     async with worker(stage, app, concurrency=1, delivery=TIMEOUT) as runtime:
-        await until(lambda: seen == [2, 3], 5.0)  # before the slow one would end by itself
-        await until(lambda: stage.settled)
+        await eventually(lambda: seen == [2, 3], 5.0)  # before the slow one would end by itself
+        await eventually(lambda: stage.settled)
         assert runtime.metrics.counts["timeouts"] == 1
     (letter,) = stage.dead
     assert letter[b"error_type"] == b"HandlerTimeout"
@@ -68,7 +69,7 @@ async def test_a_handlers_own_timeout_stands_before_the_groups(stage: Stage) -> 
 
     stage.send(1, type="slow")
     async with worker(stage, app, delivery=TIMEOUT):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert seen == [1]
 
 
@@ -88,8 +89,8 @@ async def test_a_thread_that_outlives_its_timeout_is_told_and_its_outputs_are_dr
     async with worker(
         stage, app, concurrency=1, delivery=TIMEOUT, outputs=[{"stream": "out"}]
     ) as runtime:
-        await until(lambda: told == [True])
-        await until(lambda: stage.settled)
-        await until(lambda: not runtime.dispatcher.left_behind)
+        await eventually(lambda: told == [True])
+        await eventually(lambda: stage.settled)
+        await eventually(lambda: not runtime.dispatcher.left_behind)
     assert [letter[b"error_type"] for letter in stage.dead] == [b"HandlerTimeout"]
     assert not stage.redis.exists("out")

@@ -9,7 +9,8 @@ from opentelemetry import trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.support.spans import spans
-from tests.support.workers import STREAM, Stage, until, until_sync, worker, workers
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import STREAM, Stage, worker, workers
 
 import headrace
 
@@ -40,7 +41,7 @@ async def test_producer_handler_and_output_are_one_trace(
             with headrace.SyncProducer.from_url(url, STREAM) as blocking:
                 blocking.send_many(events)
     async with worker(stage, app, outputs=[{"stream": "late"}]):
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     request, first, second = spans.get_finished_spans()
     assert first.parent.span_id == request.context.span_id
     assert second.parent.span_id == 0x2222222222222222
@@ -96,7 +97,7 @@ def test_a_worker_sends_its_spans_where_the_environment_says(
     stage.send({"n": 1})
     with workers(stage, HANDLERS) as group:
         one = group.start()
-        until_sync(lambda: stage.settled)
+        eventually_sync(lambda: stage.settled)
         one.process.terminate()
         assert one.process.wait(20) == 0
     (resource,) = (spans for request in received for spans in request.resource_spans)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from tests.crash.proxy import Proxy
-from tests.support.workers import GROUP, STREAM, Stage, until, until_sync, worker
+from tests.support.waiting import eventually, eventually_sync
+from tests.support.workers import GROUP, STREAM, Stage, worker
 
 import headrace
 from headrace.worker.intake.room import bound
@@ -40,10 +41,10 @@ async def test_a_worker_holds_a_bounded_number_of_events_while_its_handlers_wait
     stage.send(*({"n": n} for n in range(300)))
     async with worker(stage, app, concurrency=4, batchSize=10, delivery=PATIENT) as runtime:
         most = bound(4, 10, None)
-        await until(lambda: len(runtime.holding) == most and not runtime.reader.reading)
+        await eventually(lambda: len(runtime.holding) == most and not runtime.reader.reading)
         assert stage.pending <= most
         gate.set()
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
 
 
 async def test_a_handler_whose_entry_another_consumer_took_is_told_and_its_result_discarded(
@@ -53,17 +54,17 @@ async def test_a_handler_whose_entry_another_consumer_took_is_told_and_its_resul
 
     @app.on("flight.landed")
     async def landed(event: dict, ctx: headrace.Context) -> None:
-        await until(lambda: ctx.lost)
+        await eventually(lambda: ctx.lost)
         ctx.emit(OUT, headrace.Event("out", event))
         told.append(event["n"])
 
     delivery = {"minIdle": "3s", "handlerTimeout": "60s"}
     async with worker(stage, app, outputs=OUTPUTS, delivery=delivery) as runtime:
         (taken,) = stage.send({"n": 1})
-        await until(lambda: runtime.dispatcher.running)
+        await eventually(lambda: runtime.dispatcher.running)
         stage.redis.xclaim(STREAM, GROUP, "other", 0, [taken])
-        await until(lambda: told == [1])
-        await until(lambda: runtime.metrics.counts["lost"] == 1)
+        await eventually(lambda: told == [1])
+        await eventually(lambda: runtime.metrics.counts["lost"] == 1)
         assert stage.pending_of(b"other") == 1
         assert not stage.redis.exists(OUT)
         assert ("flight.landed/1", "done") not in +runtime.metrics.events
@@ -85,13 +86,13 @@ async def test_an_event_trimmed_while_its_handler_runs_has_its_outcome_written(
 
     async with worker(stage, app, outputs=OUTPUTS, delivery={"handlerTimeout": "60s"}) as runtime:
         stage.send({"n": 1}, {"n": 2})
-        await until(lambda: runtime.dispatcher.running == 2)
+        await eventually(lambda: runtime.dispatcher.running == 2)
         stage.redis.xtrim(STREAM, maxlen=0, approximate=False)
-        await until(lambda: runtime.metrics.counts["trimmed"] == 2)  # the lease saw it
+        await eventually(lambda: runtime.metrics.counts["trimmed"] == 2)  # the lease saw it
         assert stage.pending == 0
         gate.set()
-        await until(lambda: len(stage.dead) == 1)
-        await until(lambda: stage.redis.xlen(OUT) == 1)
+        await eventually(lambda: len(stage.dead) == 1)
+        await eventually(lambda: stage.redis.xlen(OUT) == 1)
     assert outcomes == {1: 1, 2: 1}
     assert stage.dead[0][b"f:payload"] == b'{"n": 2}'
 
@@ -128,7 +129,7 @@ async def test_an_event_trimmed_while_its_commit_is_under_way_has_its_outcome_wr
         monkeypatch.setattr(commits, "send", send_late)
         monkeypatch.setattr(type(runtime.settler), "take_for_read", lambda self: None)
         stage.send({"n": 1})
-        await until(lambda: renewed and not len(runtime.holding))
+        await eventually(lambda: renewed and not len(runtime.holding))
         counts = runtime.metrics.counts
         if ending == "retry":
             assert (counts["retries"], counts["trimmed"]) == (0, 2)
@@ -151,10 +152,10 @@ async def test_a_delivery_whose_reply_was_lost_comes_again_before_anything_new_i
     with proxy_before(stage) as proxy:
         redis = {"endpoints": [f"127.0.0.1:{proxy.port}"]}
         async with worker(stage, app, redis=redis, delivery=PATIENT) as runtime:
-            await until(lambda: runtime.reader.reading)
+            await eventually(lambda: runtime.reader.reading)
             proxy.withhold_replies()
             stage.send({"n": 1})
-            await until(lambda: stage.settled)
+            await eventually(lambda: stage.settled)
             assert runtime.metrics.counts["redis_errors"]
     assert seen == [(1, 1)]
 
@@ -170,11 +171,11 @@ async def test_a_commit_whose_reply_was_lost_counts_once(stage: Stage) -> None:
         redis = {"endpoints": [f"127.0.0.1:{proxy.port}"]}
         async with worker(stage, app, redis=redis, delivery=PATIENT) as runtime:
             stage.send({"n": 1})
-            await until(lambda: runtime.dispatcher.running and runtime.reader.reading)
+            await eventually(lambda: runtime.dispatcher.running and runtime.reader.reading)
             proxy.withhold_replies()
             gate.set()
-            await until(lambda: stage.settled)
-            await until(lambda: runtime.metrics.counts["commits"] == 1)
+            await eventually(lambda: stage.settled)
+            await eventually(lambda: runtime.metrics.counts["commits"] == 1)
             assert runtime.metrics.counts["redis_errors"]
             assert runtime.metrics.counts["lost"] == 0
             assert runtime.metrics.events["flight.landed/1", "done"] == 1
@@ -189,11 +190,11 @@ async def test_a_commit_does_not_wait_for_a_read_that_blocks(stage: Stage) -> No
 
     async with worker(stage, app, delivery=PATIENT) as runtime:
         stage.send({"n": 1})
-        await until(lambda: runtime.dispatcher.running)
+        await eventually(lambda: runtime.dispatcher.running)
         reads = runtime.metrics.counts["reads"]
-        await until(lambda: runtime.reader.reading)
+        await eventually(lambda: runtime.reader.reading)
         gate.set()
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
         assert runtime.metrics.counts["reads"] == reads, "the commit rode in front of a read"
 
 
@@ -206,13 +207,13 @@ async def test_a_handler_that_blocks_the_loop_keeps_its_lease_until_it_hangs(
     @app.on("flight.landed")
     async def landed(event: dict) -> None:
         counts = runtime.metrics.counts
-        until_sync(lambda: counts["leases_renewed"] >= 2)
+        eventually_sync(lambda: counts["leases_renewed"] >= 2)
         renewed.append(counts["leases_renewed"])
-        until_sync(lambda: "leases are no longer renewed" in caplog.text)
+        eventually_sync(lambda: "leases are no longer renewed" in caplog.text)
 
     async with worker(stage, app, delivery={"handlerTimeout": "200ms"}) as runtime:
         stage.send({"n": 1})
-        await until(lambda: stage.settled)
+        await eventually(lambda: stage.settled)
     assert renewed
 
 
@@ -228,8 +229,8 @@ async def test_a_server_that_forgets_the_scripts_is_told_them_again(stage: Stage
     async with worker(stage, app, batchSize=20) as runtime:
         for enough in range(300, 3001, 300):
             stage.redis.script_flush()
-            await until(lambda enough=enough: len(seen) >= enough)
-        await until(lambda: stage.settled)
+            await eventually(lambda enough=enough: len(seen) >= enough)
+        await eventually(lambda: stage.settled)
         assert runtime.metrics.counts["lost"] == runtime.metrics.counts["redis_errors"] == 0
     assert seen == dict.fromkeys(range(3000), 1)
 
@@ -249,6 +250,6 @@ async def test_a_retry_falls_due_by_the_servers_clock(stage: Stage, monkeypatch,
 
     stage.send({"n": 1})
     async with worker(stage, app):
-        await until(lambda: len(tries) == 2)
-        await until(lambda: stage.settled)
+        await eventually(lambda: len(tries) == 2)
+        await eventually(lambda: stage.settled)
     assert tries[1] - tries[0] >= 0.5

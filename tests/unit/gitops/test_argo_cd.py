@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from lupa import lua51
-from tests.support.observed import SETTINGS, observe, pipeline, settled
+from tests.support.observations import SETTINGS, observe, pipeline, settled
 
 from headrace_operator.plan import plan
 

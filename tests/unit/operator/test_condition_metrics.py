@@ -1,7 +1,7 @@
 """Conditions as series: what the status says now, from the leader, gone with the pipeline."""
 
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.observed import SETTINGS, pipeline, settled
+from tests.support.observations import SETTINGS, pipeline, settled
 
 from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.kinds import STREAM_PIPELINE

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
-from tests.support.observed import (
+from tests.support.observations import (
     CLOCK,
     SETTINGS,
     backlog,

@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from tests.support.manifests import EXAMPLES, pipelines
-from tests.support.observed import SETTINGS, UID, observe
+from tests.support.observations import SETTINGS, UID, observe
 
 from headrace_api.v1alpha1 import RedisMode, StreamPipeline
 from headrace_operator.plan import RenderedPipeline, plan

@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.observed import SETTINGS, backlog, group_backlog, pipeline, pod, settled
+from tests.support.observations import SETTINGS, backlog, group_backlog, pipeline, pod, settled
 
 from headrace.streams.backlog import Quality, StreamBacklog
 from headrace_operator import metrics

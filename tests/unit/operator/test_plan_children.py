@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.observed import (
+from tests.support.observations import (
     OURS,
     SETTINGS,
     applied,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.observed import (
+from tests.support.observations import (
     CLOCK,
     NOW,
     SETTINGS,

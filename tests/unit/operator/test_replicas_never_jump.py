@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
-from tests.support.observed import (
+from tests.support.observations import (
     CLOCK,
     SETTINGS,
     backlog,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.support.observed import SETTINGS, pipeline, settled
+from tests.support.observations import SETTINGS, pipeline, settled
 
 from headrace_operator.plan import PlanSettings, plan
 from headrace_operator.plan.observation import ChildRef

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.observed import backlog, group_backlog
+from tests.support.observations import backlog, group_backlog
 
 from headrace.streams.backlog import GroupBacklog, Quality
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget, Urgency, urgency

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from tests.support.spans import spans
-from tests.support.workers import until
+from tests.support.waiting import eventually
 
 import headrace
 from headrace.context import HandlerEnvironment
@@ -201,7 +201,7 @@ async def test_a_handler_that_ran_too_long_or_died_ends_its_span_as_failed(
         delivery = {"handlerTimeout": "50ms", "maxRetries": 0, "maxCrashes": 1}
         async with Harness(app_of(function), delivery=delivery) as harness:
             await harness.feed(EVENT)
-    await until(lambda: len(spans.get_finished_spans()) == 3)  # a thread ends when it looks
+    await eventually(lambda: len(spans.get_finished_spans()) == 3)  # a thread ends when it looks
     failed = {one.attributes.get("error.type"): one.status for one in spans.get_finished_spans()}
     assert {one.status_code for one in failed.values()} == {StatusCode.ERROR}
     assert failed.keys() == {"CancelledError", None, "Crash"}

@@ -7,8 +7,7 @@ port-forward. Waiting is always on a condition, with a deadline and with what wa
 from __future__ import annotations
 
 import copy
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,18 +18,10 @@ from examples.flights.demo.commands import Kubectl
 from examples.flights.demo.connection import open_client, read_password
 
 import headrace
+from tests.support.waiting import until
 
 T = TypeVar("T")
 PIPELINE = "flights"
-
-
-def wait_for(what: str, look: Callable[[], T], *, timeout: float = 60) -> T:
-    """Call `look` until it answers something true; AssertionError after `timeout` seconds."""
-    until = time.monotonic() + timeout
-    while not (found := look()):
-        assert time.monotonic() < until, f"{what}: not in {timeout:.0f} s; last seen: {found!r}"
-        time.sleep(0.3)
-    return found
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ class Airport:
             return message if hit else ""
 
         try:
-            return wait_for(f"{kind}={bad} with {words}", look, timeout=timeout)
+            return until(f"{kind}={bad} with {words}", look, within=timeout)
         except AssertionError as error:
             raise AssertionError(f"{error}; the condition: {self.condition(kind)}") from None
 
