@@ -13,17 +13,19 @@ from typing import Any
 
 import uvloop
 
+from headrace.streams.groups import Leader
 from headrace_operator import logs, metrics, settings
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import RedisAccess
-from headrace_operator.kube.api_server import ApiServer, connect
+from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable, connect
 from headrace_operator.kube.cache import Cache, Key
+from headrace_operator.kube.kinds import NAMESPACE, STREAM_PIPELINE
 from headrace_operator.kube.leader_election import LeaderElection, LeaseLost
 from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.kube.watch import Watches
 from headrace_operator.plan import PlanSettings
 from headrace_operator.reconcile.apply import Applier
-from headrace_operator.reconcile.consumer_groups import GroupOperations
+from headrace_operator.reconcile.consumer_groups import ALONE, GroupOperations, Writer
 from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
 from headrace_operator.reconcile.memory import Memories
@@ -85,6 +87,13 @@ class Operator:
         )
         self.redis = RedisAccess()
         self.poller = BacklogPoller(self.redis, self.queue.put)
+        self.cluster = ""
+        writer = Writer(
+            check=self.lease.check,
+            leader=self._leader,
+            exists=self._pipeline_exists,
+            cluster=lambda: self.cluster,
+        )
         self.reconcile = reconciler(
             chosen,
             self.api,
@@ -92,7 +101,7 @@ class Operator:
             self.redis,
             self.poller,
             wake=self.queue.put,
-            guard=self.lease.check,
+            writer=writer,
         )
         self.synced = False
         self.fleet = Fleet(self.reconcile.memories, self.poller.reading)
@@ -104,6 +113,7 @@ class Operator:
     async def lead(self) -> None:
         """Wait for the Lease, then reconcile every pipeline and whatever changes."""
         await self.lease.acquire()
+        self.cluster = await self._cluster_uid()
         for key in self.cache.pipelines():
             self.queue.put(key)
         workers = [self.queue.work(self._reconcile) for _ in range(self.settings.reconcilers)]
@@ -134,6 +144,31 @@ class Operator:
             await asyncio.sleep(1)
             self.reconcile.rollouts.go_on()
 
+    def _leader(self) -> Leader | None:
+        term = self.lease.term
+        return None if term is None else Leader(*term)
+
+    async def _cluster_uid(self) -> str:
+        """The uid of kube-system names the cluster; "" where it may not be read."""
+        try:
+            found = await self.api.get(NAMESPACE, None, "kube-system")
+        except (ApiError, ApiUnreachable) as error:
+            log.warning(
+                "groups of pipelines that are gone are not taken over: %s; allow `get` on the"
+                " namespace kube-system",
+                error,
+            )
+            return ""
+        return "" if found is None else str(found["metadata"]["uid"])
+
+    async def _pipeline_exists(self, namespace: str, name: str, uid: str) -> bool:
+        """Asked of the API server: a cache may not have it yet. What it refuses may well exist."""
+        try:
+            found = await self.api.get(STREAM_PIPELINE, namespace, name)
+        except ApiError:
+            return True
+        return found is not None and found["metadata"]["uid"] == uid
+
     async def _close_unused_clients(self) -> None:
         """Of pipelines that are gone and of passwords that were replaced."""
         while True:
@@ -149,10 +184,9 @@ def reconciler(
     poller: BacklogPoller,
     *,
     wake: Callable[[Key], None] = lambda _key: None,
-    guard: Callable[[], None] = lambda: None,
+    writer: Writer = ALONE,
 ) -> Reconciler:
-    """One reconciler with an empty memory. `wake`: a pipeline whose turn has come. `guard` raises
-    when nothing may be written any more."""
+    """One reconciler with an empty memory. `wake`: a pipeline whose turn has come."""
     clock = time.monotonic
     rollouts = Rollouts(
         max_concurrent=chosen.max_concurrent_rollouts,
@@ -160,7 +194,7 @@ def reconciler(
         wake=wake,
         clock=clock,
     )
-    groups = GroupOperations(redis, guard)
+    groups = GroupOperations(redis, writer)
     return Reconciler(
         cache=cache,
         memories=Memories(clock),

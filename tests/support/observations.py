@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
 from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.identity import owner_of_pipeline
 from headrace_operator.plan import Plan, PlanSettings, plan
 from headrace_operator.plan.observation import (
     ChildRef,
@@ -32,7 +33,13 @@ def pipeline(changes: dict[str, Any] | None = None, generation: int = 1) -> Stre
 
 def group_backlog(lag: int | None, **facts: Any) -> GroupBacklog:
     quality = Quality.UNKNOWN if lag is None else Quality.EXACT
-    base = GroupBacklog(exists=True, lag=lag, quality=quality, source="lag of XINFO GROUPS")
+    base = GroupBacklog(
+        exists=True,
+        lag=lag,
+        quality=quality,
+        source="lag of XINFO GROUPS",
+        owner=owner_of_pipeline(pipeline()),
+    )
     return replace(base, **facts)
 
 

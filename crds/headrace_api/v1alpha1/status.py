@@ -181,6 +181,12 @@ class Status(Report):
         None, description="Entries in the stream of dead letters; absent while unknown."
     )
     stream: StreamStatus | None = Field(None, description="The stream in Redis.")
+    place: Annotated[str, Field(max_length=64)] | None = Field(
+        None,
+        description=(
+            "Which Redis the groups' floorId is of: a hash of mode, endpoints and database."
+        ),
+    )
     groups: Annotated[tuple[GroupStatus, ...], keyed_by("name", at_most=16)] = Field(
         (), description="Each consumer group."
     )

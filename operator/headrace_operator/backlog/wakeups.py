@@ -67,10 +67,11 @@ def urgency(reported: Reading | None, new: Reading, steps: Mapping[str, ScalingT
 
 
 def _group_is_urgent(old: GroupBacklog, new: GroupBacklog, step: ScalingTarget) -> bool:
-    if (old.exists, old.quality, old.ahead_of_stream) != (
+    if (old.exists, old.quality, old.ahead_of_stream, old.owner) != (
         new.exists,
         new.quality,
         new.ahead_of_stream,
+        new.owner,
     ):
         return True
     was, wants = step.of(old), step.of(new)

@@ -90,6 +90,14 @@ class LeaderElection:
     def held(self) -> bool:
         return self._licence_until is not None and self._clock() < self._licence_until
 
+    @property
+    def term(self) -> tuple[str, int] | None:
+        """The Lease's uid and how often it changed hands, as of our last write of it."""
+        if self._live is None:
+            return None
+        transitions = int((self._live.get("spec") or {}).get("leaseTransitions") or 0)
+        return str(self._live["metadata"].get("uid", "")), transitions
+
     def check(self) -> None:
         """Raise LeaseLost unless this process may write now."""
         if not self.held:

@@ -40,8 +40,8 @@ class ClaimState(StrEnum):
 class GroupClaim:
     """How the last EnsureGroup for one group ended.
 
-    `owner` is `namespace/name`, or None where it must not be told. `unreachable`: Redis gave no
-    answer at all.
+    `message` is why it failed; of another's claim its owner's uid. `owner` is `namespace/name`, or
+    None where it must not be told. `unreachable`: Redis gave no answer at all.
     """
 
     state: ClaimState

@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.streams.ids import parse_id
 from headrace_api.v1alpha1 import Group, Reason, StartFrom
+from headrace_operator.identity import owner_of_pipeline
 from headrace_operator.plan import problems
 from headrace_operator.plan.actions import (
     EnsureGroup,
@@ -112,13 +113,15 @@ def _claims(
 
 
 def _is_lost(observation: Observation, group: Group) -> bool:
-    """Missing on the server, or ahead of its stream where its start does not want it (as
-    ensure_groups.lua has it): at 0 workers nobody else would set it back."""
+    """Missing on the server, no longer claimed by us, or ahead of its stream where its start does
+    not want it (as ensure_groups.lua has it): at 0 workers nobody else would set it back."""
     if observation.backlog is None or observation.backlog.error is not None:
         return False
     backlog = observation.backlog.groups.get(group.consumer_group_name)
     if backlog is None:
         return False
+    if backlog.owner != owner_of_pipeline(observation.pipeline):
+        return True  # the claim was evicted, taken or given up
     misplaced = backlog.ahead_of_stream and not _starts_at(group, backlog.last_delivered_id)
     return misplaced or not backlog.exists
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from headrace.streams import refusals
 from headrace_api.v1alpha1 import Reason, RedisMode, StreamPipeline
+from headrace_operator.identity import TAKE_OVER_ANNOTATION
 from headrace_operator.plan import pod_health, references
 from headrace_operator.plan.deployment import PROGRESS_DEADLINE_SECONDS
 from headrace_operator.plan.group import GroupPlan, GroupView
@@ -87,7 +88,8 @@ def _claim(view: GroupView) -> Iterator[Problem]:
         owner = f"pipeline {claim.owner}" if claim.owner else "another pipeline"
         message = (
             f"{at} is claimed by {owner}: give this group another consumerGroup,"
-            " or delete the other pipeline"
+            " or delete the other pipeline; if that one is gone, free the group with headrace"
+            f" release, or annotate this pipeline {TAKE_OVER_ANNOTATION}={claim.message}"
         )
         yield Problem(Reason.GROUP_CONFLICT, message, stalled=True)
     else:

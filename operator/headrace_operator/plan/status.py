@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace.streams.backlog import StreamBacklog
+from headrace_operator.identity import place_of
 from headrace_operator.plan.condition_list import Condition, merged
 from headrace_operator.plan.group import GroupPlan
 from headrace_operator.plan.observation import Observation
@@ -61,6 +62,7 @@ def status_of(
     if observation.backlog is not None and observation.redis_error is None:
         result["deadLetters"] = observation.backlog.dead_letters
         result["stream"] = _stream(observation.backlog)
+        result["place"] = place_of(pipeline)
     result |= orphans.as_status()
     return {name: value for name, value in result.items() if value is not None}
 

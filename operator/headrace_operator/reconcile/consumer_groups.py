@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import redis.exceptions
+from redis.asyncio import Redis
 
 from headrace.streams.connect import NotImplementedMode
 from headrace.streams.groups import (
+    Deposed,
+    Leader,
     NotAStream,
     OwnedByAnother,
     destroy_group,
@@ -19,7 +22,9 @@ from headrace.streams.groups import (
 from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
 from headrace_api.v1alpha1 import Group, StreamPipeline
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
-from headrace_operator.plan import DestroyGroup, EnsureGroup, GroupOperation, ReleaseGroup
+from headrace_operator.identity import TAKE_OVER_ANNOTATION, owner_of_pipeline, place_of
+from headrace_operator.kube.leader_election import LeaseLost
+from headrace_operator.plan import EnsureGroup, GroupOperation, ReleaseGroup
 from headrace_operator.plan.observation import ClaimState, GroupClaim
 from headrace_operator.reconcile.memory import Memory
 
@@ -32,93 +37,107 @@ class RedisTrouble(Exception):
     """Redis did not do what was asked; the sentence says what it answered."""
 
 
-def owner_of(namespace: str, name: str, uid: str) -> str:
-    """What stands in Redis as the owner of a pipeline's groups."""
-    return f"{namespace}/{name}/{uid}"
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """On whose behalf this process writes to Redis.
+
+    `cluster`: its uid, "" where it may not be read; groups of pipelines that are gone are then left
+    to people. `check` raises LeaseLost unless this process may write now. `leader` is what Redis
+    compares. `exists`: whether a pipeline (namespace, name, uid) lives in this cluster; True where
+    that cannot be seen.
+    """
+
+    check: Callable[[], None]
+    leader: Callable[[], Leader | None]
+    exists: Callable[[str, str, str], Awaitable[bool]]
+    cluster: Callable[[], str]
+
+
+async def _may_exist(*_: str) -> bool:
+    return True
+
+
+# One process without a Lease, in a cluster that it does not know.
+ALONE = Writer(lambda: None, lambda: None, _may_exist, lambda: "")
 
 
 class GroupOperations:
-    """`guard` raises when this process must not write any more."""
-
-    def __init__(self, redis: RedisAccess, guard: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, redis: RedisAccess, writer: Writer) -> None:
         self._redis = redis
-        self._guard = guard
+        self._writer = writer
 
     async def carry_out(
         self, operation: GroupOperation, pipeline: StreamPipeline, memory: Memory
     ) -> bool:
-        """True: done. False: not done; for EnsureGroup the claim in the memory says why."""
+        """True: done. False: not done; for EnsureGroup the claim in the memory says why.
+
+        Raises LeaseLost.
+        """
         stream = StreamKeys(pipeline.spec.stream.name)
-        owner = owner_of(pipeline.namespace, pipeline.name, pipeline.metadata.uid)
         if memory.access is None:
             return False
-        self._guard()
+        self._writer.check()
         if isinstance(operation, EnsureGroup):
             group = next(g for g in pipeline.spec.groups if g.name == operation.group)
-            claim = await self._ensure(stream, group, pipeline, owner, memory.access)
+            claim = await self._ensure(stream, group, pipeline, memory.access)
             memory.claims[group.name] = claim
             return claim.state is ClaimState.OURS
         memory.claims.pop(operation.group, None)
+        owner = owner_of_pipeline(pipeline)
         try:
             keys = stream.for_group(operation.consumer_group)
-            await self._give_up(operation, keys, owner, memory.access)
+            if isinstance(operation, ReleaseGroup):
+                await self.release(memory.access, keys, owner)
+            else:
+                await self.destroy(memory.access, keys, owner)
         except RedisTrouble as error:
-            log.warning("%s of group %s failed: %s", type(operation).__name__, keys.group, error)
+            name = type(operation).__name__
+            log.warning("%s of group %s failed: %s", name, operation.consumer_group, error)
             return False
+        except UnusableName:
+            return True  # nothing can exist under such a name
         return True
 
     async def release(self, access: Access, keys: GroupKeys, owner: str) -> None:
-        """Give up the claim; the group and its data stay. Raises RedisTrouble."""
-        await self._give_up(ReleaseGroup(keys.group, keys.group), keys, owner, access)
+        """Give up the claim; the group and its data stay. Raises RedisTrouble, LeaseLost."""
+        await self._write(release, access, keys, owner)
 
     async def destroy(self, access: Access, keys: GroupKeys, owner: str) -> None:
-        """Drop the group and its keys, if they are the owner's. Raises RedisTrouble."""
-        await self._give_up(DestroyGroup(keys.group, keys.group), keys, owner, access)
+        """Drop the group and its keys, if they are the owner's. Raises RedisTrouble, LeaseLost."""
+        await self._write(destroy_group, access, keys, owner)
 
-    async def _give_up(
-        self,
-        operation: ReleaseGroup | DestroyGroup,
-        keys: GroupKeys,
-        owner: str,
-        access: Access,
+    async def _write(
+        self, act: Callable[..., Awaitable[bool]], access: Access, keys: GroupKeys, owner: str
     ) -> None:
-        self._guard()
+        self._writer.check()
         try:
             client = self._redis.client(access)
-            if isinstance(operation, ReleaseGroup):
-                await release(client, keys, owner)
-            else:
-                await destroy_group(client, keys, owner)
+            await act(client, keys, owner, leader=self._writer.leader())
+        except Deposed as error:
+            raise LeaseLost(str(error)) from error
         except (*REDIS_TROUBLE, NotImplementedMode) as error:
             raise RedisTrouble(in_words(error, access)) from error
 
     async def _ensure(
-        self,
-        stream: StreamKeys,
-        group: Group,
-        pipeline: StreamPipeline,
-        owner: str,
-        access: Access,
+        self, stream: StreamKeys, group: Group, pipeline: StreamPipeline, access: Access
     ) -> GroupClaim:
-        metadata = pipeline.metadata
-        same_name = owner_of(metadata.namespace, metadata.name, "")
-        arguments: dict[str, Any] = {"owner": owner, "checkpoint": _floor(pipeline, group)}
         try:
             keys = stream.for_group(group.consumer_group_name)
             client = self._redis.client(access)
             try:
-                await ensure_groups(client, keys, group.start.redis_id, **arguments)
+                await self._claim(client, keys, group, pipeline)
             except OwnedByAnother as error:
-                if not error.owner.startswith(same_name):
+                if not await self._may_take_over(error, pipeline):
                     raise
-                # An earlier resource of this very name: deleted and made anew, or restored.
-                await release(client, keys, error.owner)
-                await ensure_groups(client, keys, group.start.redis_id, **arguments)
+                log.info("group %s is taken over from %s", keys.group, error.owner)
+                await self._claim(client, keys, group, pipeline, error.owner)
         except OwnedByAnother as error:
-            namespace, name, *_ = error.owner.split("/")
+            namespace, name, uid = _parts(error.owner)
             # The name of another tenant's pipeline is not ours to tell.
-            known = f"{namespace}/{name}" if namespace == metadata.namespace else None
-            return GroupClaim(ClaimState.ANOTHER, str(error) if known else "", known)
+            known = f"{namespace}/{name}" if namespace == pipeline.namespace else None
+            return GroupClaim(ClaimState.ANOTHER, uid, known)
+        except Deposed as error:
+            raise LeaseLost(str(error)) from error
         except (NotAStream, UnusableName) as error:
             return GroupClaim(ClaimState.FAILED, str(error))
         except (*REDIS_TROUBLE, NotImplementedMode) as error:
@@ -126,6 +145,46 @@ class GroupOperations:
             refused |= isinstance(error, redis.exceptions.AuthenticationError)
             return GroupClaim(ClaimState.FAILED, in_words(error, access), unreachable=not refused)
         return GroupClaim(ClaimState.OURS)
+
+    async def _claim(
+        self,
+        client: Redis,
+        keys: GroupKeys,
+        group: Group,
+        pipeline: StreamPipeline,
+        former_owner: str | None = None,
+    ) -> None:
+        self._writer.check()
+        await ensure_groups(
+            client,
+            keys,
+            group.start.redis_id,
+            owner=owner_of_pipeline(pipeline),
+            cluster=self._writer.cluster(),
+            leader=self._writer.leader(),
+            former_owner=former_owner,
+            checkpoint=_floor(pipeline, group),
+        )
+
+    async def _may_take_over(self, held: OwnedByAnother, pipeline: StreamPipeline) -> bool:
+        """An owner that is gone from this cluster has abandoned the group. One of another cluster
+        is respected, unless an annotation names it."""
+        namespace, name, uid = _parts(held.owner)
+        same_name = (namespace, name) == (pipeline.namespace, pipeline.name)
+        ours = self._writer.cluster()
+        told = pipeline.metadata.annotations.get(TAKE_OVER_ANNOTATION) == uid
+        if held.cluster and held.cluster != ours:
+            return told and bool(ours)
+        # Claimed before the claim named its cluster, or where that may not be read.
+        if not (held.cluster or same_name or told):
+            return False
+        return not await self._writer.exists(namespace, name, uid)
+
+
+def _parts(owner: str) -> tuple[str, str, str]:
+    namespace, _, rest = owner.partition("/")
+    name, _, uid = rest.partition("/")
+    return namespace, name, uid
 
 
 def in_words(error: BaseException, access: Access) -> str:
@@ -135,7 +194,8 @@ def in_words(error: BaseException, access: Access) -> str:
 
 
 def _floor(pipeline: StreamPipeline, group: Group) -> str | None:
-    if pipeline.status is None:
+    """What the status remembers of this very Redis; an id of another one would skip entries."""
+    if pipeline.status is None or pipeline.status.place != place_of(pipeline):
         return None
     for seen in pipeline.status.groups:
         if seen.name == group.name:

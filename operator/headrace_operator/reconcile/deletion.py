@@ -18,13 +18,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
 from headrace_api import FINALIZER
 from headrace_api.names import PIPELINE_LABEL
 from headrace_api.v1alpha1 import DeletionPolicy, RedisMode, StreamPipeline
 from headrace_operator import metrics
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
+from headrace_operator.identity import group_keys, owner_of_pipeline
 from headrace_operator.kube.api_server import ApiError, ApiServer
 from headrace_operator.kube.cache import Cache, key_of
 from headrace_operator.kube.kinds import (
@@ -40,7 +40,7 @@ from headrace_operator.kube.kinds import (
 )
 from headrace_operator.plan import pod_health
 from headrace_operator.plan.references import connection_references, named_objects
-from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTrouble, owner_of
+from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTrouble
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
 
@@ -235,8 +235,7 @@ class Deletion:
 
     async def _clean(self, pipeline: StreamPipeline, memory: Memory) -> None:
         access = await self._access(pipeline, memory)
-        metadata = pipeline.metadata
-        owner = owner_of(metadata.namespace, metadata.name, metadata.uid)
+        owner = owner_of_pipeline(pipeline)
         for keys in group_keys(pipeline):
             self._check_answers(access)
             if pipeline.spec.deletion_policy is DeletionPolicy.DELETE:
@@ -303,19 +302,6 @@ class Deletion:
         except ApiError as error:
             return error.terminating
         return False
-
-
-def group_keys(pipeline: StreamPipeline) -> tuple[GroupKeys, ...]:
-    """Of every group that is or was this pipeline's, as far as spec and status tell."""
-    names = [group.consumer_group_name for group in pipeline.spec.groups]
-    if pipeline.status is not None:
-        names += [group.consumer_group or group.name for group in pipeline.status.groups]
-        names += [group.consumer_group for group in pipeline.status.orphaned_groups]
-    try:
-        stream = StreamKeys(pipeline.spec.stream.name)
-        return tuple(stream.for_group(name) for name in dict.fromkeys(names))
-    except UnusableName:
-        return ()
 
 
 def _controller(child: Manifest) -> str | None:

@@ -52,6 +52,8 @@ class Memory:
     access: Access | None = None
     access_error: str | None = None
     owner: str | None = None
+    place: str | None = None
+    """Where the claims are, see identity.place_of."""
     group_keys: tuple[GroupKeys, ...] = ()
     looked_at: float = 0.0
     look_again_at: float = 0.0

@@ -17,6 +17,7 @@ from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.poller import BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.backlog.wakeups import ScalingTarget
+from headrace_operator.identity import group_keys, owner_of, place_of
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.cache import Cache, Key, split
 from headrace_operator.kube.kinds import BY_KIND, CHILDREN, Manifest
@@ -25,8 +26,6 @@ from headrace_operator.plan.former_children import former_children
 from headrace_operator.plan.observation import ChildRef, Observation, References
 from headrace_operator.plan.ownership import is_ours
 from headrace_operator.plan.references import problems
-from headrace_operator.reconcile.consumer_groups import owner_of
-from headrace_operator.reconcile.deletion import group_keys
 from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
@@ -115,6 +114,12 @@ class Observer:
             self._poller.forget(key)
             return
         memory.access_error = None
+        place = place_of(pipeline)
+        if memory.place not in (None, place):
+            # What was claimed and learned there says nothing of here.
+            memory.claims.clear()
+            self._poller.forget(key)
+        memory.place = place
         memory.owner = owner_of(*split(key), pipeline.metadata.uid)
         memory.group_keys = group_keys(pipeline)
         self._redis.remember(key, memory.access)

@@ -5,10 +5,14 @@ from redis.asyncio import Redis
 from tests.integration.streams.redis_words import fill, groups_of, pending, read
 
 from headrace.streams.groups import (
+    Deposed,
+    Holder,
+    Leader,
     NotAStream,
     OwnedByAnother,
     destroy_group,
     ensure_groups,
+    holder_of,
     release,
 )
 from headrace.streams.keys import GroupKeys, StreamKeys
@@ -202,3 +206,37 @@ async def test_destroying_a_group_keeps_the_stream_the_other_groups_and_dead_let
         *(k.encode() for k in (keys.stream, keys.dead_letters, other.replay, other.state)),
     }
     assert set(await groups_of(client, keys.stream)) == {"audit"}
+
+
+async def test_a_claim_names_its_cluster_and_an_old_one_is_given_its_name(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await ensure_groups(client, keys, owner="airport/flights/uid-1")
+    await ensure_groups(client, keys, owner="airport/flights/uid-1", cluster="north")
+    assert await holder_of(client, keys) == Holder("airport/flights/uid-1", "north")
+    with pytest.raises(OwnedByAnother) as error:
+        await ensure_groups(client, keys, owner="airport/flights/uid-2", cluster="south")
+    assert error.value.cluster == "north"
+    assert "headrace release flights delays" in str(error.value)
+    await ensure_groups(
+        client, keys, owner="a/b/uid-2", cluster="south", former_owner="airport/flights/uid-1"
+    )
+    assert await holder_of(client, keys) == Holder("a/b/uid-2", "south")
+
+
+async def test_a_deposed_leader_writes_nothing_any_more(client: Redis, keys: GroupKeys) -> None:
+    older, newer, elsewhere = Leader("lease", 9), Leader("lease", 10), Leader("another", 1)
+    await ensure_groups(client, keys, owner="a/b/uid", leader=older)
+    await ensure_groups(client, keys, owner="a/b/uid", leader=newer)
+    before = await client.hgetall(keys.state)
+    for write in (
+        ensure_groups(client, keys, owner="a/b/uid", leader=older),
+        release(client, keys, "a/b/uid", leader=older),
+        destroy_group(client, keys, "a/b/uid", leader=older),
+    ):
+        with pytest.raises(Deposed):
+            await write
+    assert await client.hgetall(keys.state) == before
+    # A Lease that was made anew counts from 0 again.
+    await ensure_groups(client, keys, owner="a/b/uid", leader=elsewhere)
+    assert await destroy_group(client, keys, "a/b/uid", leader=elsewhere)

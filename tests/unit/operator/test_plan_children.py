@@ -493,6 +493,12 @@ def test_a_new_group_is_claimed_and_a_lost_one_made_again() -> None:
     assert plan(observe(pipeline()), SETTINGS).group_operations == ()
 
 
+def test_a_claim_that_redis_lost_or_gave_to_another_is_made_again() -> None:
+    for owner in (None, "airport/other/uid-2"):
+        seen = observe(pipeline(), backlog=backlog(delays=group_backlog(0, owner=owner)))
+        assert plan(seen, SETTINGS).group_operations == (EnsureGroup("delays"),)
+
+
 def test_a_group_ahead_of_its_stream_is_set_back_unless_it_is_to_start_there() -> None:
     start = "9999999999999-0"
     ahead = backlog(delays=group_backlog(0, ahead_of_stream=True, last_delivered_id=start))

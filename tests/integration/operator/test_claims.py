@@ -1,0 +1,139 @@
+"""A claim belongs to one Redis and one cluster; one whose pipeline is gone is taken over."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+from tests.support.observations import UID, pipeline
+from tests.support.redis_servers import RedisServer, running
+
+from headrace.streams.connect import Target, connect
+from headrace.streams.groups import Leader, ensure_groups, holder_of
+from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.backlog.redis_clients import Access, RedisAccess
+from headrace_operator.identity import TAKE_OVER_ANNOTATION, owner_of_pipeline, place_of
+from headrace_operator.kube.leader_election import LeaseLost
+from headrace_operator.plan import EnsureGroup, ReleaseGroup
+from headrace_operator.plan.observation import ClaimState, GroupClaim
+from headrace_operator.reconcile.conflicts import Conflicts
+from headrace_operator.reconcile.consumer_groups import GroupOperations, Writer
+from headrace_operator.reconcile.memory import Memory
+
+OURS = "north"
+ENSURE = EnsureGroup("delays")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: RedisServer) -> AsyncIterator[Redis]:
+    async with connect(server.target, role="control") as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+def keys() -> GroupKeys:
+    return StreamKeys("flights").for_group("delays")
+
+
+class Operator:
+    """One leader's group operations for one pipeline."""
+
+    def __init__(self, server: RedisServer, alive: tuple[str, ...] = (), term: int = 1) -> None:
+        async def exists(namespace: str, name: str, uid: str) -> bool:
+            return f"{namespace}/{name}/{uid}" in alive
+
+        self.held = True
+        self.access = Access(Target(endpoints=(server.endpoint,)))
+        self.memory = Memory(UID, 0.0, Conflicts(lambda: 0.0), access=self.access)
+        writer = Writer(self._check, lambda: Leader("lease", term), exists, lambda: OURS)
+        self.redis = RedisAccess()
+        self.operations = GroupOperations(self.redis, writer)
+
+    def _check(self) -> None:
+        if not self.held:
+            raise LeaseLost("not the holder")
+
+    async def ensure(self, subject: StreamPipeline) -> GroupClaim:
+        await self.operations.carry_out(ENSURE, subject, self.memory)
+        await self.redis.aclose()
+        return self.memory.claims["delays"]
+
+
+async def test_a_claim_of_a_pipeline_that_is_gone_is_taken_over(
+    client: Redis, server: RedisServer, keys: GroupKeys
+) -> None:
+    await ensure_groups(client, keys, owner="airport/renamed/uid-0", cluster=OURS)
+    claim = await Operator(server).ensure(pipeline())
+    assert claim.state is ClaimState.OURS
+    holder = await holder_of(client, keys)
+    assert holder is not None
+    assert (holder.owner, holder.cluster) == (owner_of_pipeline(pipeline()), OURS)
+
+
+async def test_a_claim_of_a_pipeline_that_lives_is_respected_whatever_is_annotated(
+    client: Redis, server: RedisServer, keys: GroupKeys
+) -> None:
+    owner = "airport/other/uid-0"
+    await ensure_groups(client, keys, owner=owner, cluster=OURS)
+    told = pipeline({"metadata.annotations": {TAKE_OVER_ANNOTATION: "uid-0"}})
+    claim = await Operator(server, alive=(owner,)).ensure(told)
+    assert (claim.state, claim.message) == (ClaimState.ANOTHER, "uid-0")
+
+
+async def test_the_same_manifest_in_another_cluster_robs_nobody_unless_an_annotation_names_it(
+    client: Redis, server: RedisServer, keys: GroupKeys
+) -> None:
+    await ensure_groups(client, keys, owner="airport/flights/uid-0", cluster="south")
+    assert (await Operator(server).ensure(pipeline())).state is ClaimState.ANOTHER
+    other = pipeline({"metadata.annotations": {TAKE_OVER_ANNOTATION: "uid-9"}})
+    assert (await Operator(server).ensure(other)).state is ClaimState.ANOTHER
+    told = pipeline({"metadata.annotations": {TAKE_OVER_ANNOTATION: "uid-0"}})
+    assert (await Operator(server).ensure(told)).state is ClaimState.OURS
+
+
+async def test_a_deposed_leader_writes_nothing_in_redis(
+    client: Redis, server: RedisServer, keys: GroupKeys
+) -> None:
+    old = Operator(server, term=1)
+    await old.ensure(pipeline())
+    await Operator(server, term=2).ensure(pipeline())
+    with pytest.raises(LeaseLost):
+        await old.operations.carry_out(ReleaseGroup("delays", "delays"), pipeline(), old.memory)
+    old.held = False
+    await client.flushall()
+    with pytest.raises(LeaseLost):
+        await old.operations.carry_out(ENSURE, pipeline(), old.memory)
+    assert await client.keys() == []
+    await old.redis.aclose()
+
+
+async def test_the_floor_of_another_redis_skips_nothing_here(
+    client: Redis, server: RedisServer, keys: GroupKeys
+) -> None:
+    for n in range(1, 16):
+        await client.xadd(keys.stream, {"n": n}, f"{n}-0")
+    status = {"groups": [{"name": "delays", "floorId": "10-0"}]}
+    moved = pipeline({"status": status | {"place": "another"}})
+    await Operator(server).ensure(moved)
+    (group,) = await client.xinfo_groups(keys.stream)
+    assert group["last-delivered-id"] == b"0-0"
+    await client.xgroup_destroy(keys.stream, keys.group)
+    await client.delete(keys.state)
+    same = pipeline({"status": status | {"place": place_of(pipeline())}})
+    await Operator(server).ensure(same)
+    (group,) = await client.xinfo_groups(keys.stream)
+    assert group["last-delivered-id"].startswith(b"9-")
+
+
+def test_a_place_is_endpoints_database_and_mode() -> None:
+    here = place_of(pipeline())
+    assert here == place_of(pipeline({"spec.suspend": True}))
+    assert here != place_of(pipeline({"spec.redis.database": 1}))
+    assert here != place_of(pipeline({"spec.redis.endpoints": ["elsewhere:6379"]}))
