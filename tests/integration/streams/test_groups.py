@@ -240,3 +240,15 @@ async def test_a_deposed_leader_writes_nothing_any_more(client: Redis, keys: Gro
     # A Lease that was made anew counts from 0 again.
     await ensure_groups(client, keys, owner="a/b/uid", leader=elsewhere)
     assert await destroy_group(client, keys, "a/b/uid", leader=elsewhere)
+
+
+async def test_many_marks_among_many_keys_go_in_a_moment(client: Redis, keys: GroupKeys) -> None:
+    await ensure_groups(client, keys, owner="a")
+    marks = {keys.seen(str(n).encode()): "m:1-0" for n in range(20_000)}
+    others = {f"other:{n}": "x" for n in range(60_000)}
+    await client.mset({**marks, **others})
+    await client.config_resetstat()
+    assert await destroy_group(client, keys, "a")
+    assert await client.dbsize() == len(others) + 1
+    calls = (await client.info("commandstats"))["cmdstat_unlink"]["calls"]
+    assert calls < 200

@@ -160,6 +160,8 @@ def test_reclaim_of_a_custom_group_dead_letters_by_deliveries_and_leaves_the_res
     assert letter[b"error"] == b"left unacknowledged after 3 deliveries"
     (left,) = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 10)
     assert left["message_id"] == new
+    # Its own consumers remove no record of ours.
+    assert stage.redis.keys("*:failures:*") == []
 
 
 def test_trim_says_what_it_removed_and_why_it_stopped(stage: Stage) -> None:

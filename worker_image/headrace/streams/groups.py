@@ -163,8 +163,8 @@ async def destroy_group(
     cursor: Argument = 0
     while True:
         cursor, found = await call(client, ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000))
-        for key in found:
-            await call(client, ("UNLINK", key))
+        if found:
+            await call(client, ("UNLINK", *found))
         if not int(cursor):
             return True
 

@@ -39,6 +39,7 @@ async def reclaim(runtime: Runtime) -> None:
     if custom:
         await _claim(runtime)
         await _until_settled(runtime)
+        await _leave_nothing(runtime)
         return
     await _park(runtime)
     while (await runtime.claims.take_due())[0]:
@@ -50,6 +51,14 @@ async def _claim(runtime: Runtime) -> None:
     while left > 0 and more:
         taken, more = await runtime.claims.claim_idle(left)
         left -= taken
+
+
+async def _leave_nothing(runtime: Runtime) -> None:
+    """A Custom group's own consumers remove neither the consumers of passes nor their records."""
+    left = runtime.left_pending
+    await runtime.claims.forget_failures(left)
+    left.clear()
+    await runtime.claims.delete_dead_consumers()
 
 
 async def _park(runtime: Runtime) -> None:
@@ -84,3 +93,4 @@ def _judge(runtime: Runtime, entries: list[Entry]) -> None:
             runtime.dispatcher.settle(entry, "custom", dead_letter(reason, "Unacknowledged"))
         else:
             runtime.holding.drop(entry)  # neither settled nor handed back
+            runtime.left_pending.append(entry)

@@ -179,6 +179,8 @@ class Runtime:
         self._custom = custom
         self._checkpoint: str | None = None
         """The group's, as last seen: a FLUSHALL takes Redis's own along."""
+        self.left_pending: list[Entry] = []
+        """What a pass for a Custom group claimed and leaves to the group's own consumers."""
         self.failed = asyncio.Event()
         """Set when a part of the worker died of a defect; the process should end."""
         self._gauges()

@@ -33,7 +33,7 @@ logger = logging.getLogger("headrace.worker")
 
 DUE_SECONDS = 1.0
 MAX_RECLAIM_SECONDS = 15.0
-DEAD_CONSUMER_FACTOR = 20
+DEAD_CONSUMER_FACTOR, DEAD_CONSUMER_MS = 20, 3_600_000
 """A silent, empty consumer is removed after this many minIdle, an hour at least."""
 MAX_PARKED = 200
 """Entries that one call parks: about a millisecond of the server's."""
@@ -144,14 +144,24 @@ class Claims:
             if any(self._adopting):
                 return 0.0
             await self.hand_back_unheld(self._min_idle_ms // 2)
-            silent_ms = max(3_600_000, DEAD_CONSUMER_FACTOR * self._min_idle_ms)
-            await claim.delete_dead_consumers(
-                self._control, self._keys, self._consumer, min_idle_ms=silent_ms
-            )
+            await self.delete_dead_consumers()
             await self._check_groups()
             pause = reclaim_interval(self._min_idle_ms / 1000, self._rng)
             self._next_reclaim = monotonic() + pause
         return wait
+
+    async def delete_dead_consumers(self) -> None:
+        """Delete consumers that are empty and have been silent for long."""
+        silent_ms = max(DEAD_CONSUMER_MS, DEAD_CONSUMER_FACTOR * self._min_idle_ms)
+        await claim.delete_dead_consumers(
+            self._control, self._keys, self._consumer, min_idle_ms=silent_ms
+        )
+
+    async def forget_failures(self, entries: list[Entry]) -> None:
+        """Drop the records of entries whose own consumers keep none."""
+        members = [entry.source.member(entry.id) for entry in entries]
+        for start in range(0, len(members), 1000):
+            await self._control.hdel(self._keys.failures, *members[start : start + 1000])
 
     async def take_due(self) -> tuple[int, int | None]:
         """Take what fell due, as far as there is room: how many, and ms until the next does."""
