@@ -95,7 +95,7 @@ SAFEGUARDS = [
         ("streams/lua/delete_dead_consumers.lua", "if owned == 0 then", "if true then"),
         (
             "worker/intake/claims.py",
-            "max(3_600_000, DEAD_CONSUMER_FACTOR * self._min_idle_ms)",
+            "max(DEAD_CONSUMER_MS, DEAD_CONSUMER_FACTOR * self._min_idle_ms)",
             "300",
         ),
     ),
