@@ -6,12 +6,14 @@ can still be cleaned up after the Secret is gone.
 
 from __future__ import annotations
 
+import asyncio
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import redis.asyncio
 
-from headrace.streams.connect import Credentials, Target, connect
+from headrace.streams.connect import REDIS_ERRORS, Credentials, Target, connect
 
 CLIENT_NAME = "headrace-operator"
 
@@ -92,7 +94,9 @@ class RedisAccess:
         """Closes everything."""
         while self._clients:
             _, client = self._clients.popitem()
-            await client.aclose()
+            # A call that was cancelled leaves its error on the connection, and closing raises it.
+            with suppress(asyncio.CancelledError, *REDIS_ERRORS):
+                await client.aclose()
 
 
 class _Client:

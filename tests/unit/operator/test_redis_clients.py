@@ -1,5 +1,10 @@
 """Clients are shared by target and credentials, and credentials are never shown."""
 
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
 from headrace.streams.connect import StaticCredentials, Target
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 
@@ -42,3 +47,18 @@ async def test_only_clients_that_nobody_remembers_are_closed() -> None:
     assert pool.client(access()) is used
     assert pool.client(access("rotated")) is not unused
     await pool.aclose()
+
+
+async def test_a_client_whose_call_was_cut_off_does_not_keep_the_others_from_being_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool, closed = RedisAccess(), []
+
+    async def close(self: Redis) -> None:
+        closed.append(self)
+        raise asyncio.CancelledError  # what a cancelled read has left on its connection
+
+    monkeypatch.setattr(Redis, "aclose", close)
+    both = {pool.client(access()), pool.client(access("rotated"))}
+    await pool.aclose()
+    assert set(closed) == both
