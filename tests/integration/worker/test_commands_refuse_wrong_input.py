@@ -40,7 +40,6 @@ def files(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["backlog", "s", "a:b"], "'a:b' must be a name without a colon"),
         (["backlog", "s", "g", "-o", "xml"], "'xml' is not one of 'table', 'json'"),
         (["backlog", "", "g"], "needs a name"),
         (["backlog", "s"], "Missing argument"),
