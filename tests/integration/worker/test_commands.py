@@ -110,7 +110,7 @@ def test_metrics_and_probes_are_served(stage: Stage) -> None:
         stage.send({"n": 1})
         one = group.start("pod-a", "worker", "--port", "0")
         eventually_sync(lambda: stage.settled)
-        port = re.search(r"http://0.0.0.0:(\d+)", one.text).group(1)
+        port = re.search(r"probes on port (\d+)", one.text).group(1)
 
         def get(path: str) -> str:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:

@@ -3,10 +3,13 @@ a dead process."""
 
 from __future__ import annotations
 
+import errno
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -48,12 +51,40 @@ class HealthServer:
             def log_message(self, format: str, *args: Any) -> None:  # probes are no news
                 return
 
-        self._server = ThreadingHTTPServer(("", port), Handler)
-        self._server.daemon_threads = True
+        self._server = listening(port, Handler)
         self.port: int = self._server.server_address[1]
-        logger.info("metrics and probes on http://0.0.0.0:%d", self.port)
+        logger.info("metrics and probes on port %d", self.port)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class Server(ThreadingHTTPServer):
+    """On IPv4."""
+
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's own also asks DNS for a name that nobody needs
+
+
+class DualStackServer(Server):
+    """On IPv6 and on IPv4: the kubelet probes a pod at its first address, of either family."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
+def listening(port: int, handler: type[BaseHTTPRequestHandler]) -> Server:
+    """A server for every address of this machine, also where IPv6 is off. Raises OSError."""
+    try:
+        return DualStackServer(("", port), handler)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
+        return Server(("", port), handler)

@@ -22,6 +22,8 @@ from prometheus_client.registry import Collector
 
 HANDLING_SECONDS = (0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0)
 DELIVERY_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
+# Ids below this, of 2001, are no clock.
+CLOCK_MS = 1_000_000_000_000
 COMMIT_ENTRIES = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 
 
@@ -95,9 +97,12 @@ class Metrics(Collector):
         distribution.add(seconds, times)
 
     def delivered(self, first: bytes, last: bytes, times: int) -> None:
-        """Entries delivered together, in order: all get the mean of the first and last age."""
-        born = (int(first.partition(b"-")[0]) + int(last.partition(b"-")[0])) / 2000
-        self.delivery.add(max(0.0, time() - born), times)
+        """Entries delivered together, in order: all get the mean of the first and last age. Ids
+        that count (1-0, 2-0) instead of telling the time have none."""
+        oldest = int(first.partition(b"-")[0])
+        if oldest >= CLOCK_MS:
+            born = (oldest + int(last.partition(b"-")[0])) / 2000
+            self.delivery.add(max(0.0, time() - born), times)
 
     def describe(self) -> list[Metric]:
         return []
