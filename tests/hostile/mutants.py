@@ -1,12 +1,10 @@
 """Operators broken on purpose: each is the real package with one safeguard taken out.
 
-The oracles prove themselves by catching all of them. A mutant names the text that it replaces;
-when the code no longer holds that text, applying it fails, and the mutant has to be written anew.
+The oracles prove themselves by catching all of them.
 """
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,18 +15,10 @@ from tests.hostile.actions import WEIGHTS
 from tests.hostile.play import play_all
 from tests.hostile.stage import stage
 from tests.hostile.story import write as write_story
+from tests.support.broken_package import Edit, write_broken
 
 TRIES = 6
 """Seeds that a mutant may survive: its fault has to meet the right acts."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Replace `old`, which occurs once in `file` of the package, by `new`."""
-
-    file: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True)
@@ -51,15 +41,7 @@ def mutant(name: str, acts: str, oracles: str, *edits: tuple[str, str, str]) -> 
 
 def write(mutant: Mutant, directory: Path) -> None:
     """Copy the package and break it. Raises ValueError when the code reads otherwise by now."""
-    package = directory / "headrace_operator"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(Path(headrace_operator.__path__[0]), package, ignore=ignored)
-    for edit in mutant.edits:
-        path = package / edit.file
-        text = path.read_text("utf-8")
-        if (found := text.count(edit.old)) != 1:
-            raise ValueError(f"{mutant.name}: {edit.file} holds {found} times {edit.old!r}")
-        path.write_text(text.replace(edit.old, edit.new), "utf-8")
+    write_broken(Path(headrace_operator.__path__[0]), mutant.edits, directory)
 
 
 def hunt(mutant: Mutant, kubeconfig: Path) -> str | None:

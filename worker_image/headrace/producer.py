@@ -36,12 +36,12 @@ from redis.exceptions import (
     NoPermissionError,
     NoScriptError,
     ReadOnlyError,
-    RedisError,
     TryAgainError,
 )
 from redis.retry import Retry as SyncRetry
 
 from headrace.event import Event, encode
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.script import Argument
 from headrace.streams.send import REMEMBERED_MS, Batch, chunks, entry_ids, pack, sent_key
 from headrace.streams.url import check
@@ -50,7 +50,6 @@ from headrace.traceparent import current_traceparent
 DEFAULT_BATCH = 500
 DEFAULT_RETRY_SECONDS = 30.0
 _LOST = (redis.ConnectionError, redis.TimeoutError, OSError, asyncio.TimeoutError)
-_ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 # MASTERDOWN is a CLUSTERDOWN to redis-py.
 _PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)
 # Codes that redis-py has no class for, and so leaves in the text.
@@ -290,7 +289,7 @@ class Producer(_Sending):
                     return entry_ids(await self._client.execute_command(*batch.command))
                 except NoScriptError:
                     return entry_ids(await self._client.execute_command(*batch.command_with_text))
-            except _ERRORS as error:
+            except REDIS_ERRORS as error:
                 wait = tries.failed(error)
                 # Behind a stable address a new connection may reach the new primary.
                 await self._client.connection_pool.disconnect(inuse_connections=False)
@@ -302,13 +301,13 @@ class Producer(_Sending):
             pipeline.execute_command(*self._plain(fields))
         try:
             return _pipelined(await pipeline.execute(raise_on_error=False))
-        except _ERRORS as error:
+        except REDIS_ERRORS as error:
             raise NotSent(_reason(error), [], len(entries)) from error
 
     async def close(self) -> None:
         """Forget this producer's last batch; close the client if it is the producer's own."""
         if self._number:
-            with contextlib.suppress(*_ERRORS):  # else it expires
+            with contextlib.suppress(*REDIS_ERRORS):  # else it expires
                 await self._client.execute_command(*self._forget)
         if self._owns_client:
             await self._client.aclose()
@@ -374,7 +373,7 @@ class SyncProducer(_Sending):
                 except NoScriptError:
                     reply = self._client.execute_command(*batch.command_with_text)
                 return entry_ids(reply)
-            except _ERRORS as error:
+            except REDIS_ERRORS as error:
                 wait = tries.failed(error)
                 # Behind a stable address a new connection may reach the new primary.
                 self._client.connection_pool.disconnect(inuse_connections=False)
@@ -386,13 +385,13 @@ class SyncProducer(_Sending):
             pipeline.execute_command(*self._plain(fields))
         try:
             return _pipelined(pipeline.execute(raise_on_error=False))
-        except _ERRORS as error:
+        except REDIS_ERRORS as error:
             raise NotSent(_reason(error), [], len(entries)) from error
 
     def close(self) -> None:
         """Forget this producer's last batch; close the client if it is the producer's own."""
         if self._number:
-            with contextlib.suppress(*_ERRORS):  # else it expires
+            with contextlib.suppress(*REDIS_ERRORS):  # else it expires
                 self._client.execute_command(*self._forget)
         if self._owns_client:
             self._client.close()

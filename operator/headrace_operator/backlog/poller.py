@@ -20,7 +20,7 @@ import redis.exceptions
 
 from headrace.streams import refusals
 from headrace.streams.backlog_reader import read_backlogs
-from headrace.streams.connect import NotImplementedMode
+from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
 from headrace.streams.keys import StreamKeys
 from headrace.worker.cancel import cancel
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
@@ -38,7 +38,6 @@ BATCH = 100  # streams per round trip: bounds what the server does in one go
 SHARE = 10  # a round may take this part of its interval, or the interval grows
 SLOWEST = 30.0
 ROUNDS = 3  # newest rounds whose durations count
-OUTAGES = (redis.exceptions.RedisError, OSError, TimeoutError)
 _REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
 
 
@@ -205,7 +204,7 @@ class _Endpoint:
             client = self._redis.client(self._access)
             for start in range(0, len(keys), BATCH):
                 await self._read_batch(client, keys[start : start + BATCH])
-        except (*OUTAGES, NotImplementedMode) as error:
+        except (*REDIS_ERRORS, NotImplementedMode) as error:
             self._failed(error)
         else:
             if self._failures:
@@ -223,7 +222,7 @@ class _Endpoint:
                 [watched.subject.query for _, watched in known],
                 before=[w.reading.backlog if w.reading else None for _, w in known],
             )
-        except OUTAGES:
+        except REDIS_ERRORS:
             raise
         except Exception as error:
             # A poisoned subject must harm only itself: find it, one by one.

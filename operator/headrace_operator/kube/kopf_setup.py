@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -10,8 +9,8 @@ from typing import Any
 
 import kopf
 
-from headrace.worker.cancel import cancel
 from headrace_operator.kube.kinds import Kind
+from headrace_operator.tasks import end_with_first
 
 See = Callable[[Kind, str, dict[str, Any]], None]
 """Told of each event: the kind, the type (DELETED, or any other) and the object."""
@@ -40,12 +39,7 @@ async def watch(
         namespaces=() if namespace is None else (namespace,),
     )
     on_started()
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        await cancel(tasks)
+    await end_with_first(tasks)
 
 
 def _registry(kinds: Sequence[Kind], see: See) -> kopf.OperatorRegistry:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.keys import StreamKeys
 from headrace_api import FIELD_MANAGER
 from headrace_operator import metrics
@@ -24,7 +25,7 @@ from headrace_operator.plan import Apply, Delete, Plan, Scale, ScaleIn, victims
 from headrace_operator.plan.observation import ChildRef, Failure, Manifest, Observation
 from headrace_operator.plan.ownership import scale_of
 from headrace_operator.plan.pod_health import DELETION_COST
-from headrace_operator.reconcile.consumer_groups import REDIS_TROUBLE, GroupOperations
+from headrace_operator.reconcile.consumer_groups import GroupOperations
 from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Memory, Rejection
 from headrace_operator.reconcile.rollouts import Place, Rollouts, comes_from_the_operator
@@ -306,7 +307,7 @@ class Applier:
                 for consumer in await client.xinfo_consumers(stream, group):
                     name = _text(consumer["name"])
                     found[name] = found.get(name, 0) + int(consumer["pending"])
-        except REDIS_TROUBLE as error:
+        except REDIS_ERRORS as error:
             log.info("pods to remove are chosen without knowing what they hold: %s", error)
         return found
 

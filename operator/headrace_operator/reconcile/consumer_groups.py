@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import redis.exceptions
 from redis.asyncio import Redis
 
-from headrace.streams.connect import NotImplementedMode
+from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
 from headrace.streams.groups import (
     Deposed,
     Leader,
@@ -29,8 +29,6 @@ from headrace_operator.plan.observation import ClaimState, GroupClaim
 from headrace_operator.reconcile.memory import Memory
 
 log = logging.getLogger(__name__)
-
-REDIS_TROUBLE = (redis.exceptions.RedisError, OSError, TimeoutError)
 
 
 class RedisTrouble(Exception):
@@ -115,7 +113,7 @@ class GroupOperations:
             await act(client, keys, owner, leader=self._writer.leader())
         except Deposed as error:
             raise LeaseLost(str(error)) from error
-        except (*REDIS_TROUBLE, NotImplementedMode) as error:
+        except (*REDIS_ERRORS, NotImplementedMode) as error:
             raise RedisTrouble(in_words(error, access)) from error
 
     async def _ensure(
@@ -140,7 +138,7 @@ class GroupOperations:
             raise LeaseLost(str(error)) from error
         except (NotAStream, UnusableName) as error:
             return GroupClaim(ClaimState.FAILED, str(error))
-        except (*REDIS_TROUBLE, NotImplementedMode) as error:
+        except (*REDIS_ERRORS, NotImplementedMode) as error:
             refused = isinstance(error, (redis.exceptions.ResponseError, NotImplementedMode))
             refused |= isinstance(error, redis.exceptions.AuthenticationError)
             return GroupClaim(ClaimState.FAILED, in_words(error, access), unreachable=not refused)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -101,8 +101,9 @@ class Deletion:
         except ValidationError:
             await self._let_go(live, "InvalidSpec", "its spec cannot be read")
             return None
-        if left := await self._left(live):
-            return await self._wait_for(left, live, memory)
+        left, grace = await self._left(live)
+        if left:
+            return await self._wait_for(left, grace, live, memory)
         try:
             if not await self._cleaned(pipeline, memory):
                 return Waiting(NEXT_LOOK, "the deletion waits for Redis, to drop the groups")
@@ -112,11 +113,12 @@ class Deletion:
         log.info("deleted with its consumer groups", extra=_named(live))
         return None
 
-    async def _wait_for(self, left: list[str], live: Manifest, memory: Memory) -> Waiting | None:
+    async def _wait_for(
+        self, left: list[str], grace: float, live: Manifest, memory: Memory
+    ) -> Waiting | None:
         now = self._clock()
         memory.pods_awaited_since = memory.pods_awaited_since or now
         what = f"{', '.join(left[:3])}{f' and {len(left) - 3} more' if len(left) > 3 else ''}"
-        grace = await self._grace(live)
         if now - memory.pods_awaited_since > grace + self._patience:
             await self._let_go(live, "PodsLeft", f"{what} did not end")
             return None
@@ -168,8 +170,9 @@ class Deletion:
         if self._poller.knows(access) and not self._poller.answers(access):
             raise RedisTrouble(f"Redis at {access.endpoint} does not answer")
 
-    async def _left(self, live: Manifest) -> list[str]:
-        """Deletes what makes pods. What is left of it, and of the pods: kind/name of each.
+    async def _left(self, live: Manifest) -> tuple[list[str], float]:
+        """Deletes what makes pods. What is left of it, and of the pods: kind/name of each; and the
+        longest that pods may take by their own word, in seconds.
 
         Asked of the API server, by the controller's uid: a cache behind a selector does not see
         an object whose label was edited.
@@ -183,38 +186,13 @@ class Deletion:
         for one in ours.values():
             if "deletionTimestamp" not in one["metadata"]:
                 await self._api.delete(BY_KIND[one["kind"]], one)
-        pods = await self._pods(live, makers, ours)
-        return [f"{one['kind']}/{one['metadata']['name']}" for one in (*ours.values(), *pods)]
-
-    async def _pods(
-        self, live: Manifest, makers: dict[str, Manifest], ours: dict[str, Manifest]
-    ) -> list[Manifest]:
-        """Pods that may still write to Redis. Not those that have finished, that somebody took out
-        of their ReplicaSet, or whose Deployment somebody orphaned."""
-        metadata = live["metadata"]
-        selector = f"{PIPELINE_LABEL}={metadata['name']}"
-        namespace = metadata["namespace"]
-        sets, _ = await self._api.list_all(REPLICA_SET, namespace, label_selector=selector)
-        orphaned = {
-            one["metadata"]["uid"]
-            for one in (*sets, *makers.values())
-            if one["metadata"]["uid"] not in ours
-            and (_controller(one) is None or _controller(one) in makers.keys() - ours.keys())
-        }
-        pods, _ = await self._api.list_all(POD, namespace, label_selector=selector)
-        return [
-            pod
-            for pod in pods
-            if _controller(pod) not in {None, *orphaned} and not pod_health.is_finished(pod)
-        ]
-
-    async def _grace(self, live: Manifest) -> float:
-        """The longest that pods may take by their own word, in seconds."""
         selector = f"{PIPELINE_LABEL}={live['metadata']['name']}"
-        pods, _ = await self._api.list_all(
-            POD, live["metadata"]["namespace"], label_selector=selector
-        )
-        return max((p["spec"].get("terminationGracePeriodSeconds", 30) for p in pods), default=0)
+        sets, _ = await self._api.list_all(REPLICA_SET, namespace, label_selector=selector)
+        pods, _ = await self._api.list_all(POD, namespace, label_selector=selector)
+        graces = (pod["spec"].get("terminationGracePeriodSeconds", 30) for pod in pods)
+        awaited = (*ours.values(), *_still_writing(pods, sets, makers, ours))
+        names = [f"{one['kind']}/{one['metadata']['name']}" for one in awaited]
+        return names, max(graces, default=0)
 
     async def _cleaned(self, pipeline: StreamPipeline, memory: Memory) -> bool:
         """Whether Redis is clean. Work that takes longer goes on in the background: a reconciler
@@ -302,6 +280,26 @@ class Deletion:
         except ApiError as error:
             return error.terminating
         return False
+
+
+def _still_writing(
+    pods: Iterable[Manifest],
+    sets: Iterable[Manifest],
+    makers: Mapping[str, Manifest],
+    ours: Mapping[str, Manifest],
+) -> Iterator[Manifest]:
+    """Pods that may still write to Redis. Not those that have finished, that somebody took out of
+    their ReplicaSet, or whose Deployment somebody orphaned. `makers` and `ours` go by uid."""
+    strangers = makers.keys() - ours.keys()
+    orphaned = {
+        one["metadata"]["uid"]
+        for one in (*sets, *makers.values())
+        if one["metadata"]["uid"] not in ours
+        and (_controller(one) is None or _controller(one) in strangers)
+    }
+    for pod in pods:
+        if _controller(pod) not in {None, *orphaned} and not pod_health.is_finished(pod):
+            yield pod
 
 
 def _controller(child: Manifest) -> str | None:

@@ -1,13 +1,8 @@
-"""What a mutant is, how it is written down, and whether it is still a program.
-
-A mutant names the text that it replaces; when the code no longer holds that text, applying it
-fails, and the mutant has to be written anew.
-"""
+"""What a mutant is, how it is written down, and whether it is still a program."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,17 +12,9 @@ from pathlib import Path
 import headrace
 import headrace_api
 from tests.crash.run import Run
+from tests.support.broken_package import Edit, write_broken
 
 ROOT = Path(__file__).parents[3]
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Replace `old`, which occurs once in `file` of the package, by `new`."""
-
-    file: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True)
@@ -59,16 +46,7 @@ def short(scenario: str, *, events: int = 1_000, pause: float = 0.4, slow: float
 
 def write(mutant: Mutant, directory: Path) -> None:
     """Copy the package and break it. Raises ValueError when the code reads otherwise by now."""
-    package = directory / "headrace"
-    shutil.copytree(
-        Path(headrace.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
-    )
-    for edit in mutant.edits:
-        path = package / edit.file
-        text = path.read_text("utf-8")
-        if (found := text.count(edit.old)) != 1:
-            raise ValueError(f"{mutant.name}: {edit.file} holds {found} times {edit.old!r}")
-        path.write_text(text.replace(edit.old, edit.new), "utf-8")
+    write_broken(Path(headrace.__file__).parent, mutant.edits, directory)
 
 
 def type_errors(directory: Path, cache: Path) -> str:

@@ -1,6 +1,5 @@
 """Entries change hands by rule: due, idle in a Custom group, hand-back."""
 
-import pytest
 from redis.asyncio import Redis
 from tests.integration.streams.redis_words import fill, pending, read
 
@@ -12,14 +11,6 @@ from headrace.streams.keys import PARKED, GroupKeys
 from headrace.streams.settlement import Park, Settlement, VerdictKind
 
 MAIN, REPLAY = Source.MAIN, Source.REPLAY
-
-
-@pytest.fixture
-async def held(client: Redis, keys: GroupKeys) -> list[bytes]:
-    """Five entries delivered to consumer w1."""
-    await ensure_groups(client, keys)
-    await fill(client, keys, 5)
-    return await read(client, keys, "w1", 5)
 
 
 async def park(

@@ -29,14 +29,6 @@ from headrace.streams.settlement import (
 FIELDS = (b"type", b"flight.landed", b"version", b"1", b"payload", b'{"n":\x00\xff1}')
 
 
-@pytest.fixture
-async def held(client: Redis, keys: GroupKeys) -> list[bytes]:
-    """Five entries delivered to consumer w1."""
-    await ensure_groups(client, keys)
-    await fill(client, keys, 5)
-    return await read(client, keys, "w1", 5)
-
-
 def committer(keys: GroupKeys, consumer: str = "w1") -> Committer:
     return Committer(keys, consumer, dead_letter_max_length=1000)
 

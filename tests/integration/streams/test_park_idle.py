@@ -1,6 +1,5 @@
 """What a silent consumer held is parked, due now, with a crash counted; then anybody takes it."""
 
-import pytest
 from redis.asyncio import Redis
 from tests.integration.streams.redis_words import fill, park, pending, read
 
@@ -39,14 +38,6 @@ async def scan(client: Redis, keys: GroupKeys, consumer: str = "w9", count: int 
 
 async def taken(client: Redis, keys: GroupKeys, **limits: int) -> list[ClaimedEntry]:
     return (await claim.take_due(client, keys, "w9", **{"count": 100, **limits})).entries
-
-
-@pytest.fixture
-async def held(client: Redis, keys: GroupKeys) -> list[bytes]:
-    """Five entries delivered to consumer w1."""
-    await ensure_groups(client, keys)
-    await fill(client, keys, 5)
-    return await read(client, keys, "w1", 5)
 
 
 async def test_idle_entries_are_parked_and_each_counts_a_crash(
