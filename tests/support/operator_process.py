@@ -92,13 +92,17 @@ class OperatorProcess:
         except OSError:
             return ""
 
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""
-        if self.process.poll() is None:
+        if not self.has_ended:
             self.process.terminate()
         try:
             return self.process.wait(30)
@@ -109,7 +113,7 @@ class OperatorProcess:
             self._file.close()
 
     def _get(self, path: str) -> str | None:
-        if self.process.poll() is not None:
+        if self.has_ended:
             raise RuntimeError(f"the operator has ended:\n{self.log.read_text()[-4000:]}")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:

@@ -19,6 +19,7 @@ class Followed:
         self._namespace = namespace
         self._stop = threading.Event()
         self._since = "0"
+        self._newest = 0
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def note(self, change: str, seen: dict[str, Any]) -> None:
@@ -35,13 +36,15 @@ class Followed:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        there = self._kube.list(self._kind, self._namespace)
+        self._newest = max((int(one["metadata"]["resourceVersion"]) for one in there), default=0)
         self._stop.set()
         self._thread.join(30)
 
     def _follow(self) -> None:
         last = False
         while not last:
-            last = self._stop.is_set()  # one more turn after the end, for what is under way
+            last = self._stop.is_set()  # one more turn after the end, for what was deleted
             for change, seen in self._kube.watch(
                 self._kind, self._namespace, self._since, quiet=0.5
             ):
@@ -50,3 +53,5 @@ class Followed:
                     break
                 self._since = seen["metadata"]["resourceVersion"]
                 self.note(change, seen)
+            # A busy API server may be silent for longer than a turn.
+            last = last and int(self._since) >= self._newest

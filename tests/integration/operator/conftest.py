@@ -21,8 +21,7 @@ from headrace_operator.kube.kinds import NAMESPACE, STREAM_PIPELINE
 
 CRD = Path("crds/streampipelines.headrace.dev.yaml")
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"
-QUICK_LEASE = ("--lease-duration=4", "--lease-renew-deadline=3", "--lease-retry-period=0.5")
-# For tests that are not about leaders: a slow machine must not depose the only operator.
+# A slow machine must not depose the only operator.
 CALM_LEASE = ("--lease-duration=60", "--lease-renew-deadline=40", "--lease-retry-period=2")
 
 StartOperator = Callable[..., OperatorProcess]
@@ -41,12 +40,12 @@ def kube(control_plane: ControlPlane, pytestconfig: pytest.Config) -> Kube:
 
 @contextlib.contextmanager
 def operators(kube: Kube, logs: Path) -> Iterator[StartOperator]:
-    """Starts operator processes, and ends them."""
+    """Starts operator processes, and ends them. Tells of one that has ended by itself."""
     started: list[OperatorProcess] = []
 
     def start(*arguments: str, lease: str = "") -> OperatorProcess:
         log = logs / f"{len(started)}.log"
-        process = OperatorProcess(kube.kubeconfig, log, *QUICK_LEASE, *arguments, lease=lease)
+        process = OperatorProcess(kube.kubeconfig, log, *CALM_LEASE, *arguments, lease=lease)
         started.append(process)
         return process.wait_ready()
 
@@ -54,6 +53,8 @@ def operators(kube: Kube, logs: Path) -> Iterator[StartOperator]:
         yield start
     finally:
         for process in started:
+            if process.has_ended:
+                print(f"an operator had ended before its test:\n{process.log.read_text()[-2000:]}")
             process.stop()
 
 
@@ -68,7 +69,7 @@ def start_operator(kube: Kube, tmp_path: Path) -> Iterator[StartOperator]:
 def operator(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One operator for all namespaces; referenced Secrets are looked at every 2 seconds."""
     with operators(kube, tmp_path_factory.mktemp("operator")) as start:
-        process = start("--full-look=2", "--resync=30", "--deletion-patience=3", *CALM_LEASE)
+        process = start("--full-look=2", "--resync=30", "--deletion-patience=3")
         until("the operator leads", lambda: process.leads)
         yield process
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import redis
-from tests.integration.operator.conftest import CALM_LEASE, StartOperator
+from tests.integration.operator.conftest import StartOperator
 from tests.support.kube import Kube, condition
 from tests.support.pipelines import group
 from tests.support.redis_servers import running
@@ -30,7 +30,7 @@ def test_an_operator_that_starts_beside_it_serves_the_others_at_once(
         for number in range(STUCK):
             make(name=f"lame-{number}", endpoint=server.endpoint)
         make(name="well")
-        operator = start_operator(*CALM_LEASE, f"--reconcilers={RECONCILERS}")
+        operator = start_operator(f"--reconcilers={RECONCILERS}")
         until("it leads", lambda: operator.leads)
 
         def ready() -> bool:
@@ -67,7 +67,7 @@ def test_many_deletions_on_one_delay_no_other_tenant(
     groups = [group(name) for name in ("a", "b", "c")]
     with running("redis") as server:
         assert server.process
-        operator = start_operator(*CALM_LEASE, f"--reconcilers={RECONCILERS}")
+        operator = start_operator(f"--reconcilers={RECONCILERS}")
         until("it leads", lambda: operator.leads)
         names = [f"lame-{number}" for number in range(STUCK)]
         for name in names:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis
+from tests.integration.operator.conftest import CALM_LEASE
 from tests.support.faulty_api import (
     CONFLICT,
     DROPPED,
@@ -49,7 +50,9 @@ def api(kube: Kube, tmp_path: Path) -> Iterator[FaultyApi]:
 @pytest.fixture
 def behind(api: FaultyApi, tmp_path: Path, data: redis.Redis) -> Iterator[OperatorProcess]:
     """An operator that sees the API server through the proxy only, and leads."""
-    process = OperatorProcess(api.kubeconfig, tmp_path / "operator.log", "--full-look=2")
+    process = OperatorProcess(
+        api.kubeconfig, tmp_path / "operator.log", "--full-look=2", *CALM_LEASE
+    )
     try:
         process.wait_ready()
         until("it leads", lambda: process.leads)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import redis
-from tests.integration.operator.conftest import CALM_LEASE, StartOperator
+from tests.integration.operator.conftest import StartOperator
 from tests.support.kube import Kube, condition
 from tests.support.pipelines import group
 from tests.support.waiting import until
@@ -40,7 +40,7 @@ def test_a_new_default_image_waits_behind_workers_that_are_not_ready_with_it(
     def manifest(name: str, **fields: Any) -> None:
         make(name=name, groups=[{**fixed, **fields}])
 
-    first = start_operator(*CALM_LEASE)
+    first = start_operator()
     for number in range(FLEET):
         manifest(f"p{number}")
 
@@ -53,7 +53,7 @@ def test_a_new_default_image_waits_behind_workers_that_are_not_ready_with_it(
 
     until("all are made and told of", observed, within=90)
     first.stop()
-    second = start_operator(*CALM_LEASE, f"--worker-image={NEW}", *LIMIT)
+    second = start_operator(f"--worker-image={NEW}", *LIMIT)
     until("two are updated", lambda: len(updated(kube, namespace)) == 2, within=60)
     until(
         "the others wait",
@@ -80,9 +80,7 @@ def test_two_installations_on_the_same_pipelines_stop_answering_each_other(
     kube: Kube, start_operator: StartOperator, namespace: str, data: redis.Redis, make: Any
 ) -> None:
     operators = [
-        start_operator(
-            *CALM_LEASE, f"--worker-image=acme/worker:{n}", lease=f"other-{n}-{namespace}"
-        )
+        start_operator(f"--worker-image=acme/worker:{n}", lease=f"other-{n}-{namespace}")
         for n in range(2)
     ]
     make(groups=[group("audit", scaling={"mode": "Fixed", "replicas": 1})])
