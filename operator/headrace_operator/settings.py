@@ -43,8 +43,8 @@ class OperatorSettings:
     log_format: str = "json"
 
 
-def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
-    """Settings from the command line; the environment gives the defaults. Exits on a bad one."""
+def parser() -> argparse.ArgumentParser:
+    """Every flag with its help; the environment gives some of the defaults."""
     parser = argparse.ArgumentParser(
         prog="headrace-operator", description="Runs StreamPipelines on this Kubernetes cluster."
     )
@@ -156,13 +156,20 @@ def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
         choices=("json", "plain"),
         help="default: %(default)s",
     )
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
+    """Settings from the command line; the environment gives the defaults. Exits on a bad one."""
+    flags = parser()
+    given = flags.parse_args(arguments)
+    environment = os.environ.get
     try:
         times = LeaseTimes(
             given.lease_duration, given.lease_renew_deadline, given.lease_retry_period
         )
     except ValueError as error:
-        parser.error(str(error))
+        flags.error(str(error))
     name = environment("HEADRACE_POD") or socket.gethostname()
     return OperatorSettings(
         worker_image=given.worker_image,
