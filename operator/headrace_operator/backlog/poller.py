@@ -214,6 +214,7 @@ class _Endpoint:
 
     async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
         known = [(key, self.watched[key]) for key in keys if key in self.watched]
+        now = time.monotonic()  # when it is asked: what happens meanwhile may not be in the answer
         try:
             for _, watched in known:
                 watched.is_due = False
@@ -234,7 +235,6 @@ class _Endpoint:
                 reading = Reading(None, str(error), time.monotonic(), refused=True)
                 self._take(key, watched, reading)
             return
-        now = time.monotonic()
         for (key, watched), backlog in zip(known, backlogs, strict=True):
             self._take(key, watched, Reading(backlog, None, now))
 

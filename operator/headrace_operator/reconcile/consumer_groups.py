@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
 from headrace.streams.groups import (
     Deposed,
+    GroupState,
     Leader,
     NotAStream,
     OwnedByAnother,
@@ -77,7 +79,7 @@ class GroupOperations:
         self._writer.check()
         if isinstance(operation, EnsureGroup):
             group = next(g for g in pipeline.spec.groups if g.name == operation.group)
-            claim = await self._ensure(stream, group, pipeline, memory.access)
+            claim = await self._ensure(stream, group, pipeline, memory)
             memory.claims[group.name] = claim
             return claim.state is ClaimState.OURS
         memory.claims.pop(operation.group, None)
@@ -117,18 +119,20 @@ class GroupOperations:
             raise RedisTrouble(in_words(error, access)) from error
 
     async def _ensure(
-        self, stream: StreamKeys, group: Group, pipeline: StreamPipeline, access: Access
+        self, stream: StreamKeys, group: Group, pipeline: StreamPipeline, memory: Memory
     ) -> GroupClaim:
+        assert memory.access is not None
+        access = memory.access
         try:
             keys = stream.for_group(group.consumer_group_name)
             client = self._redis.client(access)
             try:
-                await self._claim(client, keys, group, pipeline)
+                state = await self._claim(client, keys, group, pipeline)
             except OwnedByAnother as error:
                 if not await self._may_take_over(error, pipeline):
                     raise
                 log.info("group %s is taken over from %s", keys.group, error.owner)
-                await self._claim(client, keys, group, pipeline, error.owner)
+                state = await self._claim(client, keys, group, pipeline, error.owner)
         except OwnedByAnother as error:
             namespace, name, uid = _parts(error.owner)
             # The name of another tenant's pipeline is not ours to tell.
@@ -142,6 +146,8 @@ class GroupOperations:
             refused = isinstance(error, (redis.exceptions.ResponseError, NotImplementedMode))
             refused |= isinstance(error, redis.exceptions.AuthenticationError)
             return GroupClaim(ClaimState.FAILED, in_words(error, access), unreachable=not refused)
+        if state.created:
+            memory.created_at[keys.group] = time.monotonic()
         return GroupClaim(ClaimState.OURS)
 
     async def _claim(
@@ -151,9 +157,9 @@ class GroupOperations:
         group: Group,
         pipeline: StreamPipeline,
         former_owner: str | None = None,
-    ) -> None:
+    ) -> GroupState:
         self._writer.check()
-        await ensure_groups(
+        return await ensure_groups(
             client,
             keys,
             group.start.redis_id,

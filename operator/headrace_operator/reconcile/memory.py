@@ -38,6 +38,8 @@ class Memory:
     born: float
     conflicts: Conflicts
     claims: dict[str, GroupClaim] = field(default_factory=dict)
+    created_at: dict[str, float] = field(default_factory=dict)
+    """When this process created a consumer group; a reading from before knows nothing of it."""
     rejections: dict[ChildRef, Rejection] = field(default_factory=dict)
     history: Mapping[str, ScalingHistory] = field(default_factory=dict)
     workers: tuple[Workers, ...] = ()

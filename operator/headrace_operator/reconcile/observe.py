@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf
 
+from headrace.streams.backlog import StreamBacklog
 from headrace.streams.keys import StreamKeys
 from headrace_api.names import MANAGED_BY, MANAGED_BY_LABEL
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.poller import BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import RedisAccess
-from headrace_operator.backlog.wakeups import ScalingTarget
+from headrace_operator.backlog.wakeups import Reading, ScalingTarget
 from headrace_operator.identity import group_keys, owner_of, place_of
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.cache import Cache, Key, split
@@ -68,7 +71,7 @@ class Observer:
             now=time.time(),
             clock=self._clock(),
             pods=tuple(self._cache.pods(key)),
-            backlog=reading.backlog if reading else None,
+            backlog=known_backlog(reading, memory.created_at),
             redis_answers=memory.access is not None and self._poller.answers(memory.access),
             redis_error=memory.access_error or (reading.error if reading else None),
             redis_refused=reading is not None and reading.refused,
@@ -198,6 +201,18 @@ class Observer:
                 return error
 
         return await asyncio.gather(*map(get, refs))
+
+
+def known_backlog(reading: Reading | None, created_at: Mapping[str, float]) -> StreamBacklog | None:
+    """What was read, without groups that were created since: it has them as missing."""
+    if reading is None or reading.backlog is None:
+        return None
+    groups = {
+        name: group
+        for name, group in reading.backlog.groups.items()
+        if created_at.get(name, -inf) < reading.clock
+    }
+    return replace(reading.backlog, groups=groups)
 
 
 def _is_watched(child: Manifest) -> bool:

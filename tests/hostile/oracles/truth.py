@@ -41,6 +41,7 @@ class Truth:
         self._world = world
         self._since: dict[str, float] = {}
         self._starting: set[str] = set()
+        self._uid = ""
 
     def sample(self) -> Iterator[Violation]:
         world = self._world
@@ -48,6 +49,9 @@ class Truth:
         if live is None or "deletionTimestamp" in live["metadata"]:
             self._since.clear()
             return
+        if live["metadata"]["uid"] != self._uid:  # made anew: nobody has told it anything yet
+            self._uid = live["metadata"]["uid"]
+            self._since.clear()
         ready = condition(live, "Ready")
         if ready is not None and ready["reason"] == "InternalError":
             yield Violation("no fault of ours", f"InternalError: {ready['message'][:300]}")
