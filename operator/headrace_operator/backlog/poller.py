@@ -16,13 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import redis.asyncio
-import redis.exceptions
 
 from headrace.streams import refusals
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
 from headrace.streams.keys import StreamKeys
 from headrace.worker.cancel import cancel
+from headrace_operator.backlog import redis_errors
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import (
     WAKE_INTERVAL,
@@ -38,7 +38,6 @@ BATCH = 100  # streams per round trip: bounds what the server does in one go
 SHARE = 10  # a round may take this part of its interval, or the interval grows
 SLOWEST = 30.0
 ROUNDS = 3  # newest rounds whose durations count
-_REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +240,10 @@ class _Endpoint:
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         self.answers = False
-        words = refusals.describe(error)
-        refused = isinstance(error, _REFUSALS)
         if self._failures == 1:
+            words = refusals.describe(error)
             log.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)
+        words, refused = redis_errors.for_people(error), redis_errors.is_refusal(error)
         reading = Reading(None, words, time.monotonic(), refused)
         for key, watched in list(self.watched.items()):
             # One lost round is no outage: what was read a second ago still holds.

@@ -7,9 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import redis.exceptions
 from redis.asyncio import Redis
 
+from headrace.streams import refusals
 from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
 from headrace.streams.groups import (
     Deposed,
@@ -23,6 +23,7 @@ from headrace.streams.groups import (
 )
 from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
 from headrace_api.v1alpha1 import Group, StreamPipeline
+from headrace_operator.backlog import redis_errors
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.identity import TAKE_OVER_ANNOTATION, owner_of_pipeline, place_of
 from headrace_operator.kube.leader_election import LeaseLost
@@ -116,7 +117,7 @@ class GroupOperations:
         except Deposed as error:
             raise LeaseLost(str(error)) from error
         except (*REDIS_ERRORS, NotImplementedMode) as error:
-            raise RedisTrouble(in_words(error, access)) from error
+            raise RedisTrouble(_told(error, access)) from error
 
     async def _ensure(
         self, stream: StreamKeys, group: Group, pipeline: StreamPipeline, memory: Memory
@@ -143,9 +144,8 @@ class GroupOperations:
         except (NotAStream, UnusableName) as error:
             return GroupClaim(ClaimState.FAILED, str(error))
         except (*REDIS_ERRORS, NotImplementedMode) as error:
-            refused = isinstance(error, (redis.exceptions.ResponseError, NotImplementedMode))
-            refused |= isinstance(error, redis.exceptions.AuthenticationError)
-            return GroupClaim(ClaimState.FAILED, in_words(error, access), unreachable=not refused)
+            unreachable = not redis_errors.is_refusal(error)
+            return GroupClaim(ClaimState.FAILED, _told(error, access), unreachable=unreachable)
         if state.created:
             memory.created_at[keys.group] = time.monotonic()
         return GroupClaim(ClaimState.OURS)
@@ -191,10 +191,10 @@ def _parts(owner: str) -> tuple[str, str, str]:
     return namespace, name, uid
 
 
-def in_words(error: BaseException, access: Access) -> str:
-    """What Redis answered, for people. Replies and addresses only: never a credential."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return f"Redis at {access.endpoint}: {text}"[:500]
+def _told(error: BaseException, access: Access) -> str:
+    """What is wrong, for people; the log knows more."""
+    log.info("Redis at %s: %s", access.endpoint, refusals.describe(error))
+    return f"Redis at {access.endpoint}: {redis_errors.for_people(error)}"[:500]
 
 
 def _floor(pipeline: StreamPipeline, group: Group) -> str | None:

@@ -1,0 +1,49 @@
+"""What a status may say of an error on the way to Redis. Pure.
+
+The operator connects to whatever address a spec names, from its own place in the network. So a
+status tells a server's refusals, which only a Redis gives, and what can be seen without a server.
+Whether a port is closed, silent or speaks another protocol stays in the operator's log: otherwise
+anybody who may write a pipeline could map a network that is closed to him.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import redis.exceptions
+
+from headrace.streams import refusals
+from headrace.streams.connect import NotImplementedMode
+
+NO_ANSWER = "no Redis answers there"
+
+_REFUSALS = (
+    redis.exceptions.AuthenticationError,
+    redis.exceptions.ResponseError,
+    NotImplementedMode,
+)
+# What we find out ourselves, before or beside any answer: a name, a certificate.
+_OURS = (socket.gaierror, ssl.SSLError)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """The server answered and said no, so waiting does not help."""
+    return isinstance(error, _REFUSALS)
+
+
+def for_people(error: BaseException) -> str:
+    """The error as a status may tell it, in one line; never a credential."""
+    replied = is_refusal(error) or getattr(error, "status_code", None) is not None
+    if replied or any(isinstance(one, _OURS) for one in _causes(error)):
+        return refusals.describe(error)
+    return NO_ANSWER
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error, and what it was raised from."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
