@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import redis
 
 from headrace_api.names import deployment_name
-from headrace_operator.kube.kinds import DEPLOYMENT
+from headrace_operator.kube.kinds import DEPLOYMENT, STREAM_PIPELINE
 from tests.hostile.oracles import Violation
 from tests.hostile.pipelines import consumer_group, wanted_replicas
 from tests.hostile.world import World
@@ -35,9 +35,16 @@ class Scaling:
         self._world = world
         self._short: dict[str, float] = {}
         self._looked = 0.0
+        self._uid = ""
 
     def sample(self) -> Iterator[Violation]:
         world = self._world
+        live = world.stage.seen.get(STREAM_PIPELINE, world.namespace, world.name)
+        uid = "" if live is None else live["metadata"]["uid"]
+        if live is None or "deletionTimestamp" in live["metadata"] or uid != self._uid:
+            self._uid = uid  # nobody asks for workers, or has only just asked
+            self._short.clear()
+            return
         if any(count and cause not in HARMLESS for cause, count in world.causes.items()):
             self._short.clear()
             return
