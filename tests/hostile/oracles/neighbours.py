@@ -17,6 +17,8 @@ BOUND_SECONDS = 5.0
 AFTER_START_SECONDS = 8.0
 """More for an operator that had to start in between."""
 
+LONGEST_BACK_OFF_SECONDS = 72.0
+
 
 @dataclass(frozen=True)
 class _Steady:
@@ -31,6 +33,7 @@ class Neighbours:
         self._before: dict[str, _Steady] = {}
         self._bursts: dict[str, float] = {}
         self._starts = 0
+        self._hindered = 0.0
         self.took: list[float] = []
         """Served seconds that each burst waited for its workers."""
 
@@ -59,6 +62,7 @@ class Neighbours:
                     batch.xadd(self._world.calm_stream(place), {"type": "t", "payload": "1"})
                 batch.execute()
             self._bursts[place] = self._world.served
+        self._hindered = 0.0
         self._starts = self._world.stage.operator.starts
 
     def sample(self) -> Iterator[Violation]:
@@ -91,11 +95,15 @@ class Neighbours:
                     client.xgroup_setid(stream, group, "$", entries_read=added)
             return
         if place == self._world.namespace and self._world.causes["namespace"]:
-            self._bursts[place] = self._world.served  # it cannot be scaled now
+            # It cannot be scaled now, and the operator backs off: as long again, at most.
+            self._hindered += self._world.served - began
+            self._bursts[place] = self._world.served
             self._starts = self._world.stage.operator.starts
             return
         restarted = self._world.stage.operator.starts != self._starts
         bound = BOUND_SECONDS + (AFTER_START_SECONDS if restarted else 0)
+        if place == self._world.namespace:
+            bound += min(self._hindered, LONGEST_BACK_OFF_SECONDS)
         if self._world.served - began > bound:
             self._bursts.pop(place)
             replicas = None if swing is None else swing["spec"].get("replicas")
