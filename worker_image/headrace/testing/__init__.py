@@ -8,7 +8,7 @@ Events pass through the worker's own code: dispatch, validation, slots, time-out
 becomes of an entry, suspects. What Redis and its scripts do is redone in memory, on a clock that
 only `advance` moves; a test of Headrace compares both.
 
-Not shown: connections and their loss, deduplication, trimming, other groups, how fast it is.
+Not shown: connections and their loss, trimming, other groups, how fast it is.
 Handlers share this process, so a crash leaves module globals and `app.state` as they are.
 Time-outs run on the real clock: give a short `handlerTimeout` to test one.
 """

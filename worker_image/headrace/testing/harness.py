@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import yaml
+from pydantic import ValidationError
 
 from headrace.app import App
 from headrace.context import HandlerEnvironment
@@ -20,7 +20,10 @@ from headrace.testing.memory import Group
 from headrace.testing.process import Crash, Process
 from headrace.testing.result import Attempt, DeadLetter, Result, emitted
 from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
+from headrace_api.manifest_file import name_of, read_manifests
 from headrace_api.v1alpha1 import Delivery, StreamPipeline
+from headrace_api.validation import Severity, problems
+from headrace_api.worker_config import first_wrong
 
 __all__ = ["Crash", "Harness"]
 
@@ -48,12 +51,11 @@ class Harness:
         group: str = "group",
     ) -> None:
         self._app = app
-        told = (
-            delivery if isinstance(delivery, Delivery) else Delivery.model_validate(delivery or {})
-        )
+        told = delivery if isinstance(delivery, Delivery) else _delivery(delivery or {})
         self._min_idle_ms = round(told.min_idle.total_seconds() * 1000)
         self._handler_timeout = told.handler_timeout.total_seconds()
         self._policy = Policy.of(told)
+        self._deduplicate = told.deduplicate
         self._concurrency = concurrency
         self._env = HandlerEnvironment(
             stream=stream,
@@ -72,9 +74,17 @@ class Harness:
 
     @classmethod
     def from_manifest(cls, path: Path | str, app: App, *, group: str, **options: Any) -> Self:
-        """Delivery, outputs, concurrency and names as the StreamPipeline in `path` says."""
-        pipeline = StreamPipeline.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
-        for one in pipeline.spec.groups:
+        """Delivery, outputs, concurrency and names as the StreamPipeline in `path` says.
+
+        Documents of other kinds in the file are passed over. Raises ValueError with a sentence.
+        """
+        manifests = read_manifests(Path(path))
+        for manifest in manifests:
+            wrong = [one for one in problems(manifest) if one.severity is Severity.ERROR]
+            if wrong:
+                raise ValueError(f"{path}: {name_of(manifest)}: {wrong[0]}")
+        pipelines = [StreamPipeline.model_validate(one) for one in manifests]
+        for pipeline, one in ((each, one) for each in pipelines for one in each.spec.groups):
             if one.name == group:
                 told = {
                     "outputs": [output.stream for output in one.outputs],
@@ -84,7 +94,7 @@ class Harness:
                     "group": one.consumer_group_name,
                 }
                 return cls(app, **{**told, **options})
-        names = ", ".join(one.name for one in pipeline.spec.groups)
+        names = ", ".join(one.name for each in pipelines for one in each.spec.groups)
         raise ValueError(f"{path} has no group {group!r}; it has {names}")
 
     async def __aenter__(self) -> Self:
@@ -174,6 +184,7 @@ class Harness:
             self._policy,
             handler_timeout=self._handler_timeout,
             concurrency=self._concurrency,
+            deduplicate=self._deduplicate,
             on_end=self._ended,
         )
 
@@ -226,6 +237,13 @@ class Harness:
         )
         if decision.kind in (Kind.ACK, Kind.SKIP):
             result.emitted += [emitted(one.stream, one.fields) for one in entry.outputs or ()]
+
+
+def _delivery(told: Mapping[str, Any]) -> Delivery:
+    try:
+        return Delivery.model_validate(told)
+    except ValidationError as error:
+        raise ValueError(f"delivery is wrong{first_wrong(error)}") from None
 
 
 class _NoRedis:

@@ -52,6 +52,13 @@ class Group:
         self._unread: list[bytes] = []
         self._pending: dict[bytes, Pending] = {}
         self.dead: list[Buried] = []
+        self._marks: dict[bytes, tuple[bytes, int]] = {}
+        """By event id: the entry that handled the event, and when the mark expires."""
+
+    def seen_by(self, event_id: bytes) -> bytes | None:
+        """MGET of a mark: the entry that handled the event within the window."""
+        member, until_ms = self._marks.get(event_id, (None, 0))
+        return member if until_ms > self.clock_ms else None
 
     def add(self, fields: list[bytes]) -> bytes:
         """XADD; the entry's id."""
@@ -131,6 +138,10 @@ class Group:
                     self.dead.append(
                         Buried(entry_id, settlement.outcome, deliveries, row.record.crashes)
                     )
+                if settlement is not None and settlement.mark is not None:
+                    mark = settlement.mark
+                    until_ms = self.clock_ms + mark.window_ms
+                    self._marks[mark.event_id] = Source.MAIN.member(entry_id), until_ms
                 del self._pending[entry_id]
         return refused
 

@@ -14,6 +14,7 @@ from headrace.entry import Entry
 from headrace.handler import Handler
 from headrace.streams.commit import Packed
 from headrace.streams.entries import Source
+from headrace.streams.keys import GroupKeys, StreamKeys
 from headrace.streams.settlement import Settlement, Verdicts
 from headrace.testing.memory import Group
 from headrace.worker.group_guard import GroupGuard
@@ -21,11 +22,13 @@ from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.handling.suspects import Suspects
 from headrace.worker.handling.tracing import trace_handlers
 from headrace.worker.held import Holding
+from headrace.worker.intake.deduplication import Deduplication
 from headrace.worker.metrics import Metrics
 from headrace.worker.routes import Route, Routes
 from headrace.worker.settling.decision import Decision, Policy
 from headrace.worker.settling.flush import Flush
 from headrace.worker.settling.settler import Settler
+from headrace_api.v1alpha1 import Deduplicate
 
 TICK_SECONDS = 0.01
 
@@ -77,6 +80,17 @@ async def _no_group_is_lost() -> None:
     """The group in memory is always there."""
 
 
+class _Marks:
+    """Stands where the deduplication's client would, and answers from the group in memory."""
+
+    def __init__(self, group: Group, keys: GroupKeys) -> None:
+        self._group = group
+        self._prefix = keys.seen_prefix.encode()
+
+    async def execute_command(self, _: bytes, *marks: bytes) -> list[bytes | None]:
+        return [self._group.seen_by(mark.removeprefix(self._prefix)) for mark in marks]
+
+
 class Process:
     """Lives from `start` to `end`, or until it dies."""
 
@@ -89,6 +103,7 @@ class Process:
         *,
         handler_timeout: float,
         concurrency: int,
+        deduplicate: Deduplicate | None = None,
         on_end: OnEnd,
     ) -> None:
         self.group = group
@@ -109,6 +124,7 @@ class Process:
             metrics,
             policy,
             GroupGuard(_no_group_is_lost),
+            window_ms=round(deduplicate.window.total_seconds() * 1000) if deduplicate else 0,
             on_end=on_end,
         )
         self.dispatcher = Dispatcher(
@@ -125,23 +141,43 @@ class Process:
             settler=self.settler,
             holding=self.holding,
         )
-        self._tasks = [
-            asyncio.create_task(one)
-            for one in (self.settler.run(), suspects.run(), self._sweep(routes.all))
-        ]
+        loops = [self.settler.run(), suspects.run(), self._sweep(routes.all)]
+        self._deduplication: Deduplication | None = None
+        if deduplicate is not None:
+            keys = StreamKeys(env.stream).for_group(env.group)
+            marks: Any = _Marks(group, keys)
+            self._deduplication = Deduplication(
+                marks,
+                keys,
+                field=deduplicate.field,
+                deliver=self.dispatcher.accept,
+                duplicate=self.dispatcher.settle_duplicate,
+                metrics=metrics,
+            )
+            self.holding.on_drop = self._deduplication.forget
+            loops.append(self._deduplication.run())
+        self._tasks = [asyncio.create_task(one) for one in loops]
 
     async def run(self, entries: list[Entry]) -> None:
         """Handle entries until nothing runs and all is written, or until the process dies."""
         self.holding.add(entries)
-        self.dispatcher.accept(entries)
+        if self._deduplication is not None:
+            self._deduplication.admit_later(entries)
+        else:
+            self.dispatcher.accept(entries)
         await self._until_dead_or(self._quiet())
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.result()  # a defect of ours shows in the test
 
     async def _quiet(self) -> None:
-        await self.dispatcher.until_quiet()
-        await self.settler.drain()
+        while True:
+            await self.dispatcher.until_quiet()
+            await self.settler.drain()
+            await asyncio.sleep(0)
+            waits = self._deduplication is not None and not self._deduplication.quiet
+            if self.dispatcher.quiet and self.settler.is_empty and not waits:
+                return
 
     async def _until_dead_or(self, work: Coroutine[Any, Any, None]) -> None:
         waits = [asyncio.ensure_future(work), asyncio.ensure_future(self.dead.wait())]

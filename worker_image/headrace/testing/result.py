@@ -13,8 +13,9 @@ from headrace.event import ID, PAYLOAD, TRACEPARENT, TYPE, VERSION, Event, field
 class Attempt:
     """One try of a handler, or a delivery that a crash cut short.
 
-    `outcome`: done, skipped, retried, dead_lettered, crashed or lost (its result was discarded
-    because another worker had the entry). `delay`: seconds until the next try, for retries.
+    `outcome`: done, skipped, retried, dead_lettered, duplicate, crashed or lost (its result was
+    discarded because another worker had the entry). `delay`: seconds until the next try, for
+    retries.
     """
 
     outcome: str
@@ -53,7 +54,7 @@ class Result:
     @property
     def settled(self) -> bool:
         """Nothing more will happen to it."""
-        return self.outcome in ("done", "skipped", "dead_lettered")
+        return self.outcome in ("done", "skipped", "dead_lettered", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
