@@ -15,6 +15,7 @@ from headrace_api.worker_config import (
     WorkerConfig,
 )
 from tests.crash.scenarios import Scenario
+from tests.support.documented_users import producer_rights, worker_rights
 
 STREAM = "{crash}:events"
 OUTPUT = "{crash}:out"
@@ -25,22 +26,17 @@ KEYS = StreamKeys(STREAM).for_group(GROUP)
 CONCURRENCY = 16
 BATCH_SIZE = 50
 TRIM_LENGTH = 10
-RIGHTS_PAGE = Path(__file__).parents[2] / "docs" / "redis-user.md"
 
 
 def users() -> list[str]:
     """ACL lines of the workers' user and the producers': the rights that the documentation asks
     for, and no others."""
-    worker, producer = RIGHTS_PAGE.read_text("utf-8").split("```")[1::2]
+    worker = worker_rights(STREAM, OUTPUT, "headrace:{crash}:*")
+    producer = producer_rights(PRODUCED, "headrace:{crash}:sent:*")
     return [
-        _user("worker", worker, f"~{STREAM} ~{OUTPUT} ~headrace:{{crash}}:*"),
-        _user("producer", producer, f"~{PRODUCED} ~headrace:{{crash}}:sent:*"),
+        " ".join([name, "on", ">secret", *rights])
+        for name, rights in (("worker", worker), ("producer", producer))
     ]
-
-
-def _user(name: str, documented: str, keys: str) -> str:
-    commands = [word for word in documented.split() if word.startswith("+")]
-    return f"{name} on >secret resetchannels -@all {keys} {' '.join(commands)}"
 
 
 def write(directory: Path, port: int, scenario: Scenario) -> dict[str, str]:

@@ -3,6 +3,7 @@
 - The time-out of a reply is for silence. As long as bytes come, a large reply over a slow line goes
   on: given up half way, it would be sent again from its start, for ever.
 - A connection whose server became a replica is not used again.
+- A user who may not call CLIENT gets a connection without a name, and not none at all.
 - Commands are packed by hiredis: redis-py does it in Python, at half a microsecond an argument.
 """
 
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -18,7 +20,22 @@ import redis
 from hiredis import pack_command
 from redis.asyncio import Connection, SSLConnection
 from redis.asyncio.connection import DefaultParser
-from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
+from redis.exceptions import (
+    MasterDownError,
+    NoPermissionError,
+    ReadOnlyError,
+    ResponseError,
+)
+
+
+@contextmanager
+def _unnamed(connection: Any) -> Iterator[str | None]:
+    """Keep redis-py from naming the connection: it gives up where CLIENT is not permitted."""
+    name, connection.client_name = connection.client_name, None
+    try:
+        yield name
+    finally:
+        connection.client_name = name
 
 
 class ReplyTooLarge(redis.ConnectionError):
@@ -94,6 +111,14 @@ class ReplyProgress:
         finally:
             self._silence = None
 
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        with _unnamed(self) as name:
+            await super().on_connect_check_health(check_health)  # type: ignore[misc]
+        if name:
+            await self.send_command("CLIENT", "SETNAME", name, check_health=False)  # type: ignore[attr-defined]
+            with suppress(NoPermissionError):
+                await self.read_response()
+
     def pack_command(self, *args: Any) -> list[bytes]:
         name = args[0]
         if " " in name if isinstance(name, str) else b" " in name:
@@ -127,6 +152,14 @@ class _BlockingRole:
             if _is_no_primary(error):
                 self.mark_for_reconnect()  # type: ignore[attr-defined]
             raise
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        with _unnamed(self) as name:
+            super().on_connect_check_health(check_health)  # type: ignore[misc]
+        if name:
+            self.send_command("CLIENT", "SETNAME", name, check_health=False)  # type: ignore[attr-defined]
+            with suppress(NoPermissionError):
+                self.read_response()
 
 
 class BlockingConnection(_BlockingRole, redis.Connection):

@@ -319,7 +319,7 @@ class Runtime:
             return
         self.reader.stop()
         while not reading.done():
-            if self.reader.reading and self.reader.client_id is not None:
+            if self.reader.reading and self.reader.client_id:
                 with contextlib.suppress(*REDIS_ERRORS):  # without the right, BLOCK ends by itself
                     await self.control.client_unblock(self.reader.client_id)
             await asyncio.wait([reading], timeout=0.1)

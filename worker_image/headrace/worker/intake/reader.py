@@ -17,7 +17,7 @@ from typing import Any
 
 from hiredis import pack_command
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from headrace.entry import Entry
 from headrace.streams.connect import REDIS_ERRORS
@@ -38,6 +38,8 @@ logger = logging.getLogger("headrace.worker")
 
 REPLY_SECONDS = 5.0
 """How much longer than BLOCK a reply may take before the connection counts as lost."""
+NO_CLIENT_ID = 0
+"""In place of a connection's id, for a user who may not call CLIENT ID."""
 
 
 class Reader:
@@ -135,7 +137,10 @@ class Reader:
             self.client_id = None
         if self.client_id is None:
             await self._connection.send_command("CLIENT", "ID")
-            self.client_id = int(await self._reply(REPLY_SECONDS))
+            try:
+                self.client_id = int(await self._reply(REPLY_SECONDS))
+            except NoPermissionError:
+                self.client_id = NO_CLIENT_ID
         if self._unsure:
             await self._hand_back_unheld()
             self._unsure = False
