@@ -6,6 +6,23 @@ from tests.crash.run import Run
 PRODUCER, READER = "producer.py", "worker/intake/reader.py"
 MENDS = [
     mutant(
+        "what a slow call holds up is told that it is lost",
+        Run(1, "hangs", events=2_000, drain_seconds=25),
+        "lost",
+        ("worker/handling/slot.py", "        self.entries = batch.running()\n", ""),
+    ),
+    mutant(
+        "an exception without a text ends the slot that ran it",
+        Run(1, "endings", events=1_000, drain_seconds=25),
+        "slots exits",
+        (
+            "worker/handling/endings.py",
+            '        except BaseException:\n            reason = f"a {_name(ending)} that',
+            '        except KeyError:\n            reason = f"a {_name(ending)} that',
+        ),
+        dies_of="exception was never retrieved",
+    ),
+    mutant(
         "a forked producer keeps its parent's identity",
         short("failover", events=400),
         "produced",
@@ -68,7 +85,7 @@ MENDS = [
         "a connection with an answer outstanding is used again after a lost group",
         Run(1, "destroyed_full", events=3_000, drain_seconds=25),
         "exits",
-        (READER, "import ResponseError", "import NoScriptError, ResponseError"),
+        (READER, "import NoPermissionError,", "import NoPermissionError, NoScriptError,"),
         (READER, "except ResponseError:", "except NoScriptError:"),
         (
             READER,
