@@ -7,3 +7,11 @@ check-version:
 	@$(PYTHON) make/version.py
 
 check: check-version
+
+.venv/.release: .venv/.installed
+	$(BIN)/python -m pip install -q -c constraints.txt --group release
+	@touch $@
+
+.PHONY: release-dry-run
+release-dry-run: .venv/.release cluster-build ## build every file of a release twice into dist/release, and compare
+	$(BIN)/python -m make.release dist/release --twice

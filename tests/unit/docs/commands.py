@@ -28,7 +28,21 @@ _KUBECTL_VERBS = frozenset((*_KUBECTL_READS, *_KUBECTL_ACTS, "port-forward", "ro
 _HELM_COMMANDS = frozenset(
     ("install", "lint", "package", "rollback", "show", "template", "test", "uninstall", "upgrade")
 )
-_OTHERS = ("cat", "cd", "docker", "echo", "export", "git", "k3d", "kind", "openssl", "pip", "seq")
+_OTHERS = (
+    "cat",
+    "cd",
+    "cosign",
+    "docker",
+    "echo",
+    "export",
+    "gh",
+    "git",
+    "k3d",
+    "kind",
+    "openssl",
+    "pip",
+    "seq",
+)
 
 
 def command_lines(block: Block) -> Iterator[list[str]]:

@@ -1,0 +1,90 @@
+"""What a release writes is the same each time, and says what it is."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from make import crd_schema, release_files
+
+ROOT = Path(__file__).parents[3]
+EPOCH = 1_700_000_000
+
+
+def archive(files: list[tuple[str, bytes]], time: int) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.uname = len(content), time, "somebody"
+            tar.addfile(member, io.BytesIO(content))
+    return gzip.compress(packed.getvalue(), mtime=time)
+
+
+def test_a_package_is_the_same_whenever_and_by_whomever_it_was_made() -> None:
+    files = [("headrace/Chart.yaml", b"name: headrace"), ("headrace/values.yaml", b"a: 1")]
+    first = release_files.repacked(archive(files, 1), EPOCH)
+    second = release_files.repacked(archive(files[::-1], 2_000_000_000), EPOCH)
+    assert first == second
+    with tarfile.open(fileobj=io.BytesIO(first)) as tar:
+        read = {name: tar.extractfile(name).read() for name in tar.getnames()}
+    assert read == dict(files)
+
+
+def test_the_statement_names_every_file_by_its_digest_and_the_commit(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "a.whl").write_bytes(b"wheel")
+    (tmp_path / "schemas/b.json").write_bytes(b"{}")
+    digests = release_files.digests_of(tmp_path)
+    assert digests["a.whl"] == hashlib.sha256(b"wheel").hexdigest()
+    statement = release_files.provenance(digests, "0.1.0", "c0ffee", "builder", {"x.txt": "ab"})
+    assert [one["name"] for one in statement["subject"]] == ["a.whl", "schemas/b.json"]
+    definition = statement["predicate"]["buildDefinition"]
+    assert definition["resolvedDependencies"][0]["digest"] == {"gitCommit": "c0ffee"}
+    assert statement["predicate"]["runDetails"] == {"builder": {"id": "builder"}}
+
+
+def test_the_images_are_built_for_both_platforms_under_the_version() -> None:
+    bake = release_files.bake_file("1.2.3", "c0ffee", EPOCH)
+    for name, target in bake["target"].items():
+        assert target["tags"] == [f"ghcr.io/headrace/{name}:1.2.3"]
+        assert target["platforms"] == ["linux/amd64", "linux/arm64"]
+        assert (ROOT / target["dockerfile"]).exists()
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, object]:
+    crd = yaml.safe_load((ROOT / "crds/streampipelines.headrace.dev.yaml").read_text("utf-8"))
+    assert crd_schema.catalogue_path(crd, "v1alpha1") == "headrace.dev/streampipeline_v1alpha1.json"
+    return crd_schema.catalogue_schema(crd, "v1alpha1")
+
+
+def pipelines() -> list[object]:
+    return [
+        pytest.param(document, id=f"{path.stem}-{document['metadata']['name']}")
+        for path in sorted((ROOT / "examples").rglob("*.yaml"))
+        for document in yaml.safe_load_all(path.read_text("utf-8"))
+        if isinstance(document, dict)
+        and document.get("kind") == "StreamPipeline"
+        and "status" not in document
+    ]
+
+
+@pytest.mark.parametrize("document", pipelines())
+def test_an_editor_finds_no_fault_with_an_example(schema: dict, document: dict) -> None:
+    jsonschema.validate(document, schema)
+
+
+def test_an_editor_finds_a_misspelt_field_and_a_wrong_type(schema: dict) -> None:
+    text = (ROOT / "examples/manifests/fixed-scaling.yaml").read_text("utf-8")
+    for wrong in ({"group": []}, {"suspend": "yes"}):
+        document = yaml.safe_load(text)
+        document["spec"] |= wrong
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, schema)
+    assert "x-kubernetes" not in json.dumps(schema)

@@ -1,0 +1,41 @@
+"""The workflows run what exists, with no more rights than they need."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.unit.docs.commands import targets
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def steps(workflow: Path) -> list[dict[str, Any]]:
+    jobs = yaml.safe_load(workflow.read_text("utf-8"))["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_make_target_of_a_workflow_exists(workflow: Path) -> None:
+    words = " ".join(step.get("run", "") for step in steps(workflow)).replace(")", " ").split()
+    called = {
+        after.removeprefix("--silent")
+        for word, after in zip(words, [*words[1:], ""], strict=True)
+        if word.endswith("make")
+    }
+    assert called - {""} <= targets()
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_only_read_unless_a_job_says_otherwise(workflow: Path) -> None:
+    assert yaml.safe_load(workflow.read_text("utf-8"))["permissions"] == {"contents": "read"}
+    checkouts = [step for step in steps(workflow) if "checkout" in step.get("uses", "")]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_only_a_tag_publishes() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))["jobs"]
+    publishing = [name for name in jobs if name != "files"]
+    assert publishing == ["images", "wheel", "release"]
+    assert all(jobs[name]["if"] == "github.event_name == 'push'" for name in publishing)
