@@ -15,6 +15,7 @@ import uvloop
 
 from headrace.streams.groups import Leader
 from headrace_operator import logs, metrics, settings
+from headrace_operator.backlog.allowed_hosts import AllowedHosts
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable, connect
@@ -85,7 +86,7 @@ class Operator:
             resync_seconds=chosen.resync,
             on_started=lambda: _on_signals(stop),
         )
-        self.redis = RedisAccess()
+        self.redis = RedisAccess(AllowedHosts(chosen.allowed_redis_hosts))
         self.poller = BacklogPoller(self.redis, self.queue.put)
         self.cluster = ""
         writer = Writer(

@@ -24,6 +24,8 @@ class OperatorSettings:
     worker_image: str = DEFAULT_WORKER_IMAGE
     namespaces: tuple[str, ...] = ()
     """Empty: all namespaces."""
+    allowed_redis_hosts: tuple[str, ...] = ()
+    """Empty: any. `*` stands for a part of a name."""
     kubeconfig: Path | None = None
     identity: str = "headrace-operator"
     lease_namespace: str = "default"
@@ -60,6 +62,13 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=None,
         help="watch only this namespace; may be repeated (default: all namespaces)",
+    )
+    parser.add_argument(
+        "--allowed-redis-host",
+        action="append",
+        default=None,
+        help="connect to this host only, as *.redis.svc; may be repeated (default: any host)."
+        " Link-local addresses are never connected to",
     )
     parser.add_argument(
         "--kubeconfig",
@@ -174,6 +183,7 @@ def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
     return OperatorSettings(
         worker_image=given.worker_image,
         namespaces=tuple(given.namespace or ()),
+        allowed_redis_hosts=tuple(given.allowed_redis_host or ()),
         kubeconfig=given.kubeconfig,
         # A restarted container keeps its pod's name, but must not inherit its Lease.
         identity=f"{name}_{uuid4().hex[:8]}",

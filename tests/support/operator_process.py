@@ -61,11 +61,15 @@ class OperatorProcess:
             raise AssertionError(f"{error}\n{self.log.read_text()[-4000:]}") from None
         return self
 
+    def metrics_page(self) -> str:
+        """All that /metrics says; empty before it answers."""
+        return self._get("/metrics") or ""
+
     def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
         """Labels and value of each sample of a metric, all of one moment."""
         found = (
             re.match(r"([a-z_]+)(?:\{(.*)\})? (\S+)$", line)
-            for line in (self._get("/metrics") or "").splitlines()
+            for line in self.metrics_page().splitlines()
         )
         return [
             (dict(re.findall(r'(\w+)="([^"]*)"', one[2] or "")), float(one[3]))

@@ -14,19 +14,22 @@ FILES = ("ca.crt", "tls.crt", "tls.key")
 TRIES = 10
 
 
-def make_certificates(home: Path) -> dict[str, Path]:
-    """A CA, and one certificate it signed for `NAME`: server's and client's. Paths by name."""
+def make_certificates(home: Path, name: str = NAME, days: int = 30) -> dict[str, Path]:
+    """A CA, and one certificate it signed for `name`: server's and client's. Paths by name.
+
+    A certificate of negative `days` has expired.
+    """
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=home, check=True, capture_output=True)
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA")
-    openssl("req", *key, "-keyout", "tls.key", "-out", "tls.csr", "-subj", f"/CN={NAME}")
-    (home / "names").write_text(f"subjectAltName=DNS:{NAME}\n")
+    openssl("req", *key, "-keyout", "tls.key", "-out", "tls.csr", "-subj", f"/CN={name}")
+    (home / "names").write_text(f"subjectAltName=DNS:{name}\n")
     openssl(
         *("x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key"),
-        *("-CAcreateserial", "-out", "tls.crt", "-extfile", "names"),
+        *("-CAcreateserial", "-out", "tls.crt", "-extfile", "names", "-days", str(days)),
     )
     return {name: home / name for name in FILES}
 
@@ -45,8 +48,8 @@ def listen_with_tls(server: RedisServer, certificates: dict[str, Path], **option
         **{name.replace("_", "-"): value for name, value in options.items()},
     }
     with redis.Redis(port=server.port) as client:
-        for name, value in told.items():
-            client.config_set(name, str(value))
+        # At once: a certificate whose key is not set yet is refused.
+        client.config_set(*(str(word) for pair in told.items() for word in pair))
         for left in reversed(range(TRIES)):
             port = free_port()
             try:

@@ -65,6 +65,15 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* A list in CEL of what host:port must match, from hosts in which * stands for a part of a name. */}}
+{{- define "headrace.hostPatterns" -}}
+{{- $patterns := list -}}
+{{- range . -}}
+{{- $patterns = append $patterns (printf "^%s:[0-9]+$" (regexQuoteMeta . | replace "\\*" "[^:/]*")) -}}
+{{- end -}}
+{{ toJson $patterns }}
+{{- end }}
+
 {{/* The fields of a scrape endpoint that both kinds of monitor share, from one block of values. */}}
 {{- define "headrace.endpoint" -}}
 port: http

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import redis.asyncio
 
 from headrace.streams.connect import REDIS_ERRORS, Credentials, Target, connect
+from headrace_operator.backlog.allowed_hosts import AllowedHosts, refuse_link_local
 
 CLIENT_NAME = "headrace-operator"
 
@@ -58,9 +59,15 @@ class Access:
 class RedisAccess:
     """Pools clients and remembers each pipeline's last access."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: AllowedHosts | None = None) -> None:
+        self._hosts = hosts or AllowedHosts()
         self._accesses: dict[str, Access] = {}
         self._clients: dict[Access, _Client] = {}
+
+    def permitted(self, access: Access) -> Access:
+        """The access itself. Raises NoAccess when the operator may not connect there."""
+        self._hosts.check(access.target.endpoints)
+        return access
 
     def remember(self, key: str, access: Access) -> None:
         """Notes the access of pipeline `key` (`namespace/name`); the newest one counts."""
@@ -113,6 +120,7 @@ class _Client:
                 target, tls=replace(target.tls, cert_file=cert_file, key_file=key_file)
             )
         self.redis = connect(target, access.credentials, role="admin", client_name=CLIENT_NAME)
+        self.redis.connection_pool.connection_kwargs["redis_connect_func"] = refuse_link_local
 
     def _in_memory(self, text: str) -> str:
         descriptor = os.memfd_create("headrace-tls", os.MFD_CLOEXEC)

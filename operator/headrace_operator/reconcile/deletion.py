@@ -22,6 +22,7 @@ from headrace_api import FINALIZER
 from headrace_api.names import PIPELINE_LABEL
 from headrace_api.v1alpha1 import DeletionPolicy, RedisMode, StreamPipeline
 from headrace_operator import metrics
+from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.identity import group_keys, owner_of_pipeline
@@ -42,7 +43,7 @@ from headrace_operator.plan import pod_health
 from headrace_operator.plan.references import connection_references, named_objects
 from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTrouble
 from headrace_operator.reconcile.memory import Memory
-from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
+from headrace_operator.reconcile.referenced_objects import access_of, fetch
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +230,7 @@ class Deletion:
             return known
         secrets, config_maps = named_objects(connection_references(pipeline))
         fetched = await fetch(self._api, metadata.namespace, secrets, config_maps)
-        return access_of(pipeline, fetched)
+        return self._redis.permitted(access_of(pipeline, fetched))
 
     async def _let_go(self, live: Manifest, reason: str, why: str) -> None:
         metrics.LET_GO.labels(reason).inc()

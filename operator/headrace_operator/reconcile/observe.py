@@ -17,6 +17,7 @@ from headrace.streams.backlog import StreamBacklog
 from headrace.streams.keys import StreamKeys
 from headrace_api.names import MANAGED_BY, MANAGED_BY_LABEL
 from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.poller import BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import RedisAccess
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget
@@ -31,7 +32,7 @@ from headrace_operator.plan.ownership import is_ours
 from headrace_operator.plan.references import problems
 from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Memory
-from headrace_operator.reconcile.referenced_objects import NoAccess, access_of, fetch
+from headrace_operator.reconcile.referenced_objects import access_of, fetch
 
 # While a referenced object is missing or Redis refuses, so often is looked for a change.
 LOOK_FOR_MISSING_SECONDS = 5.0
@@ -111,7 +112,7 @@ class Observer:
         memory.references = fetched.seen()
         memory.looked_at_generation = generation
         try:
-            memory.access = access_of(pipeline, fetched)
+            memory.access = self._redis.permitted(access_of(pipeline, fetched))
         except NoAccess as error:
             memory.access, memory.access_error = None, str(error)
             self._poller.forget(key)

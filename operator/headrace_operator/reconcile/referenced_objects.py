@@ -18,14 +18,11 @@ from typing import Any
 
 from headrace.streams.connect import Mode, StaticCredentials, Target, Tls, without_newline
 from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.redis_clients import Access, ClientCertificate
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.kinds import CONFIG_MAP, SECRET, Kind, Manifest
 from headrace_operator.plan.observation import References, SeenReference
-
-
-class NoAccess(Exception):
-    """Redis cannot be reached for want of a Secret, a ConfigMap or a key in one; says which."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import running
 from tests.support.waiting import until
 
-from headrace_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, SECRET, STREAM_PIPELINE
+from headrace_operator.kube.kinds import (
+    CONFIG_MAP,
+    CRON_JOB,
+    DEPLOYMENT,
+    EVENT,
+    SECRET,
+    STREAM_PIPELINE,
+)
 
 CANARY = "c4nary-s3cret"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"
@@ -109,7 +116,9 @@ def test_a_missing_secret_is_named_and_found_when_it_comes(
             json.dumps(kube.list(STREAM_PIPELINE, namespace)),
             json.dumps(kube.list(CONFIG_MAP, namespace)),
             json.dumps(kube.list(DEPLOYMENT, namespace)),
+            json.dumps(kube.list(CRON_JOB, namespace)),
             json.dumps(kube.list(EVENT, namespace)),
+            operator.metrics_page(),
             " ".join(operator.process.args),  # type: ignore[arg-type]
         ]
         assert not any(CANARY in text for text in everything)
