@@ -31,6 +31,8 @@ import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
     BusyLoadingError,
     ClusterDownError,
     NoPermissionError,
@@ -50,6 +52,8 @@ from headrace.traceparent import current_traceparent
 DEFAULT_BATCH = 500
 DEFAULT_RETRY_SECONDS = 30.0
 _LOST = (redis.ConnectionError, redis.TimeoutError, OSError, asyncio.TimeoutError)
+# Connection errors to redis-py, but the server has answered, and has added nothing.
+_ANSWERED = (AuthenticationError, AuthorizationError, BusyLoadingError)
 # MASTERDOWN is a CLUSTERDOWN to redis-py.
 _PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)
 # Codes that redis-py has no class for, and so leaves in the text.
@@ -169,7 +173,7 @@ class _Tries:
 
     def failed(self, error: BaseException) -> float:
         """Seconds to wait before the same batch is sent again. Raises NotSent."""
-        lost = isinstance(error, _LOST)
+        lost = is_lost(error)
         if lost:
             self._unsure = self._size
         passes = lost or is_passing(error)
@@ -177,6 +181,11 @@ class _Tries:
             raise NotSent(_reason(error), [], self._unsure) from error
         self._wait = min(2.0, self._wait * 2)
         return self._wait
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether no answer came: what was sent may be in the stream, or not."""
+    return isinstance(error, _LOST) and not isinstance(error, _ANSWERED)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -221,6 +230,8 @@ def _reason(error: BaseException) -> str:
             " (grant EVAL, EVALSHA and the keys headrace:{tag}:sent:*, or use idempotent=False,"
             " where a repeated send may double)"
         )
+    if isinstance(error, AuthenticationError):
+        text += " (correct the user name or password of the client, or in the URL)"
     return text
 
 
@@ -302,7 +313,8 @@ class Producer(_Sending):
         try:
             return _pipelined(await pipeline.execute(raise_on_error=False))
         except REDIS_ERRORS as error:
-            raise NotSent(_reason(error), [], len(entries)) from error
+            unsure = len(entries) if is_lost(error) else 0
+            raise NotSent(_reason(error), [], unsure) from error
 
     async def close(self) -> None:
         """Forget this producer's last batch; close the client if it is the producer's own."""
@@ -386,7 +398,8 @@ class SyncProducer(_Sending):
         try:
             return _pipelined(pipeline.execute(raise_on_error=False))
         except REDIS_ERRORS as error:
-            raise NotSent(_reason(error), [], len(entries)) from error
+            unsure = len(entries) if is_lost(error) else 0
+            raise NotSent(_reason(error), [], unsure) from error
 
     def close(self) -> None:
         """Forget this producer's last batch; close the client if it is the producer's own."""

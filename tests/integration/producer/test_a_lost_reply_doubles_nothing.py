@@ -151,6 +151,21 @@ async def test_a_missing_right_says_what_to_grant(redis_server, plain, kind: str
         plain.acl_setuser("default", **everything)
 
 
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_a_wrong_password_is_told_at_once(redis_server, idempotent: bool) -> None:
+    """A Redis that is away is tried for half an hour; a minute is for the machine."""
+    options = {"idempotent": idempotent, "retry_seconds": 1_800.0}
+    url = f"redis://nobody:secret@127.0.0.1:{redis_server.port}"
+    told = pytest.raises(headrace.NotSent, match="correct the user name or password")
+    async with asyncio.timeout(60), headrace.Producer.from_url(url, "flights", **options) as one:
+        with told as error:
+            await one.send(EVENTS[0])
+    assert (error.value.sent, error.value.unsure) == ([], 0)
+    assert "secret" not in str(error.value)
+    with headrace.SyncProducer.from_url(url, "flights", **options) as other, told:
+        other.send(EVENTS[0])
+
+
 @both
 async def test_a_restarted_redis_is_waited_for(kind: str) -> None:
     with running("redis", "--appendonly", "yes", "--appendfsync", "always") as server:
