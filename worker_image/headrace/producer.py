@@ -30,20 +30,12 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    ClusterDownError,
-    NoPermissionError,
-    NoScriptError,
-    ReadOnlyError,
-    TryAgainError,
-)
+from redis.exceptions import AuthenticationError, NoPermissionError, NoScriptError
 from redis.retry import Retry as SyncRetry
 
 from headrace.event import Event, encode
 from headrace.streams.connect import REDIS_ERRORS
+from headrace.streams.outages import is_lost, is_passing
 from headrace.streams.script import Argument
 from headrace.streams.send import REMEMBERED_MS, Batch, chunks, entry_ids, pack, sent_key
 from headrace.streams.url import check
@@ -51,13 +43,6 @@ from headrace.traceparent import current_traceparent
 
 DEFAULT_BATCH = 500
 DEFAULT_RETRY_SECONDS = 30.0
-_LOST = (redis.ConnectionError, redis.TimeoutError, OSError, asyncio.TimeoutError)
-# Connection errors to redis-py, but the server has answered, and has added nothing.
-_ANSWERED = (AuthenticationError, AuthorizationError, BusyLoadingError)
-# MASTERDOWN is a CLUSTERDOWN to redis-py.
-_PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)
-# Codes that redis-py has no class for, and so leaves in the text.
-_PASSING_CODES = ("NOREPLICAS", "BUSY")
 MAX_RETRY_SECONDS = REMEMBERED_MS / 2000
 """Half of the time for which the server remembers a batch; later it would be added again."""
 
@@ -181,16 +166,6 @@ class _Tries:
             raise NotSent(_reason(error), [], self._unsure) from error
         self._wait = min(2.0, self._wait * 2)
         return self._wait
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether no answer came: what was sent may be in the stream, or not."""
-    return isinstance(error, _LOST) and not isinstance(error, _ANSWERED)
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the server refused for a while only: it loads, fails over, or moves a slot."""
-    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
 
 
 def _encoded(events: Iterable[Event], traceparent: str | None) -> Iterator[list[bytes]]:

@@ -14,11 +14,17 @@ MENDS = [
     mutant(
         "an exception without a text ends the slot that ran it",
         Run(1, "endings", events=1_000, drain_seconds=25),
-        "slots exits",
+        "slots",
+        (
+            "outcomes.py",
+            "        return str(thing)\n    except Exception:",
+            "        return str(thing)\n    except KeyError:",
+        ),
         (
             "worker/handling/endings.py",
             '        except BaseException:\n            reason = f"a {_name(ending)} that',
-            '        except KeyError:\n            reason = f"a {_name(ending)} that',
+            "        except (SystemExit, KeyboardInterrupt, GeneratorExit):\n"
+            '            reason = f"a {_name(ending)} that',
         ),
         dies_of="exception was never retrieved",
     ),
@@ -69,7 +75,7 @@ MENDS = [
         short("failover", events=400),
         "not-sent",
         (
-            PRODUCER,
+            "streams/outages.py",
             "_PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)",
             "_PASSING = (BusyLoadingError,)",
         ),

@@ -92,3 +92,25 @@ async def test_dead_letters_alone_find_the_new_primary(redis_server: RedisServer
             await eventually(lambda: pair.second.settled)
             assert runtime.metrics.counts["commit_failures"] == 0
         pair.proxy.stop()
+
+
+async def test_a_worker_that_ends_just_after_a_failover_leaves_no_consumer(
+    redis_server: RedisServer,
+) -> None:
+    app, seen = headrace.App(), []
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        seen.append(event["n"])
+
+    with running(redis_server.kind) as a, running(redis_server.kind) as b:
+        pair = Pair(a, b)
+        async with worker(pair.first, app, redis={"endpoints": [pair.address]}):
+            await pair.replicate()
+            send(pair.first.redis, 0, 10)
+            await eventually(lambda: len(seen) == 10 and pair.first.settled)
+            pair.first.redis.wait(1, 5000)
+            assert pair.second.consumers
+            pair.fail_over()
+        assert not pair.second.consumers
+        pair.proxy.stop()

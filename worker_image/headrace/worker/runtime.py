@@ -19,6 +19,7 @@ from headrace.streams import claim
 from headrace.streams.commit import Committer
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import ensure_groups
+from headrace.streams.outages import is_passing
 from headrace.worker.cancel import cancel
 from headrace.worker.config import WorkerSettings
 from headrace.worker.group_guard import GroupGuard
@@ -43,6 +44,8 @@ BEGINNING = "0-0"
 TICK_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 """What shutdown gives to writing outcomes, after the handlers have had their time."""
+REPEAT_SECONDS = 0.2
+"""Between two tries to give back what is held, while Redis fails over."""
 CLAIM_SECONDS = 1.0
 """How long shutdown waits for a claim under way."""
 WEDGED_SECONDS = 60.0
@@ -260,14 +263,7 @@ class Runtime:
                 await self.settler.drain()
                 begun = {*self.dispatcher.begun(), *self.settler.postponed}
                 await self.dispatcher.close()
-                held = self.holding.snapshot()
-                await self.claims.hand_back([e for e in held if e in begun], begun=True)
-                await self.claims.hand_back([e for e in held if e not in begun])
-                if not self._custom:
-                    await self._hand_back_unheld()
-                await claim.delete_consumer_if_empty(
-                    self.control, self.settings.keys, self.settings.consumer
-                )
+                await self._give_back(begun)
         except REDIS_ERRORS as error:
             logger.warning(
                 "left %d entries to be reclaimed: %s", len(self.holding), sentence(error)
@@ -279,6 +275,27 @@ class Runtime:
             with contextlib.suppress(*REDIS_ERRORS):
                 await client.aclose()
         self.env.blocking_redis.close()
+
+    async def _give_back(self, begun: set[Entry]) -> None:
+        """Hand back all that is held and remove the consumer, once a failover is over.
+
+        Raises redis errors that do not pass by themselves.
+        """
+        held = self.holding.snapshot()
+        while True:
+            try:
+                await self.claims.hand_back([e for e in held if e in begun], begun=True)
+                await self.claims.hand_back([e for e in held if e not in begun])
+                if not self._custom:
+                    await self._hand_back_unheld()
+                await claim.delete_consumer_if_empty(
+                    self.control, self.settings.keys, self.settings.consumer
+                )
+                return
+            except REDIS_ERRORS as error:
+                if not is_passing(error):
+                    raise
+            await asyncio.sleep(REPEAT_SECONDS)
 
     def live(self) -> str | None:
         """None while the loop makes progress."""
