@@ -7,10 +7,12 @@ import math
 import pytest
 from redis import Redis
 from tests.support.waiting import eventually
-from tests.support.workers import DEAD, GROUP, STREAM, Stage, worker
+from tests.support.workers import DEAD, GROUP, STREAM, Stage, runtime_of, worker
 
 import headrace
 from headrace.worker.intake.room import bound
+from headrace.worker.runtime import Runtime
+from headrace.worker.startup import prepare
 
 OUT = "{flights}:out"
 OUTPUTS = [{"stream": OUT}]
@@ -63,6 +65,43 @@ async def test_an_output_that_can_never_be_written_makes_a_dead_letter_and_stops
     assert len(stage.dead) == 100
     assert stage.dead[0][b"error_type"] == b"Refused"
     assert word in stage.dead[0][b"error"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"), [(occupy, "holds a string"), (forbid, "NOPERM")], ids=["type", "right"]
+)
+async def test_an_output_that_cannot_be_written_is_told_at_the_start(
+    stage: Stage, caplog, spoil, word: str
+) -> None:
+    emitter = Emitter()
+    spoil(stage.redis)
+    try:
+        stage.send({"n": 1})
+        async with worker(stage, emitter.app, outputs=OUTPUTS):
+            await eventually(lambda: emitter.seen == [1])
+    finally:
+        stage.redis.execute_command("ACL", "SETUSER", "default", "allkeys")
+    (line,) = [line for line in caplog.messages if line.startswith(f"output {OUT} ")]
+    assert word in line
+
+
+async def test_a_key_of_ours_that_holds_another_type_is_told_at_the_start(
+    stage: Stage, caplog
+) -> None:
+    emitter = Emitter()
+    stage.redis.set(DEAD, "somebody's string")
+    stage.send({"n": 1})
+    starting = asyncio.create_task(started(stage, emitter.app))
+    await eventually(lambda: f"start: key '{DEAD}' holds a string, not a stream" in caplog.text)
+    stage.redis.delete(DEAD)
+    await (await starting).stop(1.0)
+
+
+async def started(stage: Stage, app: headrace.App) -> Runtime:
+    runtime = runtime_of(stage, app)
+    runtime.start()
+    await prepare(runtime)
+    return runtime
 
 
 async def test_on_a_full_server_an_event_with_outputs_is_parked_and_comes_again(
