@@ -80,6 +80,9 @@ SCENARIOS: dict[str, Scenario] = {
         {"trim_force": 3, "withhold_replies": 4, "cut_requests": 2}, Mix(slow=0.05)
     ),
     "everysec": Scenario({**SERVER, **KILLS, "kill_broker": 6}, fsync="everysec"),
+    "zombies": Scenario(
+        {"pause_worker": 1}, Mix(slow=0.2, slow_seconds=(0.7,)), rate=100.0, share=0.4, pause=1.5
+    ),
     "there_and_back": Scenario({"there_and_back": 1}, Mix(slow=0.01), waits=True),
     "everything": Scenario({**WORKERS, **NETWORK, **SERVER, **REFUSALS, "trim_safe": 1}),
     "failover": Scenario({"fail_over": 1}, Mix(slow=0.0), rate=150.0, pause=12.0, produces=True),

@@ -76,7 +76,7 @@ class SlowScripts:
         ]
 
     def _script(self, words: list[bytes]) -> str | None:
-        if words[0].upper() not in (b"EVALSHA", b"EVALSHA_RO"):
+        if not words or words[0].upper() not in (b"EVALSHA", b"EVALSHA_RO"):
             return None
         return self._names.get(words[1].decode())
 

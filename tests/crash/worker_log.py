@@ -7,6 +7,7 @@ logged as critical, those of a forgotten task by asyncio, and those that nobody 
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from typing import Any
 
 UNCAUGHT = "Traceback (most recent call last)"
@@ -19,7 +20,8 @@ def first_defect(log: str) -> str | None:
         said = _parsed(line)
         if said is None:
             if UNCAUGHT in line:
-                return f"died of {_raised(lines[number + 1 :])}"
+                rest = takewhile(lambda one: _parsed(one) is None, lines[number + 1 :])
+                return f"died of {_raised(list(rest))}"
         elif said.get("level") == "critical" or said.get("logger") == "asyncio":
             raised = str(said.get("exception", "")).splitlines()
             return f"{said.get('message')}: {_raised(raised)}"

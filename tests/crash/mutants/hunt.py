@@ -39,7 +39,7 @@ def hunt(mutant: Mutant) -> Hunted:
             write(mutant, Path(directory))
             result = play(replace(mutant.run, seed=seed), package=Path(directory))
         if (hunted := judge(mutant, result)).verdict is not Verdict.ESCAPED:
-            return hunted
+            return replace(hunted, why=f"seed {seed}, {hunted.why}")
     return Hunted(Verdict.ESCAPED)
 
 

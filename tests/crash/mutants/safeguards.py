@@ -19,7 +19,7 @@ SAFEGUARDS = [
     ),
     mutant(
         "no fence",
-        short("workers"),
+        Run(1, "zombies", events=2_000, drain_seconds=25),
         "outputs order",
         (COMMIT, FENCE, ""),
         (
@@ -38,6 +38,7 @@ SAFEGUARDS = [
             fault_pause=0.5,
             slow=1.0,
             slow_seconds=(3.4 * MIN_IDLE,),
+            drain_seconds=25,
         ),
         "order outputs",
         (COMMIT, " or row[4] ~= count then", " then"),
