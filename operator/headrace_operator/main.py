@@ -211,7 +211,7 @@ def reconciler(
         poller=poller,
         redis=redis,
         rollouts=rollouts,
-        settings=PlanSettings(worker_image=chosen.worker_image),
+        settings=PlanSettings(chosen.worker_image, chosen.worker_defaults),
         full_look=chosen.full_look,
         clock=clock,
     )

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import headrace
 from headrace_operator.kube.leader_election import LeaseTimes
+from headrace_operator.plan.worker_defaults import WorkerDefaults
 
 DEFAULT_WORKER_IMAGE = f"ghcr.io/headrace/worker:{headrace.__version__}"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -22,6 +23,7 @@ class OperatorSettings:
     """All durations are seconds."""
 
     worker_image: str = DEFAULT_WORKER_IMAGE
+    worker_defaults: WorkerDefaults = field(default_factory=WorkerDefaults)
     namespaces: tuple[str, ...] = ()
     """Empty: all namespaces."""
     allowed_redis_hosts: tuple[str, ...] = ()
@@ -56,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
         "--worker-image",
         default=environment("HEADRACE_WORKER_IMAGE", defaults.worker_image),
         help="image of workers that name none, and of reclaim and trim Jobs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--worker-defaults",
+        default=environment("HEADRACE_WORKER_DEFAULTS", ""),
+        help="JSON object with what pods have that the operator starts, where a pipeline does not"
+        " say otherwise: resources of the container, and imagePullSecrets, nodeSelector,"
+        " tolerations, priorityClassName and runtimeClassName of the pod",
     )
     parser.add_argument(
         "--namespace",
@@ -177,11 +186,13 @@ def parse(arguments: Sequence[str] | None = None) -> OperatorSettings:
         times = LeaseTimes(
             given.lease_duration, given.lease_renew_deadline, given.lease_retry_period
         )
+        worker_defaults = WorkerDefaults.parse(given.worker_defaults)
     except ValueError as error:
         flags.error(str(error))
     name = environment("HEADRACE_POD") or socket.gethostname()
     return OperatorSettings(
         worker_image=given.worker_image,
+        worker_defaults=worker_defaults,
         namespaces=tuple(given.namespace or ()),
         allowed_redis_hosts=tuple(given.allowed_redis_host or ()),
         kubeconfig=given.kubeconfig,

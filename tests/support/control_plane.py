@@ -32,14 +32,17 @@ class ControlPlane:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[ControlPlane]:
-    """A fresh control plane (3 to 8 s), gone at the end; what a killed run left goes first."""
+def running(purpose: str = "tests") -> Iterator[ControlPlane]:
+    """A fresh control plane (3 to 8 s), gone at the end; what a killed run left goes first.
+
+    A process may have several, each with a purpose of its own.
+    """
     if outside := existing.kubeconfig():
         existing.check(outside)
         yield ControlPlane(outside, existing.kubectl())
         return
     # One per test process: pytest-xdist's processes do not meet.
-    instance = lifecycle.up(f"tests-{os.getpid()}", node=False, owner=Owner.current())
+    instance = lifecycle.up(f"{purpose}-{os.getpid()}", node=False, owner=Owner.current())
     try:
         yield ControlPlane(instance.kubeconfig, binaries.kubectl())
     finally:

@@ -25,6 +25,7 @@ from headrace_api.v1alpha1.pipeline import (
     StreamPipelineSpec,
 )
 from headrace_api.v1alpha1.pod_template import (
+    JobPodSpec,
     JobPodTemplate,
     PodMetadata,
     PodSpec,
@@ -72,6 +73,7 @@ __all__ = [
     "Group",
     "GroupStatus",
     "ImagePullPolicy",
+    "JobPodSpec",
     "JobPodTemplate",
     "KeySelector",
     "Metadata",

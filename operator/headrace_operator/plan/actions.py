@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from headrace_operator.plan.observation import ChildRef
+from headrace_operator.plan.worker_defaults import WorkerDefaults
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import ScalingHistory
 
@@ -18,6 +19,7 @@ class PlanSettings:
     """The operator's own settings that shape children."""
 
     worker_image: str
+    worker_defaults: WorkerDefaults = field(default_factory=WorkerDefaults)
 
 
 class Rendered(NamedTuple):

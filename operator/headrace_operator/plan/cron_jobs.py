@@ -31,11 +31,22 @@ def reclaim(
 ) -> dict[str, Any]:
     if group.worker.runtime is Runtime.CUSTOM:
         # A custom image need not hold Headrace: the operator's dead-letters by maxRetries.
-        spec = pod_template.worker_pod(pipeline, group, settings.worker_image, config_map, {})
-    else:
-        fields = pod_template.container_fields(group)
         spec = pod_template.worker_pod(
-            pipeline, group, image_of(group, settings), config_map, fields
+            pipeline,
+            group,
+            settings,
+            image=settings.worker_image,
+            config_map=config_map,
+            fields={},
+        )
+    else:
+        spec = pod_template.worker_pod(
+            pipeline,
+            group,
+            settings,
+            image=image_of(group, settings),
+            config_map=config_map,
+            fields=pod_template.container_fields(group),
         )
     container = spec["containers"][0]
     container["command"], container["args"] = ["headrace"], ["reclaim"]
@@ -61,11 +72,13 @@ def trim(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any] | N
     if policy is None or config is None:
         return None
     name = names.trim_name(pipeline.namespace, pipeline.name)
-    container = pod_template.base_container(pipeline, settings.worker_image, ["headrace"], ["trim"])
+    container = pod_template.base_container(
+        pipeline, settings, settings.worker_image, ["headrace"], ["trim"]
+    )
     container["env"].append({"name": mounts.ENV_TRIM, "value": config.canonical_json()})
     if policy.resources is not None:
         container["resources"] = policy.resources.manifest()
-    spec = pod_template.base_pod(pipeline)
+    spec = pod_template.base_pod(pipeline, settings)
     if policy.pod_template is not None:
         spec = pod_template.merged(spec, policy.pod_template.spec_manifest())
     spec["containers"] = [container]

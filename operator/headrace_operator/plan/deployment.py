@@ -85,8 +85,14 @@ def _pod_spec(
     config_map: str,
     config: WorkerConfig,
 ) -> dict[str, Any]:
-    fields = pod_template.container_fields(group)
-    spec = pod_template.worker_pod(pipeline, group, image_of(group, settings), config_map, fields)
+    spec = pod_template.worker_pod(
+        pipeline,
+        group,
+        settings,
+        image=image_of(group, settings),
+        config_map=config_map,
+        fields=pod_template.container_fields(group),
+    )
     container = spec["containers"][0]
     if group.worker.runtime is Runtime.CUSTOM:
         # Our variables stand before the user's, so that they can refer to ours with $(NAME).

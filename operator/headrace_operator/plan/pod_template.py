@@ -8,6 +8,7 @@ from typing import Any
 from headrace_api import mounts, names
 from headrace_api.v1alpha1 import Group, JobPodTemplate, PodTemplate, StreamPipeline
 from headrace_operator.plan import connection
+from headrace_operator.plan.actions import PlanSettings
 
 # No uid is fixed: the image's own is 65532, and OpenShift gives each namespace others.
 RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -22,9 +23,10 @@ _LIST_KEYS = {"env": "name", "volumes": "name", "volumeMounts": "mountPath"}
 _CODE_VOLUME = f"{mounts.VOLUME_PREFIX}code"
 
 
-def base_pod(pipeline: StreamPipeline) -> dict[str, Any]:
+def base_pod(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any]:
     """What every pod of ours has, before its containers."""
     return {
+        **settings.worker_defaults.pod,
         "serviceAccountName": names.service_account_name(pipeline.name),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -34,10 +36,16 @@ def base_pod(pipeline: StreamPipeline) -> dict[str, Any]:
 
 
 def base_container(
-    pipeline: StreamPipeline, image: str, command: Iterable[str], args: Iterable[str]
+    pipeline: StreamPipeline,
+    settings: PlanSettings,
+    image: str,
+    command: Iterable[str] = (),
+    args: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The one container: restricted, with a writable /tmp and the way to Redis."""
+    resources = settings.worker_defaults.resources
     return {
+        **({"resources": resources} if resources else {}),
         "name": mounts.CONTAINER_NAME,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
@@ -56,7 +64,13 @@ def base_container(
 
 
 def worker_pod(
-    pipeline: StreamPipeline, group: Group, image: str, config_map: str, fields: dict[str, Any]
+    pipeline: StreamPipeline,
+    group: Group,
+    settings: PlanSettings,
+    *,
+    image: str,
+    config_map: str,
+    fields: dict[str, Any],
 ) -> dict[str, Any]:
     """A pod spec that runs an image with a group's configuration, the user's fields merged in.
 
@@ -64,10 +78,10 @@ def worker_pod(
     A field that the user wrote wins; restricted parts that they did not write stay restricted.
     """
     worker = group.worker
-    container = base_container(pipeline, image, (), ())
+    container = base_container(pipeline, settings, image)
     container["env"].append({"name": mounts.ENV_CONFIG, "value": mounts.CONFIG_FILE})
     container["volumeMounts"].append(_mount(_CONFIG_VOLUME, mounts.CONFIG_DIR))
-    pod = base_pod(pipeline)
+    pod = base_pod(pipeline, settings)
     pod["volumes"].append({"name": _CONFIG_VOLUME, "configMap": {"name": config_map}})
     if (code := worker.code_config_map_ref) is not None:
         pod["volumes"].append({"name": _CODE_VOLUME, "configMap": {"name": code.name}})

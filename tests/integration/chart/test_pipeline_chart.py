@@ -26,7 +26,7 @@ def objects(text: str) -> dict[str, dict[str, Any]]:
     return {item["kind"]: item for item in yaml.safe_load_all(text) if item}
 
 
-@pytest.mark.parametrize("values", CHART.glob("ci/*.yaml"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("values", sorted(CHART.glob("ci/*.yaml")), ids=lambda path: path.stem)
 def test_what_it_renders_is_a_valid_pipeline(values: Path, tmp_path: Path) -> None:
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(render(values))

@@ -21,6 +21,7 @@ VALUES = [
     "admissionPolicy.enabled=true",
     "admissionPolicy.allowedServiceAccounts={billing}",
     "admissionPolicy.allowedCSIDrivers={secrets-store.csi.k8s.io}",
+    f"admissionPolicy.namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name={SPACE}",
     "redis.allowedHosts={*.guarded.svc,redis.example.com}",
 ]
 
