@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -120,9 +121,15 @@ async def wave(concurrency: int, events: int) -> float:
         await gate.wait()
 
     async def measured(work: Callable[[], Awaitable[None]]) -> float:
+        # What other tests left on the heap must not count: each collection would walk it.
+        gc.collect()
+        gc.disable()
         started = time.process_time()
-        await work()
-        return time.process_time() - started
+        try:
+            await work()
+            return time.process_time() - started
+        finally:
+            gc.enable()
 
     async def life() -> None:
         group = Group(1_700_000_000_000)
