@@ -15,6 +15,8 @@ from tests.crash.setup import PRODUCED
 from tests.crash.workload import seq_of
 
 PAGE = 100
+OPTIONAL = {"client|setinfo"}
+"""What the client library asks for by itself, and does without."""
 SENT = b":sent:"
 """Part of the keys in which producers remember their last batch; they expire."""
 
@@ -44,6 +46,15 @@ def ending(
         lag=unread,
         leaked=frozenset() if orphaned else frozenset(_leaked(client, keys, output, ended_well)),
     )
+
+
+def refused(client: redis.Redis) -> list[str]:
+    """What the documented rights did not allow since the server began."""
+    return [
+        f"{row['username']} was refused {row['object']} ({row['reason']})"
+        for row in client.acl_log()
+        if row["object"] not in OPTIONAL
+    ]
 
 
 def _leaked(

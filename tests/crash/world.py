@@ -191,6 +191,7 @@ class World:
             ended_well -= self.fleet.deaths.keys()
             ending = outcome.ending(client, KEYS, OUTPUT, ended_well, orphaned=faults.repeats)
             produced = self.producers.check(client) if scenario.produces else []
+            refused = outcome.refused(client)
         lines = self._lines()
         report = check(
             self.sender.events,
@@ -213,6 +214,8 @@ class World:
         )
         for bound, sentence in produced:
             report.broke(bound, sentence)
+        for sentence in refused:
+            report.broke("rights", sentence)
         watched(self, lines, report)
         return report
 
