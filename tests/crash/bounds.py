@@ -41,6 +41,12 @@ def watched(world: World, lines: list[Line], report: Report) -> None:
     if "hang" not in world.run.of.faults:
         for sentence in world.fleet.ignored_time_outs():
             report.broke("slots", sentence)
+    if not probes.answers:
+        report.broke("probes", "no worker said what it holds")
+    if not world.fleet.lives:
+        report.broke("probes", "no worker announced its consumer")
+    if not world.witness.looks:
+        report.broke("probes", "the witness saw nothing")
     for sentence in probes.unwell:
         report.broke("livez", sentence)
     for sentence in world.slow_scripts.broken():

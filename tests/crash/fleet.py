@@ -24,7 +24,7 @@ MAIN = "from headrace.cli import main; main()"
 REFUSED = 2
 """The code of a worker whose lifespan failed at its start, or at its end after good work."""
 ANNOUNCED = re.compile(r"consumer (\S+) of group")
-SERVED = re.compile(r"probes on http://[^\s\"]*:(\d+)")
+SERVED = re.compile(r"probes on port (\d+)")
 
 
 @dataclass

@@ -23,6 +23,8 @@ class Probes:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self.unwell: list[str] = []
+        self.answers = 0
+        """How often a worker said what it holds: with none, all that is asked here is unknown."""
         self.most_held = 0
         self.most_mebibytes = 0.0
         """Of memory that one worker took."""
@@ -57,4 +59,5 @@ class Probes:
             self.unwell.append(f"{worker.pod}: {error.read().decode().strip()}")
         with urllib.request.urlopen(f"{base}/metrics", timeout=ANSWER_SECONDS) as answer:
             if held := HELD.search(answer.read()):
+                self.answers += 1
                 self.most_held = max(self.most_held, int(float(held[1])))
