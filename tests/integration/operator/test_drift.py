@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import redis
+from tests.support.control_plane import ControlPlane
 from tests.support.kube import Kube, condition, versions
+from tests.support.kubectl import Kubectl
+from tests.support.manifests import EXAMPLES
 from tests.support.operator_process import OperatorProcess
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_SECONDS, until
 
 from headrace_operator.kube.kinds import (
     CONFIG_MAP,
@@ -137,3 +140,24 @@ def test_nothing_is_written_when_nothing_differs(
         within=60,
     )
     assert versions(kube, namespace) == before
+
+
+def test_a_reconciled_example_shows_no_difference_to_its_file(
+    kube: Kube, operator: OperatorProcess, namespace: str, control_plane: ControlPlane
+) -> None:
+    """What GitOps tools compare: by both kinds of apply, after the operator was at it."""
+    kubectl = Kubectl(control_plane.kubeconfig, control_plane.kubectl_path)
+    files = [word for path in EXAMPLES for word in ("-f", str(path))]
+    for way in ([], ["--server-side", "--force-conflicts"]):
+        kubectl("apply", *way, "-n", namespace, *files)
+
+        def observed() -> bool:
+            found = kube.list(STREAM_PIPELINE, namespace)
+            return len(found) == len(EXAMPLES) and all(
+                one["status"].get("observedGeneration") == one["metadata"]["generation"] == 1
+                for one in found
+            )
+
+        until("all are told of, and none was changed", observed, within=2 * WAIT_SECONDS)
+        shown = kubectl.attempt("diff", *way, "-n", namespace, *files)
+        assert shown.returncode == 0, shown.stdout + shown.stderr
