@@ -16,9 +16,10 @@ import yaml
 ROOT = Path(__file__).parent.parent
 HEAD = "# Made from charts/headrace by `make chart`; change it there.\n"
 VALUES = {
-    "base": ["crds.enabled=false"],
+    "base": ["crds.enabled=false", "test.enabled=false"],
     "namespaced": [
         "crds.enabled=false",
+        "test.enabled=false",
         "rbac.aggregateRoles=false",
         "watchNamespaces={pipelines}",
     ],
