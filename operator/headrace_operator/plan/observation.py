@@ -41,13 +41,15 @@ class GroupClaim:
     """How the last EnsureGroup for one group ended.
 
     `message` is why it failed; of another's claim its owner's uid. `owner` is `namespace/name`, or
-    None where it must not be told. `unreachable`: Redis gave no answer at all.
+    None where it must not be told. `unreachable`: Redis gave no answer at all. `consumer_group`: of
+    a claim of ours, what was claimed.
     """
 
     state: ClaimState
     message: str = ""
     owner: str | None = None
     unreachable: bool = False
+    consumer_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

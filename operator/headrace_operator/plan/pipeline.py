@@ -23,7 +23,7 @@ from headrace_operator.plan.conditions import conditions_of
 from headrace_operator.plan.group import GroupPlan, decide_replicas, view_group
 from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan.orphans import find_orphans
-from headrace_operator.plan.removed_groups import GroupRemoval, group_removals
+from headrace_operator.plan.removed_groups import GroupRemoval, claims_left_behind, group_removals
 from headrace_operator.plan.rendered import RenderedGroup, RenderedPipeline
 from headrace_operator.plan.status import brings_only_figures, due, status_of
 from headrace_operator.scaling.causes import Cause
@@ -55,6 +55,7 @@ def plan(
     ]
     children = plan_children(observation, rendered, groups)
     removals = tuple(group_removals(observation, rendered.wanted.children))
+    removals += tuple(claims_left_behind(observation, removals))
     found = [problems.name_conflict(ref) for ref in children.conflicts]
     found += problems.find(observation, rendered, groups)
     return _report(observation, groups, found, children, removals)

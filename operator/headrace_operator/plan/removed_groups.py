@@ -5,7 +5,7 @@ The Deployment is the durable mark that the work is unfinished; it names group a
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from headrace_api import FIELD_MANAGER
@@ -20,7 +20,7 @@ from headrace_operator.plan.actions import (
     Scale,
 )
 from headrace_operator.plan.deployment import CONSUMER_GROUP_ANNOTATION
-from headrace_operator.plan.observation import ChildRef, Manifest, Observation
+from headrace_operator.plan.observation import ChildRef, ClaimState, Manifest, Observation
 from headrace_operator.plan.replicas import live_replicas
 
 
@@ -51,26 +51,58 @@ def group_removals(observation: Observation, wanted: Container[ChildRef]) -> Ite
             yield _next_step(observation, live, group)
 
 
+def claims_left_behind(
+    observation: Observation, removals: Iterable[GroupRemoval]
+) -> Iterator[GroupRemoval]:
+    """One removal for each group that was claimed and left before it had a Deployment: it may have
+    been refused, or waited for an earlier one to go. Only this process knows of them."""
+    known = {group.name for group in observation.pipeline.spec.groups}
+    known |= {removal.group for removal in removals}
+    for name, claim in observation.claims.items():
+        if claim.state is not ClaimState.OURS or name in known or not claim.consumer_group:
+            continue
+        removal = _removal(observation, name, claim.consumer_group)
+        if not _is_taken_over(observation, claim.consumer_group):
+            if not _still_running(observation, name):
+                removal = replace(removal, operation=_give_up(observation, removal))
+            yield removal
+
+
 def _next_step(observation: Observation, live: Manifest, group: str) -> GroupRemoval:
     meta = live["metadata"]
-    spec = observation.pipeline.spec
     consumer_group = (meta.get("annotations") or {}).get(CONSUMER_GROUP_ANNOTATION, group)
-    # Another group of the spec still uses it, so it is not orphaned.
-    taken_over = any(g.consumer_group_name == consumer_group for g in spec.groups)
-    retained = spec.deletion_policy is DeletionPolicy.RETAIN
-    removal = GroupRemoval(group, consumer_group, orphaned=retained and not taken_over)
+    removal = _removal(observation, group, consumer_group)
     if live_replicas(live) > 0:
         return replace(removal, scale=ownership.scale_of(live, 0, FIELD_MANAGER))
     if _still_running(observation, group):
         return removal
     operation: GroupOperation | None = None
-    if not taken_over:
-        kind = ReleaseGroup if retained else DestroyGroup
-        operation = kind(group, consumer_group)
+    if not _is_taken_over(observation, consumer_group):
+        operation = _give_up(observation, removal)
     after = group if operation is not None else None
     return replace(
         removal, operation=operation, delete=ownership.delete_of(live, "Deployment", after)
     )
+
+
+def _removal(observation: Observation, group: str, consumer_group: str) -> GroupRemoval:
+    orphaned = _is_retained(observation) and not _is_taken_over(observation, consumer_group)
+    return GroupRemoval(group, consumer_group, orphaned)
+
+
+def _is_retained(observation: Observation) -> bool:
+    return observation.pipeline.spec.deletion_policy is DeletionPolicy.RETAIN
+
+
+def _is_taken_over(observation: Observation, consumer_group: str) -> bool:
+    """Another group of the spec still uses it."""
+    groups = observation.pipeline.spec.groups
+    return any(group.consumer_group_name == consumer_group for group in groups)
+
+
+def _give_up(observation: Observation, removal: GroupRemoval) -> GroupOperation:
+    kind = ReleaseGroup if _is_retained(observation) else DestroyGroup
+    return kind(removal.group, removal.consumer_group)
 
 
 def _still_running(observation: Observation, group: str) -> bool:

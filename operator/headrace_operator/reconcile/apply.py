@@ -21,7 +21,7 @@ from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachabl
 from headrace_operator.kube.apply_diff import Difference, differences, readable
 from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.kinds import BY_KIND, DEPLOYMENT, POD
-from headrace_operator.plan import Apply, Delete, Plan, Scale, ScaleIn, victims
+from headrace_operator.plan import Apply, Delete, EnsureGroup, Plan, Scale, ScaleIn, victims
 from headrace_operator.plan.observation import ChildRef, Failure, Manifest, Observation
 from headrace_operator.plan.ownership import scale_of
 from headrace_operator.plan.pod_health import DELETION_COST
@@ -106,7 +106,8 @@ class Applier:
                 done.add(operation.group)
             claim = memory.claims.get(operation.group)
             outcome.changed |= claim != before
-            if not is_done and (claim is None or claim.unreachable):
+            refused = claim is not None and not claim.unreachable
+            if not is_done and not (isinstance(operation, EnsureGroup) and refused):
                 break
         for ref, step in self._steps(plan, done, observation, memory, outcome):
             try:

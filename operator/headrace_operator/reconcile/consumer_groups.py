@@ -83,7 +83,6 @@ class GroupOperations:
             claim = await self._ensure(stream, group, pipeline, memory)
             memory.claims[group.name] = claim
             return claim.state is ClaimState.OURS
-        memory.claims.pop(operation.group, None)
         owner = owner_of_pipeline(pipeline)
         try:
             keys = stream.for_group(operation.consumer_group)
@@ -96,7 +95,8 @@ class GroupOperations:
             log.warning("%s of group %s failed: %s", name, operation.consumer_group, error)
             return False
         except UnusableName:
-            return True  # nothing can exist under such a name
+            pass  # nothing can exist under such a name
+        memory.claims.pop(operation.group, None)
         return True
 
     async def release(self, access: Access, keys: GroupKeys, owner: str) -> None:
@@ -148,7 +148,7 @@ class GroupOperations:
             return GroupClaim(ClaimState.FAILED, _told(error, access), unreachable=unreachable)
         if state.created:
             memory.created_at[keys.group] = time.monotonic()
-        return GroupClaim(ClaimState.OURS)
+        return GroupClaim(ClaimState.OURS, consumer_group=keys.group)
 
     async def _claim(
         self,

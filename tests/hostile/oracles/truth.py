@@ -17,6 +17,7 @@ from tests.support.kube import condition
 BOUND_SECONDS = 10.0
 START_SECONDS = 130.0
 """What a worker may take until it is ready, unless its container says that it cannot."""
+LONGEST_BACK_OFF_SECONDS = 72.0
 REASONS = {
     "redis": {"RedisUnreachable", "RedisRefused"},
     "password": {"RedisRefused", "RedisUnreachable"},
@@ -42,6 +43,7 @@ class Truth:
         self._since: dict[str, float] = {}
         self._starting: set[str] = set()
         self._uid = ""
+        self._muted_since = self._mute_until = 0.0
 
     def sample(self) -> Iterator[Violation]:
         world = self._world
@@ -56,7 +58,7 @@ class Truth:
         if ready is not None and ready["reason"] == "InternalError":
             yield Violation("no fault of ours", f"InternalError: {ready['message'][:300]}")
         standing = self._standing(live, ready)
-        if world.causes["mute"]:  # nobody may write the status
+        if self._is_mute():
             return
         for wrong in standing & set(self._wrongs(live)):
             if ready is None or ready["status"] == "True" or wrong.startswith("generation"):
@@ -64,6 +66,19 @@ class Truth:
                 said = "" if ready is None else f" {ready['reason']}: {ready['message'][:200]}"
                 yield Violation("truth", f"{shown}{said}, while {wrong}")
         yield from self._reason(ready, standing)
+
+    def _is_mute(self) -> bool:
+        """Nobody may write the status; and for as long again the operator may back off."""
+        now = self._world.served
+        if self._world.causes["mute"]:
+            self._muted_since = self._muted_since or now
+            self._mute_until = now + min(now - self._muted_since, LONGEST_BACK_OFF_SECONDS)
+        else:
+            self._muted_since = 0.0
+        mute = bool(self._muted_since) or now < self._mute_until
+        if mute:
+            self._since.clear()
+        return mute
 
     def _standing(self, live: Manifest, ready: Manifest | None) -> set[str]:
         """What is wrong and has been so for longer than the bound."""

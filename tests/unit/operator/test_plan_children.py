@@ -31,6 +31,8 @@ from headrace_operator.plan import (
 )
 from headrace_operator.plan.observation import (
     ChildRef,
+    ClaimState,
+    GroupClaim,
     Observation,
     References,
     SeenReference,
@@ -600,6 +602,27 @@ def test_then_its_group_is_released_or_destroyed_and_the_deployment_goes_last(
     again = plan(over, SETTINGS)
     assert again.group_operations == ()
     assert again.status.get("orphanedGroups", []) == listed
+
+
+@pytest.mark.parametrize(
+    ("policy", "operation"),
+    [
+        ("Retain", ReleaseGroup("late", "ledger")),
+        ("Delete", DestroyGroup("late", "ledger")),
+    ],
+)
+def test_a_group_that_was_claimed_and_left_before_it_had_a_deployment_is_given_up(
+    policy: str, operation: Any
+) -> None:
+    claimed = GroupClaim(ClaimState.OURS, consumer_group="ledger")
+    seen = settled(pipeline({"spec.deletionPolicy": policy}))
+    left = replace(seen, claims={**seen.claims, "late": claimed})
+    made = plan(left, SETTINGS)
+    assert made.group_operations == (operation,)
+    listed = [one["consumerGroup"] for one in made.status.get("orphanedGroups", ())]
+    assert listed == (["ledger"] if policy == "Retain" else [])
+    still = replace(left, pods=(pod("p", "late"),))
+    assert plan(still, SETTINGS).group_operations == ()
 
 
 def test_a_group_that_goes_on_under_another_name_is_not_touched_in_redis() -> None:
