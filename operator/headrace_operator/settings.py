@@ -33,7 +33,8 @@ class OperatorSettings:
     lease_namespace: str = "default"
     lease_name: str = "headrace-operator"
     lease_times: LeaseTimes = field(default_factory=LeaseTimes)
-    http_host: str = "0.0.0.0"  # noqa: S104 - probes and scrapers come from outside the pod
+    http_host: str = ""
+    """Empty: every address, of IPv6 and IPv4."""
     http_port: int = 8080
     reconcilers: int = 32
     resync: float = 300.0
@@ -109,7 +110,11 @@ def parser() -> argparse.ArgumentParser:
         default=defaults.lease_times.retry_period,
         help="seconds between renewals (default: %(default)s)",
     )
-    parser.add_argument("--http-host", default=defaults.http_host, help="default: %(default)s")
+    parser.add_argument(
+        "--http-host",
+        default=defaults.http_host,
+        help="address to listen on (default: every one, of IPv6 and IPv4)",
+    )
     parser.add_argument(
         "--http-port",
         type=int,

@@ -39,6 +39,7 @@ class ApiError(Exception):
         self.status = status
         self.reason = reason
         self.message = message
+        self.what = what
         self.terminating = "NamespaceTerminating" in causes
         """Nothing may be created any more: the namespace is being deleted."""
 
@@ -50,6 +51,15 @@ class ApiError(Exception):
     def is_conflict(self) -> bool:
         """What was observed has changed since, or is another object by now."""
         return self.status == 409
+
+    @property
+    def is_invalid(self) -> bool:
+        """The schema, a policy or a test of a JSON patch is against it."""
+        return self.status == 422
+
+    def as_conflict(self) -> ApiError:
+        """The same refusal, of a patch that holds tests: what was tested has changed since."""
+        return ApiError(409, "Conflict", self.message, self.what)
 
     @property
     def is_forbidden(self) -> bool:
@@ -187,19 +197,24 @@ class ApiServer:
         )
 
     async def delete(self, kind: Kind, live: Manifest, *, propagation: str = "Background") -> None:
-        """Delete this very object (by uid); already gone is fine."""
+        """Delete this very object (by uid); already gone is fine.
+
+        With a resourceVersion in `live`, only as it was seen: a later one raises ApiError (409).
+        """
         metadata = live["metadata"]
+        seen = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
-            "preconditions": {"uid": metadata["uid"]},
+            "preconditions": seen,
         }
         path = kind.path(metadata["namespace"], metadata["name"])
         try:
             await self._write("DELETE", path, body, kind=kind)
         except ApiError as error:
-            if not (error.is_missing or error.is_conflict):  # conflict: another of that name
+            another = error.is_conflict and "resourceVersion" not in seen
+            if not (error.is_missing or another):
                 raise
 
     async def _write(

@@ -71,13 +71,15 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete with precondition `uid`, propagation Background.
+    """Delete with preconditions `uid` and `resource_version`: only as it was seen. Propagation
+    Background.
 
     With `after_group` set, only if this plan's operation on that group succeeded.
     """
 
     ref: ChildRef
     uid: str
+    resource_version: str
     after_group: str | None = None
 
 

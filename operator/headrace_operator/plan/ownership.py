@@ -67,4 +67,5 @@ def scale_of(live: Manifest, replicas: int, manager: str) -> Scale:
 
 def delete_of(live: Manifest, kind: str, after_group: str | None = None) -> Delete:
     metadata = live["metadata"]
-    return Delete(ChildRef(kind, metadata["name"]), metadata["uid"], after_group)
+    ref = ChildRef(kind, metadata["name"])
+    return Delete(ref, metadata["uid"], metadata["resourceVersion"], after_group)

@@ -274,10 +274,11 @@ class Applier:
     async def _delete(self, delete: Delete, observation: Observation, outcome: ApplyResult) -> None:
         kind = BY_KIND[delete.ref.kind]
         namespace = observation.pipeline.namespace
-        target = {"metadata": {"namespace": namespace, "name": delete.ref.name, "uid": delete.uid}}
-        await self._api.delete(kind, target)
+        target = {"namespace": namespace, "name": delete.ref.name, "uid": delete.uid}
+        seen = {**target, "resourceVersion": delete.resource_version}
+        await self._api.delete(kind, {"metadata": seen})
         log.info("deleted %s %s", *delete.ref)
-        self._cache.remove(kind, target)
+        self._cache.remove(kind, {"metadata": target})
         outcome.changed = True
 
     async def _mark_victims(

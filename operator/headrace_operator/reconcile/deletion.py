@@ -186,7 +186,8 @@ class Deletion:
         ours = {found: one for found, one in makers.items() if _controller(one) == uid}
         for one in ours.values():
             if "deletionTimestamp" not in one["metadata"]:
-                await self._api.delete(BY_KIND[one["kind"]], one)
+                identity = {name: one["metadata"][name] for name in ("namespace", "name", "uid")}
+                await self._api.delete(BY_KIND[one["kind"]], {"metadata": identity})
         selector = f"{PIPELINE_LABEL}={live['metadata']['name']}"
         sets, _ = await self._api.list_all(REPLICA_SET, namespace, label_selector=selector)
         pods, _ = await self._api.list_all(POD, namespace, label_selector=selector)
@@ -260,11 +261,9 @@ class Deletion:
                 STREAM_PIPELINE, metadata["namespace"], metadata["name"], operations
             )
         except ApiError as error:
-            if error.status == 404:
+            if error.is_missing:
                 return live
-            if error.status == 422:  # a failed test: it has changed since
-                error.status = 409
-            raise
+            raise error.as_conflict() if error.is_invalid else error from None
         self._cache.put(STREAM_PIPELINE, seen)
         return seen
 

@@ -594,8 +594,9 @@ def test_then_its_group_is_released_or_destroyed_and_the_deployment_goes_last(
     seen = at_zero(left_behind(policy))
     made = plan(seen, SETTINGS)
     assert made.group_operations == (operation,)
-    uid = seen.children[AUDIT]["metadata"]["uid"]
-    assert Delete(AUDIT, uid, after_group="audit") in made.deletes
+    metadata = seen.children[AUDIT]["metadata"]
+    identity = metadata["uid"], metadata["resourceVersion"]
+    assert Delete(AUDIT, *identity, after_group="audit") in made.deletes
     listed = made.status.get("orphanedGroups", [])
     assert [o["consumerGroup"] for o in listed] == orphans
     over = replace(seen, children=applied(made, seen), live_status=made.status)
