@@ -32,7 +32,7 @@ class Outcome(Exception):
 class Skip(Outcome):
     """This event needs nothing more: acknowledge it, count it as skipped.
 
-    What `ctx.emit` was given is written all the same; it is no failure.
+    What `ctx.emit` was given is still written. It is no failure.
     """
 
 

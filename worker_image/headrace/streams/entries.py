@@ -23,8 +23,8 @@ class Record:
     """What is remembered of an entry until it is settled for good (hash `failures`).
 
     `failures` counts outcomes that failed. `crashes` counts every claim from a consumer that fell
-    silent; `killed` only those that happened while the entry ran alone (`solo`), so it alone may
-    condemn an entry. `first_ms` is the server's time of the first of them (0: none).
+    silent; `killed` only those that happened while the entry ran alone (`solo`): only these count
+    towards maxCrashes. `first_ms` is the server's time of the first of them (0: none).
     """
 
     failures: int = 0

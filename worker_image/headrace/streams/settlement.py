@@ -1,7 +1,7 @@
 """How one entry ends, and what the commit script answered. Pure.
 
-What is made once per event is not frozen, which would double its cost; nobody changes it all the
-same.
+Classes of which each event makes one are not frozen: a frozen dataclass costs twice as much to
+make. Nobody changes them.
 """
 
 from collections.abc import Sequence

@@ -278,8 +278,8 @@ local settlements = LIST[at]
 for _ = 1, settlements do settle_one() end
 settle(ended, ended_members)
 
--- What settled nothing may come again. Else remember the flush; at most once a second also where a
--- lost group restarts.
+-- A flush that settled nothing is safe to run again, so it is not remembered. Where a lost group
+-- restarts (the checkpoint) is written at most once a second.
 if settled == 0 then return refused end
 local value = string.format('%.0f', number)
 if #refused > 0 then value = value .. cmsgpack.pack(refused) end
