@@ -23,6 +23,8 @@ class Entry:
     """Failures and crashes of earlier tries."""
     original_id: bytes | None = None
     """For a replayed entry: its id in its first life."""
+    replays: int = 0
+    """How often it was sent back from the dead letters."""
     plain: bool = True
     """A first delivery from the stream, so that success needs nothing but its id."""
     lost: bool = False
@@ -46,6 +48,7 @@ class Entry:
         entry = cls(id, letter.fields)
         entry.source = Source.REPLAY
         entry.original_id = letter.original_id
+        entry.replays = letter.replays
         entry.plain = False
         return entry
 

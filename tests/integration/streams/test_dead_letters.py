@@ -1,14 +1,15 @@
-"""Dead letters can be read, sent back and deleted, and lose no byte on the way [trap 15]."""
+"""Dead letters can be read, sent back and deleted, and lose no byte on the way."""
 
 import pytest
 from redis.asyncio import Redis
 from tests.integration.streams.redis_words import read
 
 from headrace.streams.commit import Committer
-from headrace.streams.dead_letters import list_letters, purge, read_replayed, replay
+from headrace.streams.dead_letters import list_letters, purge, read_replayed
 from headrace.streams.entries import Source
 from headrace.streams.groups import ensure_groups
 from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.streams.replay import replay
 from headrace.streams.script import call
 from headrace.streams.settlement import DeadLetter, Settlement
 
@@ -31,25 +32,28 @@ async def letter_id(client: Redis, keys: GroupKeys, stream: StreamKeys) -> bytes
 async def test_a_replay_rebuilds_the_event_and_leaves_no_letter(
     client: Redis, keys: GroupKeys, stream: StreamKeys, letter_id: bytes
 ) -> None:
-    assert await replay(client, stream, [letter_id], groups=["delays"]) == {}
+    letters = await list_letters(client, stream)
+    assert await replay(client, stream, letters) == {}
     assert await list_letters(client, stream) == []
     ((_, flat),) = await call(client, ("XRANGE", keys.replay, "-", "+"))
     replayed = read_replayed(flat)
     assert (replayed.original_id, replayed.fields) == (b"7-0", FIELDS)
+    assert replayed.replays == 1
 
 
 async def test_an_event_that_fails_again_keeps_the_id_of_its_first_life(
     client: Redis, keys: GroupKeys, stream: StreamKeys, letter_id: bytes
 ) -> None:
-    await replay(client, stream, [letter_id], groups=["delays"])
+    await replay(client, stream, await list_letters(client, stream))
     (second_id,) = await read(client, keys, "w1", 1, Source.REPLAY)
-    outcome = DeadLetter(FIELDS, "again", "ValueError", original_id=b"7-0")
+    outcome = DeadLetter(FIELDS, "again", "ValueError", original_id=b"7-0", replays=1)
     worker = Committer(keys, "w2-new", dead_letter_max_length=100)
     await client.xclaim(keys.replay, keys.group, "w2-new", 0, [second_id])
     settlement = Settlement(Source.REPLAY, second_id, 2, outcome)
     assert await worker.commit(client, [], [settlement]) == {}
     (letter,) = await list_letters(client, stream)
     assert (letter.original_id, letter.fields, letter.error) == (b"7-0", FIELDS, "again")
+    assert letter.replays == 1
     assert await client.xlen(keys.replay) == 0
 
 
@@ -65,16 +69,18 @@ async def test_an_entry_of_ten_thousand_fields_is_buried_and_replayed_whole(
     assert await worker.commit(client, [], [settlement]) == {}
     (letter,) = await list_letters(client, stream)
     assert (letter.type, letter.fields) == ("t", fields)
-    assert await replay(client, stream, [letter.id], groups=["delays"]) == {}
+    assert await replay(client, stream, [letter]) == {}
     ((_, flat),) = await call(client, ("XRANGE", keys.replay, "-", "+"))
     assert read_replayed(flat).fields == fields
 
 
-async def test_letters_of_a_group_outside_the_spec_stay(
+async def test_letters_of_another_stream_stay(
     client: Redis, stream: StreamKeys, letter_id: bytes
 ) -> None:
-    refused = await replay(client, stream, [letter_id], groups=["audit"])
-    assert "not in the spec" in refused[letter_id]
+    (letter,) = await list_letters(client, stream)
+    other = StreamKeys("bookings", stream.dead_letters)
+    refused = await replay(client, other, [letter])
+    assert "it comes from another stream, 'flights'" in refused[letter_id]
     assert len(await list_letters(client, stream)) == 1
 
 
@@ -82,7 +88,7 @@ async def test_letters_stay_while_their_group_does_not_exist(
     client: Redis, keys: GroupKeys, stream: StreamKeys, letter_id: bytes
 ) -> None:
     await client.delete(keys.replay)
-    refused = await replay(client, stream, [letter_id], groups=["delays"])
+    refused = await replay(client, stream, await list_letters(client, stream))
     assert "does not exist" in refused[letter_id]
     assert len(await list_letters(client, stream)) == 1
 
@@ -90,8 +96,9 @@ async def test_letters_stay_while_their_group_does_not_exist(
 async def test_a_letter_is_replayed_once(
     client: Redis, keys: GroupKeys, stream: StreamKeys, letter_id: bytes
 ) -> None:
-    refused = await replay(client, stream, [letter_id, letter_id], groups=["delays"])
-    assert refused == {letter_id: "there is no such dead letter"}
+    (letter,) = await list_letters(client, stream)
+    refused = await replay(client, stream, [letter, letter])
+    assert refused == {letter_id: "it was replayed or purged by somebody else"}
     assert await client.xlen(keys.replay) == 1
 
 

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import redis.asyncio
 from tests.support.waiting import eventually
-from tests.support.workers import GROUP, STREAM, Stage, worker
+from tests.support.workers import STREAM, Stage, worker
 
 import headrace
-from headrace.streams.dead_letters import list_letters, replay
+from headrace.streams.dead_letters import list_letters
 from headrace.streams.keys import StreamKeys
+from headrace.streams.replay import replay
 
 ALL_BYTES = bytes(range(256))
 BROKEN = b"\xff\xfe\x00" + ALL_BYTES
@@ -69,8 +70,8 @@ async def test_bytes_survive_sending_failing_replay_and_emitting(
         repaired = True
         async with redis.asyncio.Redis(port=stage.server.port) as client:
             keys = StreamKeys(STREAM)
-            letters = [letter.id for letter in await list_letters(client, keys)]
-            assert await replay(client, keys, letters, groups=[GROUP]) == {}
+            letters = await list_letters(client, keys)
+            assert await replay(client, keys, letters) == {}
         await eventually(lambda: stage.redis.xlen("out") == 2 and len(stage.dead) == 1)
     assert [one[1:] for one in handled] == [(payload, True)] * 2
     assert {getattr(flight, "flight_plan", flight) for flight, *_ in handled} == {ALL_BYTES}

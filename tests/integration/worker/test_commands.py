@@ -197,7 +197,7 @@ def test_send_adds_one_event_per_line(stage: Stage) -> None:
         HEADRACE_REDIS_URL=url,
     )
     assert done.returncode == 0
-    assert "sent 2500 events to flights" in done.stdout
+    assert "sent 2,500 events to flights" in done.stdout
     ((_, last),) = stage.redis.xrevrange(STREAM, count=1)
     assert last == {
         b"type": b"flight.landed",
@@ -223,10 +223,15 @@ def test_backlog_shows_lag_and_pending(stage: Stage) -> None:
     stage.redis.xgroup_create(STREAM, GROUP, "0")
     stage.redis.xreadgroup(GROUP, "c", {STREAM: ">"}, count=1)
     url = f"redis://127.0.0.1:{stage.server.port}/0"
-    table = headrace("backlog", STREAM, GROUP, "nobody", "--url", url)
+    table = headrace("backlog", STREAM, "--url", url)
     assert table.returncode == 0, table.stderr
-    assert re.search(r"delays\s*│\s*1\b.*│\s*1\b", table.stdout)
-    assert "no such group" in table.stdout
+    assert re.search(r"^delays +1 +1 ", table.stdout, re.MULTILINE)
+    wrong = headrace("backlog", STREAM, GROUP, "nobody", "--url", url)
+    assert (wrong.returncode, "no such group" in wrong.stdout) == (1, True)
+    assert "stream flights has no group nobody" in wrong.stderr
+    missing = headrace("backlog", "nothing", "--url", url)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert f"there is no stream nothing at {stage.server.endpoint}" in missing.stderr
     told = json.loads(headrace("backlog", STREAM, GROUP, "--url", url, "-o", "json").stdout)
     assert told["groups"][GROUP]["pending"] == 1
     assert DEAD not in told

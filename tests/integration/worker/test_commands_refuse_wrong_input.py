@@ -40,9 +40,8 @@ def files(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["backlog", "s", "g", "-o", "xml"], "'xml' is not one of 'table', 'json'"),
+        (["backlog", "s", "g", "-o", "xml"], "'xml' is not one of 'table', 'json', 'yaml'"),
         (["backlog", "", "g"], "needs a name"),
-        (["backlog", "s"], "Missing argument"),
         (["send", "a}b", *SENT, "one.json"], "needs a name without '}'"),
         (["send", "", *SENT, "one.json"], "needs a name"),
         (["send", "s", "-t", "", "-f", "one.json"], "--type is empty"),
@@ -111,11 +110,11 @@ def test_a_pipelines_own_dead_letter_stream_is_counted(stage: Stage, tmp_path: P
     stage.redis.xgroup_create(STREAM, GROUP, "0", mkstream=True)
     url = f"redis://{stage.server.endpoint}/0"
     told = headrace("backlog", STREAM, GROUP, "--dead-letters", "mine", "--url", url)
-    assert "1 dead letters" in told.stdout
+    assert "1 dead letter" in told.stdout
     written = config(stage.server, deadLetter={"stream": "mine", "maxLength": 10})
     (tmp_path / "worker.json").write_text(json.dumps({**written, "handler": "handlers:app"}))
     known = headrace("backlog", STREAM, GROUP, HEADRACE_CONFIG=str(tmp_path / "worker.json"))
-    assert "1 dead letters" in known.stdout, known.stderr
+    assert "1 dead letter" in known.stdout, known.stderr
     assert stage.redis.xlen(DEAD) == 0
 
 
@@ -138,3 +137,43 @@ def test_help_groups_the_commands_and_tells_the_exit_codes() -> None:
     told = headrace("--help").stdout
     assert told.index("What pods run:") < told.index("worker") < told.index("Streams:")
     assert "Exit codes: 0 done; 1 failed; 2 refused" in told
+
+
+def test_a_person_without_a_manifest_is_told_what_to_type(tmp_path: Path) -> None:
+    nowhere = headrace("backlog", "s", HEADRACE_REDIS_URL="redis://127.0.0.1:1/0")
+    assert (nowhere.returncode, nowhere.stderr) == (
+        1,
+        "headrace: nothing listens at 127.0.0.1:1; check --url, or forward the port to this"
+        " machine\n",
+    )
+    untold = headrace("streams", HEADRACE_CONFIG=str(tmp_path / "none.json"))
+    assert (untold.returncode, "which Redis? Give --url" in untold.stderr) == (2, True)
+
+
+def test_a_missing_right_or_password_names_the_next_step(stage: Stage) -> None:
+    url = f"redis://reader:pw@{stage.server.endpoint}/0"
+    stage.redis.acl_setuser("reader", enabled=True, passwords=["+pw"], commands=["+ping"])
+    refused = headrace("streams", HEADRACE_REDIS_URL=url)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+    assert "grant this user the rights in docs/redis-user.md" in refused.stderr
+    wrong = headrace("streams", HEADRACE_REDIS_URL=url.replace(":pw@", ":horse@"))
+    assert "HEADRACE_REDIS_PASSWORD" in wrong.stderr
+    assert "horse" not in wrong.stderr
+    stage.redis.acl_deluser("reader")
+
+
+def test_a_key_of_another_type_is_named(stage: Stage) -> None:
+    stage.redis.set("text", "x")
+    environment = {"HEADRACE_REDIS_URL": f"redis://{stage.server.endpoint}/0"}
+    for command in (["backlog", "text"], ["send", "text", *SENT, "/dev/stdin"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "headrace", *command],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            input="{}\n",
+            env={**os.environ, **environment},
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+        assert "WRONGTYPE" in done.stderr or "is a key of another type" in done.stderr

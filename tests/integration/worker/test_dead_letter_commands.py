@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from tests.support.waiting import eventually, eventually_sync
@@ -129,7 +130,7 @@ def test_letters_of_a_group_that_is_not_there_stay(stage: Stage) -> None:
     letter(stage, 2, group="a:b")
     done = dead(stage, "replay", "--all", "-s", STREAM)
     assert done.returncode == 1
-    assert "replayed 1 dead letters" in done.stdout
+    assert "replayed 1 dead letter" in done.stdout
     assert f"left {left}: group 'audit' does not exist on the server" in done.stderr
     assert "2 letters were left where they are" in done.stderr
     assert stage.redis.xlen(DEAD) == 2
@@ -179,7 +180,7 @@ def test_a_purge_asks_first_and_deletes_only_what_was_chosen(stage: Stage) -> No
     dry = dead(stage, "purge", "--group", GROUP, "-s", STREAM, "--dry-run")
     assert "would delete 4 dead letters" in dry.stdout
     done = dead(stage, "purge", ids[1], "-s", STREAM, "--yes")
-    assert "deleted 1 dead letters" in done.stdout
+    assert "deleted 1 dead letter" in done.stdout
     assert "deleted 3" in dead(stage, "purge", "--group", GROUP, "-s", STREAM, "-y").stdout
     assert [one[b"group"] for one in stage.dead] == [OTHER.encode()]
 
@@ -189,7 +190,7 @@ def test_the_dead_letter_stream_may_have_a_name_of_its_own(stage: Stage) -> None
     letter(stage, 0)
     stage.redis.rename(DEAD, "my-dead-letters")
     options = ("-s", STREAM, "--dead-letters", "my-dead-letters")
-    assert "my-dead-letters: 1 dead letters" in dead(stage, "list", *options).stdout
+    assert "my-dead-letters: 1 dead letter" in dead(stage, "list", *options).stdout
     assert dead(stage, "replay", "--all", *options).returncode == 0
     assert replayed(stage, GROUP) == [b"1-0"]
 
@@ -197,7 +198,10 @@ def test_the_dead_letter_stream_may_have_a_name_of_its_own(stage: Stage) -> None
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["replay", "-s", STREAM], "say which letters: ids, --group, --type, --error, or --all"),
+        (
+            ["replay", "-s", STREAM],
+            "say which letters: ids, --group, --type, --error, --since, or --all",
+        ),
         (["purge", "--all", "--type", "x", "-s", STREAM], "--all beside another choice"),
         (["replay", "banana", "-s", STREAM], "'banana' is no id of a dead letter"),
         (["show", "1-2-3", "-s", STREAM], "'1-2-3' is no id of a dead letter"),
@@ -230,3 +234,75 @@ def test_large_letters_are_read_in_flat_memory(stage: Stage) -> None:
     )
     assert int(done.stdout.splitlines()[-1]) < 160, "MiB"
     assert time.monotonic() - started < 60
+
+
+def test_letters_are_chosen_by_version_and_time(stage: Stage) -> None:
+    letter(stage, 0, version="2")
+    letter(stage, 1)
+
+    def found(*filters: str) -> int:
+        told = dead(stage, "list", "-s", STREAM, "-o", "json", *filters).stdout
+        return sum(row["count"] for row in json.loads(told))
+
+    assert [found("--event-version", "2"), found("--since", "1h"), found("--until", "1h")] == [
+        1,
+        2,
+        0,
+    ]
+    wrong = dead(stage, "list", "-s", STREAM, "--since", "yesterday")
+    assert (wrong.returncode, "write 2h for two hours ago" in wrong.stderr) == (2, True)
+
+
+async def test_a_letter_that_failed_again_says_how_often_it_was_replayed(stage: Stage) -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        raise headrace.Reject("no such carrier")
+
+    stage.send({"n": 1})
+    async with worker(stage, app):
+        for replays in (None, b"1", b"2"):
+            await eventually(lambda: stage.redis.xlen(DEAD) == 1)
+            assert stage.dead[0].get(b"replays") == replays
+            await asyncio.to_thread(dead, stage, "replay", "--all", "-s", STREAM)
+
+
+def test_one_letter_may_be_mended_on_the_way(stage: Stage, tmp_path: Path) -> None:
+    groups_exist(stage, GROUP)
+    broken, other = letter(stage, 0), letter(stage, 1)
+    mended = tmp_path / "mended.json"
+    mended.write_text('{"n": "mended"}\n')
+    both = dead(stage, "replay", broken, other, "--payload", str(mended), "-s", STREAM)
+    assert (both.returncode, "--payload is for one letter" in both.stderr) == (2, True)
+    assert dead(stage, "replay", broken, "--payload", str(mended), "-s", STREAM).returncode == 0
+    ((_, fields),) = stage.redis.xrange(f"headrace:{{{STREAM}}}:replay:{GROUP}:{STREAM}")
+    assert (fields[b"f:payload"], fields[b"f:type"]) == (b'{"n": "mended"}', b"flight.landed")
+    assert stage.redis.xlen(DEAD) == 1
+
+
+def test_an_export_puts_letters_back_byte_for_byte(stage: Stage, tmp_path: Path) -> None:
+    letter(stage, 0, **{"f:blob": b"\xff\x00", "f:a b": "\u00e9", "replays": "3"})
+    letter(stage, 1)
+    before = stage.dead
+    file = tmp_path / "letters.ndjson"
+    file.write_text(dead(stage, "export", "-s", STREAM).stdout)
+    still_there = dead(stage, "import", str(file), "-s", STREAM)
+    assert still_there.stdout == f"imported 0 dead letters of {STREAM}\n"
+    stage.redis.delete(DEAD)
+    done = dead(stage, "import", str(file), "-s", STREAM)
+    assert (done.returncode, done.stdout) == (0, f"imported 2 dead letters of {STREAM}\n")
+    assert stage.dead == before
+    file.write_text("{}\n")
+    wrong = dead(stage, "import", str(file), "-s", STREAM)
+    assert (wrong.returncode, "line 1 is no letter" in wrong.stderr) == (1, True)
+
+
+def test_a_replay_keeps_to_its_rate(stage: Stage) -> None:
+    groups_exist(stage, GROUP)
+    for n in range(30):
+        letter(stage, n)
+    began = time.monotonic()
+    assert dead(stage, "replay", "--all", "--rate", "20", "-s", STREAM).returncode == 0
+    assert time.monotonic() - began >= 1.5
+    assert len(replayed(stage, GROUP)) == 30

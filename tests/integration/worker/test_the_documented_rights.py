@@ -13,9 +13,10 @@ import headrace
 from headrace.streams import connect
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import StaticCredentials
-from headrace.streams.dead_letters import list_letters, purge, replay
+from headrace.streams.dead_letters import list_letters, purge
 from headrace.streams.groups import destroy_group, ensure_groups, holder_of, release
 from headrace.streams.keys import StreamKeys
+from headrace.streams.replay import replay
 from headrace.streams.trim import trim
 
 OUTPUT = "{flights}:late"
@@ -95,7 +96,7 @@ async def test_operator_and_commands_are_refused_nothing(stage: Stage) -> None:
         await read_backlogs(client, [(stream, [GROUP])], most_counted=1_000)
         await trim(client, STREAM, [GROUP], max_length=1, max_age_ms=1)
         first, second = await list_letters(client, stream)
-        await replay(client, stream, [first.id])
+        await replay(client, stream, [first])
         await purge(client, stream, [second.id])
         await release(client, group, OWNER)
         assert await destroy_group(client, group, "")

@@ -90,6 +90,8 @@ def targets() -> frozenset[str]:
 def _headrace(words: list[str]) -> str | None:
     """Parsed by the program's own parser; nothing is run."""
     command: Any = typer.main.get_command(app)
+    if ">" in words:
+        words = words[: words.index(">")]  # into a file of the reader's own
     context = None
     name = "headrace"
     try:

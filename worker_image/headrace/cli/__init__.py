@@ -1,17 +1,21 @@
-"""The command line: one file per command. Tables for people, `-o json` for programs.
+"""The command line: one file per command. Tables for people, `-o json|yaml` for programs.
 
 Exit codes: 0 done, 1 failed, 2 refused (wrong input or configuration; the message says what to do).
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import typer
 
 from headrace import __version__
 from headrace.cli import commands
 from headrace.cli.dead_commands import dead
-from headrace.cli.grouped_help import GroupedHelp
-from headrace.cli.options import LogFormat
+from headrace.cli.grouped_help import GroupedHelp, example
+from headrace.cli.options import ENV_CA, ENV_CERTIFICATE, ENV_KEY, LogFormat
 
 app = typer.Typer(
     name="headrace",
@@ -19,19 +23,28 @@ app = typer.Typer(
     help="Redis Streams consumers on Kubernetes.",
     epilog="Exit codes: 0 done; 1 failed; 2 refused: wrong input or configuration.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # a traceback with local variables could show a password
 )
-IN_PODS, STREAMS, MANIFESTS = "What pods run", "Streams", "Manifests"
-app.command("worker", rich_help_panel=IN_PODS)(commands.worker)
-app.command("reclaim", rich_help_panel=IN_PODS)(commands.reclaim)
-app.command("trim", rich_help_panel=IN_PODS)(commands.trim)
-app.command("send", rich_help_panel=STREAMS)(commands.send)
-app.command("backlog", rich_help_panel=STREAMS)(commands.backlog)
-app.add_typer(dead, name="dead", rich_help_panel=STREAMS)
-app.command("release", rich_help_panel=STREAMS)(commands.release)
-app.command("validate", rich_help_panel=MANIFESTS)(commands.validate)
+LOOK, CHANGE = "Look at streams", "Change streams"
+MANIFESTS, IN_PODS = "Manifests", "What pods run"
+
+
+def _add(heading: str, run: Callable[..., None], *examples: str) -> None:
+    epilog = example(examples[0]) if examples else None
+    name = run.__name__.rstrip("_")
+    app.command(name, rich_help_panel=heading, epilog=epilog)(run)
+
+
+_add(LOOK, commands.streams, "headrace streams --url redis://localhost:6379/0")
+_add(LOOK, commands.backlog, "headrace backlog flights --watch")
+_add(CHANGE, commands.send, "headrace send flights --type flight.landed --file events.ndjson")
+app.add_typer(dead, name="dead", rich_help_panel=CHANGE)
+_add(CHANGE, commands.release, "headrace release flights delays")
+_add(MANIFESTS, commands.validate, "headrace validate pipelines/")
+_add(IN_PODS, commands.worker, "headrace worker --port 8080")
+_add(IN_PODS, commands.reclaim, "headrace reclaim")
+_add(IN_PODS, commands.trim, "headrace trim")
 
 
 def _version(wanted: bool) -> None:
@@ -50,6 +63,11 @@ def _logging(
         case_sensitive=False,
         help="json or plain; json in a pod and plain elsewhere, unless told.",
     ),
+    ca: Path | None = typer.Option(None, envvar=ENV_CA, help="TLS: the CA's file (PEM)."),
+    cert: Path | None = typer.Option(
+        None, envvar=ENV_CERTIFICATE, help="TLS: this client's certificate (PEM)."
+    ),
+    key: Path | None = typer.Option(None, envvar=ENV_KEY, help="TLS: the certificate's key (PEM)."),
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and end."
     ),
@@ -58,6 +76,9 @@ def _logging(
 
     from headrace import logs
 
+    for name, path in ((ENV_CA, ca), (ENV_CERTIFICATE, cert), (ENV_KEY, key)):
+        if path is not None:
+            os.environ[name] = str(path)  # where the commands look, however it was given
     style = log_format.value if log_format is not None else logs.default_style()
     logs.configure(logging.DEBUG if verbose else logging.INFO, style)
 

@@ -2,65 +2,115 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-import json
+import sys
+from datetime import datetime
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from headrace.cli.names import group_names
 from headrace.cli.options import FAILED, Output, refuse
-from headrace.cli.redis_options import place_of, run
-from headrace.streams.backlog import StreamBacklog
+from headrace.cli.output import duration, plural, print_data, print_table
+from headrace.cli.redis_options import Place, opened, run
+from headrace.streams import refusals
+from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
+from headrace.streams.keys import StreamKeys
+
+WATCH_SECONDS = 2.0
+CLEAR_SCREEN = "\x1b[H\x1b[J"
+COLUMNS = ("GROUP", "LAG", "PENDING", "PARKED", "WAITING", "OLDEST", "FLOOR")
+NUMBERS = "LAG PENDING PARKED WAITING OLDEST"
 
 
 def run_backlog(
-    stream: str, groups: list[str], output: Output, dead_letters: str | None, url: str | None
+    stream: str,
+    groups: list[str],
+    output: Output,
+    watch: bool,
+    dead_letters: str | None,
+    url: str | None,
 ) -> None:
-    run(_backlog(stream, groups, output, dead_letters, url))
+    run(_backlog(stream, groups, output, watch, dead_letters, url))
 
 
 async def _backlog(
-    stream: str, groups: list[str], output: Output, dead_letters: str | None, url: str | None
+    stream: str,
+    groups: list[str],
+    output: Output,
+    watch: bool,
+    dead_letters: str | None,
+    url: str | None,
 ) -> None:
-    place = place_of(url)
-    try:
+    for group in groups:
+        StreamKeys(stream).for_group(group)  # refuse what can be no group before Redis is asked
+    async with opened(url) as place:
         keys = place.keys(stream, dead_letters)
-        for group in groups:
-            keys.for_group(group)  # refuse what can be no group before Redis is asked
-        (found,) = await read_backlogs(place.client, [(keys, groups)])
-    finally:
-        await place.client.aclose()
+        while True:
+            found = await backlog_of(place, keys, groups)
+            if watch and output is Output.TABLE:
+                clear = CLEAR_SCREEN if sys.stdout.isatty() else ""
+                typer.echo(f"{clear}{datetime.now().astimezone():%H:%M:%S}  ", nl=False)
+            _print(found, output)
+            if not watch:
+                break
+            await asyncio.sleep(WATCH_SECONDS)
+    missing = [name for name, group in found.groups.items() if not group.exists]
+    if missing:
+        refuse(f"stream {stream} has no group {', '.join(missing)}", FAILED)
+
+
+async def backlog_of(place: Place, keys: StreamKeys, groups: list[str]) -> StreamBacklog:
+    """The backlog of these groups, or of all; ends the command where there is no such stream."""
+    names = groups or await group_names(place.client, keys.stream)
+    if names is None:
+        refuse(f"there is no stream {keys.stream} at {place.address}", FAILED)
+    (found,) = await read_backlogs(place.client, [(keys, names)])
     if found.error:
-        refuse(f"{stream}: {found.error}", FAILED)
-    if output is Output.JSON:
-        typer.echo(json.dumps(dataclasses.asdict(found), default=str))
-    else:
-        Console().print(_table(found))
+        hint = refusals.hint(found.error)
+        refuse(f"{keys.stream}: {found.error}" + (f"; {hint}" if hint else ""), FAILED)
+    if not found.exists:
+        refuse(f"there is no stream {keys.stream} at {place.address}", FAILED)
+    return found
 
 
-def _table(found: StreamBacklog) -> Table:
-    table = Table(
-        title=f"{found.stream}: {found.length:,} entries, {found.dead_letters:,} dead letters",
-        title_justify="left",
+def _print(found: StreamBacklog, output: Output) -> None:
+    if output is not Output.TABLE:
+        print_data(_plain(found), output)
+        return
+    letters = plural(found.dead_letters, "dead letter")
+    names = "entry" if found.length == 1 else "entries"
+    typer.echo(f"{found.stream}: {found.length:,} {names}, {letters}")
+    if not found.groups:
+        typer.echo("no consumer group reads it")
+        return
+    print_table(COLUMNS, [_row(*one) for one in found.groups.items()], right=NUMBERS)
+
+
+def _plain(found: StreamBacklog) -> dict[str, object]:
+    data = dataclasses.asdict(found)
+    for group in data["groups"].values():
+        group["quality"] = str(group["quality"])
+    return data
+
+
+def _row(name: str, group: GroupBacklog) -> tuple[str, ...]:
+    if not group.exists:
+        return (name, "no such group", "", "", "", "", "")
+    return (
+        name,
+        lag_text(group),
+        f"{group.pending:,}",
+        f"{group.parked:,}",
+        "unknown" if group.ready is None else f"{group.ready:,}",
+        "" if group.oldest_age_s is None else duration(group.oldest_age_s),
+        group.floor_id or "",
     )
-    for name in ("GROUP", "LAG", "PENDING", "PARKED", "READY", "OLDEST", "FLOOR"):
-        table.add_column(name, justify="left" if name in ("GROUP", "FLOOR") else "right")
-    for name, group in found.groups.items():
-        if not group.exists:
-            table.add_row(name, "no such group", "", "", "", "", "")
-            continue
-        lag = "unknown" if group.lag is None else f"{group.lag:,}"
-        ready = "unknown" if group.ready is None else f"{group.ready:,}"
-        age = "" if group.oldest_age_s is None else f"{group.oldest_age_s:,.1f} s"
-        table.add_row(
-            name,
-            f"{lag} ({group.quality})" if group.quality != "exact" else lag,
-            f"{group.pending:,}",
-            f"{group.parked:,}",
-            ready,
-            age,
-            group.floor_id or "",
-        )
-    return table
+
+
+def lag_text(group: GroupBacklog) -> str:
+    """`12`, `<= 12` where the server may overstate it, `unknown`: never a made-up 0."""
+    if group.lag is None:
+        return "unknown"
+    return f"{group.lag:,}" if group.quality == "exact" else f"<= {group.lag:,}"

@@ -30,7 +30,7 @@ def worker(
 
 
 def reclaim() -> None:
-    """Take over entries left idle, handle or dead-letter them, and end.
+    """Handle entries that were left idle, and end.
 
     The configuration is the file that HEADRACE_CONFIG names.
     """
@@ -40,7 +40,7 @@ def reclaim() -> None:
 
 
 def trim() -> None:
-    """Trim the stream of the JSON in HEADRACE_TRIM to its limits, and say why it stopped."""
+    """Trim a stream to its limits, and say why it stopped."""
     from headrace.cli import trim
 
     trim.run_trim()
@@ -58,7 +58,9 @@ def send(
     ),
     url: str | None = UrlOption,
 ) -> None:
-    """Add one event per line of JSON, pipelined. Prints how many were sent.
+    """Send events: one payload of JSON a line.
+
+    Prints how many were sent.
 
     On failure it says how many are surely in the stream, so that the rest can be sent again.
     """
@@ -69,18 +71,33 @@ def send(
 
 def backlog(
     stream: str = StreamArgument,
-    groups: list[str] = typer.Argument(help="Consumer groups to show.", show_default=False),
+    groups: list[str] | None = typer.Argument(
+        None, help="Consumer groups to show; all, unless told.", show_default=False
+    ),
     output: Output = OutputOption,
+    watch: bool = typer.Option(False, "--watch", "-w", help="Again every 2 seconds."),
     dead_letters: str | None = DeadLettersOption,
     url: str | None = UrlOption,
 ) -> None:
-    """Show lag, pending, parked and ready backlog of consumer groups.
+    """Show what groups still have to do.
 
+    WAITING is what workers could do now: lag and pending, without entries parked for a later try.
     An unknown lag is shown as unknown, never as 0.
     """
     from headrace.cli import backlog
 
-    backlog.run_backlog(stream, groups, output, dead_letters, url)
+    backlog.run_backlog(stream, groups or [], output, watch, dead_letters, url)
+
+
+def streams(
+    beginning: str = typer.Argument("", help="Only streams whose name begins so."),
+    output: Output = OutputOption,
+    url: str | None = UrlOption,
+) -> None:
+    """List streams, their groups and the pipelines that own them."""
+    from headrace.cli import streams
+
+    streams.run_streams(beginning, output, url)
 
 
 def release(
@@ -89,7 +106,7 @@ def release(
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
     url: str | None = UrlOption,
 ) -> None:
-    """Give up the claim of a pipeline on a consumer group, so that another one may have it.
+    """Free a consumer group whose pipeline is gone.
 
     The group and its data stay. A pipeline that still exists claims the group again.
     """
@@ -102,7 +119,7 @@ def validate(
     files: list[Path] = typer.Argument(help="Manifests; - for stdin.", show_default=False),
     output: TextOutput = typer.Option("text", "--output", "-o", help="text, or json for programs."),
 ) -> None:
-    """Check StreamPipeline manifests; other kinds in the files are passed over.
+    """Check StreamPipeline manifests without a cluster.
 
     Exit code 0: fine (warnings allowed), 2: at least one error.
     """

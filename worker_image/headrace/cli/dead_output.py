@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from headrace.cli.options import Output
+from headrace.cli.output import cut, plural, print_data, print_table, printable, screen_width
 from headrace.streams.dead_letters import Letter
 
 SHOWN_ERROR = 100
@@ -50,24 +48,17 @@ class Summary:
 
     def print(self, dead_letters: str, output: Output) -> None:
         rows = sorted(self.kinds.items(), key=lambda row: -row[1].count)
-        if output is Output.JSON:
-            typer.echo(json.dumps([_row(key, kind) for key, kind in rows]))
+        if output is not Output.TABLE:
+            print_data([_row(key, kind) for key, kind in rows], output)
             return
         total = sum(kind.count for _, kind in rows)
-        typer.echo(f"{dead_letters}: {total:,} dead letters")
-        if not rows:
-            return
-        table = Table()
-        for name in ("COUNT", "GROUP", "TYPE", "ERROR", "NEWEST"):
-            table.add_column(
-                name, justify="right" if name == "COUNT" else "left", no_wrap=name == "NEWEST"
-            )
+        typer.echo(f"{dead_letters}: {plural(total, 'dead letter')}")
+        lines = []
         for (group, type_, error_type, error), kind in rows:
             what = error if error_type == OTHERS else f"{error_type}: {error}"
-            table.add_row(
-                f"{kind.count:,}", Text(group), Text(type_), Text(what), kind.newest.decode()
-            )
-        Console().print(table)
+            lines.append((f"{kind.count:,}", group, type_, kind.newest.decode(), what))
+        if lines:
+            print_table(("COUNT", "GROUP", "TYPE", "NEWEST", "ERROR"), lines, right="COUNT")
 
 
 class Lines:
@@ -78,32 +69,34 @@ class Lines:
         self.count = 0
 
     def print(self, letter: Letter) -> None:
-        if self._output is Output.JSON:
-            typer.echo(json.dumps(_known(letter)))
+        if self._output is not Output.TABLE:
+            print_data(
+                [known(letter)] if self._output is Output.YAML else known(letter), self._output
+            )
         else:
             if not self.count:
-                typer.echo(f"{'ID':<21} {'GROUP':<16} {'TYPE':<24} {'TRIES':>5} ERROR")
-            typer.echo(
-                f"{letter.id.decode():<21} {_safe(letter.group):<16} {_safe(_type(letter)):<24}"
-                f" {letter.attempts:>5} {_safe(letter.error_type)}: {_line(letter.error)}"
-            )
+                typer.echo(f"{'ID':<17} {'GROUP':<10} {'TYPE':<16} {'TRIES':>5}  ERROR")
+            known_as = f"{printable(letter.group):<10} {printable(_type(letter)):<16}"
+            error = f"{printable(letter.error_type)}: {_line(letter.error)}"
+            line = f"{letter.id.decode():<17} {known_as} {letter.attempts:>5}  {error}"
+            typer.echo(cut(line, screen_width()))
         self.count += 1
 
 
 def whole(letter: Letter) -> dict[str, Any]:
     """All of a letter, for programs; bytes that are no text as {"base64": ...}."""
     fields = zip(letter.fields[::2], letter.fields[1::2], strict=True)
-    return _known(letter) | {"fields": {_text(name): _value(value) for name, value in fields}}
+    return known(letter) | {"fields": {_text(name): value_of(value) for name, value in fields}}
 
 
 def print_whole(letter: Letter) -> None:
-    for name, value in _known(letter).items():
-        typer.echo(f"{name:<16} {_safe(str(value))}")
+    for name, value in known(letter).items():
+        typer.echo(f"{name:<16} {printable(str(value))}")
     for field, content in zip(letter.fields[::2], letter.fields[1::2], strict=True):
-        typer.echo(f"\n{_safe(_text(field))}:\n{_readable(content)}")
+        typer.echo(f"\n{printable(_text(field))}:\n{_readable(content)}")
 
 
-def _known(letter: Letter) -> dict[str, Any]:
+def known(letter: Letter) -> dict[str, Any]:
     return {
         "id": letter.id.decode(),
         "originalId": letter.original_id.decode("utf-8", "replace"),
@@ -115,6 +108,7 @@ def _known(letter: Letter) -> dict[str, Any]:
         "error": letter.error,
         "attempts": letter.attempts,
         "crashes": letter.crashes,
+        "replays": letter.replays,
         "consumer": letter.consumer,
         "firstSeen": _time(letter.first_seen_ms),
         "deadAt": _time(letter.dead_at_ms),
@@ -140,13 +134,8 @@ def _type(letter: Letter) -> str:
 
 def _line(error: str) -> str:
     """An error's first line, cut."""
-    first = _safe(error.splitlines()[0] if error else "")
+    first = printable(error.splitlines()[0] if error else "")
     return first if len(first) <= SHOWN_ERROR else f"{first[: SHOWN_ERROR - 1]}…"
-
-
-def _safe(text: str) -> str:
-    """Without what would move a terminal's cursor or change its colours."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _time(ms: int) -> str | None:
@@ -158,11 +147,20 @@ def _time(ms: int) -> str | None:
         return None
 
 
+def ms_of(text: str | None) -> int:
+    """The milliseconds of a time that `known` wrote; 0 for None."""
+    if text is None:
+        return 0
+    epoch = datetime.fromtimestamp(0, UTC)
+    return (datetime.fromisoformat(text) - epoch) // timedelta(milliseconds=1)
+
+
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
 
 
-def _value(value: bytes) -> object:
+def value_of(value: bytes) -> object:
+    """Text, or {"base64": ...} for bytes that are none."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
@@ -173,4 +171,4 @@ def _readable(value: bytes) -> str:
     try:
         return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return "\n".join(_safe(line) for line in _text(value).split("\n"))
+        return "\n".join(printable(line) for line in _text(value).split("\n"))

@@ -7,6 +7,11 @@ from typing import Any
 from typer.core import TyperGroup
 
 
+def example(line: str) -> str:
+    """The last paragraph of a command's help."""
+    return f"Example: {line}"
+
+
 class GroupedHelp(TyperGroup):
     """Plain text: the library that draws panels takes longer to load than all the rest."""
 

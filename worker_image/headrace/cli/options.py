@@ -13,10 +13,16 @@ import typer
 FAILED = 1
 REFUSED = 2
 
+ENV_PASSWORD = "HEADRACE_REDIS_PASSWORD"  # noqa: S105 - a variable's name
+ENV_CA = "HEADRACE_REDIS_CA"
+ENV_CERTIFICATE = "HEADRACE_REDIS_CERT"
+ENV_KEY = "HEADRACE_REDIS_KEY"
+
 
 class Output(StrEnum):
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
 
 
 class TextOutput(StrEnum):
@@ -29,8 +35,18 @@ class LogFormat(StrEnum):
     PLAIN = "plain"
 
 
-StreamArgument = typer.Argument(help="Key of the stream.", show_default=False)
-OutputOption = typer.Option("table", "--output", "-o", help="table, or json for programs.")
+def _streams(incomplete: str) -> list[str]:
+    from headrace.cli.names import complete_streams
+
+    return complete_streams(incomplete)
+
+
+StreamArgument = typer.Argument(
+    help="Key of the stream.", show_default=False, autocompletion=_streams
+)
+OutputOption = typer.Option(
+    "table", "--output", "-o", help="table for people; json or yaml for programs."
+)
 UrlOption = typer.Option(
     None,
     "--url",

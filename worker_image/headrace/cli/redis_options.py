@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from headrace.cli.options import FAILED, refuse
-from headrace.streams.connect import NotImplementedMode, connect, credentials_of, target_of
+from headrace.cli.connection_errors import advice
+from headrace.cli.options import (
+    ENV_CA,
+    ENV_CERTIFICATE,
+    ENV_KEY,
+    ENV_PASSWORD,
+    FAILED,
+    refuse,
+)
+from headrace.cli.progress import said_when_slow
+from headrace.streams.connect import (
+    REDIS_ERRORS,
+    NotImplementedMode,
+    Target,
+    connect,
+    credentials_of,
+    target_of,
+)
 from headrace.streams.keys import StreamKeys, UnusableName
+from headrace.streams.script import call
 from headrace.streams.url import BadUrl, parse
 from headrace.worker.config import config_path, load_config
 from headrace.worker.errors import ConfigError
-from headrace.worker.outage import sentence
 from headrace_api.worker_config import RedisTarget, WorkerConfig
-
-ENV_PASSWORD = "HEADRACE_REDIS_PASSWORD"  # noqa: S105 - a variable's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,11 @@ class Place:
 
     client: Redis
     config: WorkerConfig | None = None
+    target: Target | None = None
+
+    @property
+    def address(self) -> str:
+        return self.target.endpoints[0] if self.target is not None else "its address"
 
     def keys(self, stream: str | None, dead_letters: str | None) -> StreamKeys:
         """The stream's keys: as told, else as configured. Raises ConfigError, UnusableName."""
@@ -45,14 +64,42 @@ class Place:
 def place_of(url: str | None) -> Place:
     """The Redis of the URL, else of the worker's configuration. Raises ConfigError."""
     if url is None:
-        config = load_config(config_path())
-        return Place(connected(config.redis), config)
+        path = config_path()
+        if not path.exists():
+            raise ConfigError(
+                "which Redis? Give --url redis://HOST:6379/0, or set HEADRACE_REDIS_URL"
+                f" (in a worker's pod {path} names it)"
+            )
+        config = load_config(path)
+        return Place(connected(config.redis), config, target_of(config.redis))
     try:
         parts = parse(url)
     except BadUrl as error:
         raise ConfigError(str(error)) from None
     credentials = parts.credentials(os.environ.get(ENV_PASSWORD))
-    return Place(connect(parts.target, credentials, role="admin"))
+    target = _with_files(parts.target)
+    return Place(connect(target, credentials, role="admin"), target=target)
+
+
+def _with_files(target: Target) -> Target:
+    """With --ca, --cert and --key, which stand in the environment."""
+    told = {
+        "ca_file": os.environ.get(ENV_CA),
+        "cert_file": os.environ.get(ENV_CERTIFICATE),
+        "key_file": os.environ.get(ENV_KEY),
+    }
+    files = {name: path for name, path in told.items() if path}
+    if not files:
+        return target
+    if target.tls is None:
+        raise ConfigError("--ca, --cert and --key are for TLS: write rediss:// in the URL")
+    for path in files.values():
+        try:
+            with open(path, "rb"):  # noqa: PTH123 - only whether it can be read
+                pass
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    return replace(target, tls=replace(target.tls, **files))
 
 
 def connected(redis: RedisTarget) -> Redis:
@@ -60,13 +107,29 @@ def connected(redis: RedisTarget) -> Redis:
     return connect(target_of(redis), credentials_of(redis), role="admin")
 
 
+@asynccontextmanager
+async def opened(url: str | None) -> AsyncIterator[Place]:
+    """The Redis, seen to answer. Its failures end the command with one sentence."""
+    place = place_of(url)
+    try:
+        async with said_when_slow(f"waiting for Redis at {place.address}"):
+            await call(place.client, ("PING",))
+        yield place
+    except BrokenPipeError:
+        raise  # whoever reads our output has seen enough
+    except REDIS_ERRORS as error:
+        refuse(advice(error, place.target, in_pod=place.config is not None), FAILED)
+    finally:
+        await place.client.aclose()
+
+
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a command; failures of Redis and of the configuration end in one sentence."""
+    """Run a command; what is wrong with its input or configuration ends in one sentence."""
     try:
         asyncio.run(coroutine)
     except (ConfigError, UnusableName, NotImplementedMode) as error:
         refuse(str(error))
     except BrokenPipeError:
-        raise  # whoever reads our output has seen enough
-    except (RedisError, OSError) as error:
-        refuse(sentence(error), FAILED)
+        raise
+    except REDIS_ERRORS as error:
+        refuse(advice(error, None, in_pod=True), FAILED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from headrace.cli.options import FAILED, refuse
-from headrace.cli.redis_options import place_of, run
+from headrace.cli.redis_options import opened, run
 from headrace.streams import groups
 
 
@@ -14,9 +14,8 @@ def run_release(stream: str, group: str, yes: bool, url: str | None) -> None:
 
 
 async def _release(stream: str, group: str, yes: bool, url: str | None) -> None:
-    place = place_of(url)
-    keys, client = place.keys(stream, None).for_group(group), place.client
-    try:
+    async with opened(url) as place:
+        keys, client = place.keys(stream, None).for_group(group), place.client
         holder = await groups.holder_of(client, keys)
         if holder is None:
             typer.echo(f"nobody has claimed group {group} of stream {stream}")
@@ -27,6 +26,4 @@ async def _release(stream: str, group: str, yes: bool, url: str | None) -> None:
             refuse("nothing was changed")
         if not await groups.release(client, keys, holder.owner):
             refuse("somebody else has claimed it meanwhile; look again", FAILED)
-    finally:
-        await client.aclose()
     typer.echo(f"group {group} of stream {stream} is free")

@@ -10,13 +10,14 @@ from typing import BinaryIO
 
 import pydantic_core
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from headrace.cli.options import FAILED, refuse
-from headrace.cli.redis_options import place_of, run
+from headrace.cli.output import plural
+from headrace.cli.progress import Progress
+from headrace.cli.redis_options import opened, run
 from headrace.event import Event
 from headrace.producer import NotSent, Producer
+from headrace.streams.keys import StreamKeys
 
 BATCH = 1000
 
@@ -30,7 +31,7 @@ def run_send(
         run(_send(stream, type_, version, sys.stdin.buffer, None, id_field, url))
         return
     try:
-        total = _count_lines(file)
+        total = _count_lines(file) if file.is_file() else None  # a pipe can be read once
         lines = file.open("rb")
     except OSError as error:
         refuse(f"cannot read {file}: {error.strerror}")
@@ -47,37 +48,31 @@ async def _send(
     id_field: str | None,
     url: str | None,
 ) -> None:
-    place = place_of(url)
-    stream = place.keys(stream, None).stream
-    producer = Producer(place.client, stream, batch_size=BATCH)
+    StreamKeys(stream)  # refuse what can be no stream before Redis is asked
     sent = 0
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(stream, total=total)
-            chunk: list[Event] = []
-            for number, payload in _payloads(lines):
-                chunk.append(Event(type_, payload, version, id=_id(payload, id_field, number)))
-                if len(chunk) == BATCH:
-                    sent += len(await producer.send_many(chunk))
-                    chunk = []
-                    progress.update(task, completed=sent)
-            sent += len(await producer.send_many(chunk))
-            progress.update(task, completed=sent)
-    except NotSent as error:
-        sent += len(error.sent)
-        refuse(
-            f"{error.reason}; {error.unsure} events after those sent may be in the stream", FAILED
-        )
-    finally:
-        typer.echo(f"sent {sent} events to {stream}")
-        await producer.close()
-        await place.client.aclose()
+    async with opened(url) as place:
+        if lines.isatty():
+            typer.echo("one payload of JSON a line; Ctrl-D ends", err=True)
+        producer = Producer(place.client, stream, batch_size=BATCH)
+        try:
+            with Progress("sent", total) as progress:
+                chunk: list[Event] = []
+                for number, payload in _payloads(lines):
+                    chunk.append(Event(type_, payload, version, id=_id(payload, id_field, number)))
+                    if len(chunk) == BATCH:
+                        sent += len(await producer.send_many(chunk))
+                        chunk = []
+                        progress.show(sent)
+                sent += len(await producer.send_many(chunk))
+        except NotSent as error:
+            sent += len(error.sent)
+            if "WRONGTYPE" in error.reason:
+                refuse(f"{stream} is a key of another type, not a stream", FAILED)
+            unsure = plural(error.unsure, "event")
+            refuse(f"{error.reason}; {unsure} after those sent may be in the stream", FAILED)
+        finally:
+            typer.echo(f"sent {plural(sent, 'event')} to {stream}")
+            await producer.close()
 
 
 def _payloads(lines: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -1,9 +1,10 @@
-"""Dead letters: their layout, and list, replay and purge.
+"""Dead letters: their layout, and how they are read and deleted.
 
 A letter holds what is known of the failure, then every original field, byte for byte, under
 `f:<name>`; the fields beyond the first 3,000 stand in one, `packed_fields` (a msgpack list), for no
-script can write more. A replay-stream entry holds `original_id` and the same fields: it rebuilds
-exactly the event of the first life, and fails back into a letter that still names that life.
+script can write more. A replay-stream entry holds `original_id`, `replays` and the same fields: it
+rebuilds exactly the event of the first life, and if that fails again, the new letter still names
+that life and how often it was replayed.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,11 +13,10 @@ from dataclasses import dataclass
 import msgpack
 from redis.asyncio import Redis
 
-from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
-from headrace.streams.script import Command, Script, call
+from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.streams.script import Argument, Command, call
 from headrace.streams.settlement import DeadLetter
 
-_REPLAY = Script("replay")
 _MAX_ERROR = 4_000
 # How many letters are read at once: few at first, for nobody knows what they weigh.
 FIRST_PAGE, MAX_PAGE, PAGE_BYTES = 4, 500, 4 << 20
@@ -26,7 +26,10 @@ _PACKED = b"packed_fields"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter. `fields` are the original's, flat and byte for byte; times in server ms."""
+    """One dead letter. `fields` are the original's, flat and byte for byte; times in server ms.
+
+    `replays`: how often the event had been sent back before it failed into this letter.
+    """
 
     id: bytes
     original_id: bytes
@@ -42,6 +45,7 @@ class Letter:
     first_seen_ms: int
     dead_at_ms: int
     fields: list[bytes]
+    replays: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Replayed:
 
     original_id: bytes
     fields: list[bytes]
+    replays: int = 0
 
 
 def letter_fields(keys: GroupKeys, entry_id: bytes, outcome: DeadLetter) -> list[bytes | str]:
@@ -62,7 +67,30 @@ def letter_fields(keys: GroupKeys, entry_id: bytes, outcome: DeadLetter) -> list
         *("type", own.get(b"type", b""), "version", own.get(b"version", b"")),
         *("error", outcome.error[:_MAX_ERROR], "error_type", outcome.error_type),
     ]
+    if outcome.replays:
+        fields += ("replays", str(outcome.replays))
     return fields + _prefixed(outcome.fields)
+
+
+def replay_fields(letter: Letter) -> list[Argument]:
+    """The flat fields of the replay entry that a letter becomes."""
+    original_id = letter.original_id or letter.id
+    replays = str(letter.replays + 1)
+    return ["original_id", original_id, "replays", replays, *_prefixed(letter.fields)]
+
+
+def stored_fields(letter: Letter) -> list[Argument]:
+    """The flat fields of a letter as the commit script writes them, to put one back."""
+    own: list[Argument] = [
+        *("original_id", letter.original_id, "original_stream", letter.original_stream),
+        *("group", letter.group, "type", letter.type, "version", letter.version),
+        *("error", letter.error, "error_type", letter.error_type),
+        *("consumer", letter.consumer, "attempts", letter.attempts, "crashes", letter.crashes),
+        *("first_seen", letter.first_seen_ms, "dead_at", letter.dead_at_ms),
+    ]
+    if letter.replays:
+        own += ("replays", letter.replays)
+    return own + list(_prefixed(letter.fields))
 
 
 def _prefixed(fields: Sequence[bytes]) -> list[bytes | str]:
@@ -110,13 +138,14 @@ def read_letter(letter_id: bytes, flat: Sequence[bytes]) -> Letter:
         first_seen_ms=number(b"first_seen"),
         dead_at_ms=number(b"dead_at"),
         fields=fields,
+        replays=number(b"replays"),
     )
 
 
 def read_replayed(fields: Sequence[bytes]) -> Replayed:
     """Unpack an entry of a replay stream (`original_id` and `f:<name>` fields)."""
     letter = read_letter(b"", fields)
-    return Replayed(letter.original_id, letter.fields)
+    return Replayed(letter.original_id, letter.fields, letter.replays)
 
 
 def _unpacked(value: bytes) -> list[bytes]:
@@ -136,10 +165,10 @@ async def list_letters(
 
 
 async def pages(
-    client: Redis, keys: StreamKeys, *, until: bytes = b"+"
+    client: Redis, keys: StreamKeys, *, since: bytes = b"-", until: bytes = b"+"
 ) -> AsyncIterator[list[Letter]]:
-    """All letters, oldest first, up to the id `until`; of a few MiB each, whatever they weigh."""
-    after, count = b"-", FIRST_PAGE
+    """The letters from `since` to `until`, oldest first, in pages of a few MiB at most."""
+    after, count = since, FIRST_PAGE
     while True:
         command = ("XRANGE", keys.dead_letters, after, until, "COUNT", count)
         reply = await call(client, command)
@@ -166,59 +195,6 @@ async def get_letter(client: Redis, keys: StreamKeys, letter_id: bytes) -> Lette
 async def _range(client: Redis, command: Command) -> list[Letter]:
     reply = await call(client, command)
     return [read_letter(letter_id, flat) for letter_id, flat in reply]
-
-
-async def replay(
-    client: Redis,
-    keys: StreamKeys,
-    ids: Sequence[bytes],
-    *,
-    groups: Sequence[str] | None = None,
-) -> dict[bytes, str]:
-    """Send letters back to the group that failed them. `groups` are those that may get theirs; all
-    that exist, if None. Returns id -> why not, for those left where they are."""
-    refused: dict[bytes, str] = {}
-    for letter_id in ids:
-        letter = await get_letter(client, keys, letter_id)
-        reason = (
-            "there is no such dead letter"
-            if letter is None
-            else await replay_letter(client, keys, letter, groups=groups)
-        )
-        if reason:
-            refused[letter_id] = reason
-    return refused
-
-
-async def replay_letter(
-    client: Redis, keys: StreamKeys, letter: Letter, *, groups: Sequence[str] | None = None
-) -> str:
-    """Send one letter back, in one script that also takes it from the dead letters: a replay that
-    is cut short, or sent again, loses and doubles nothing. Returns why not, else ""."""
-    if letter.original_stream != keys.stream or (groups is not None and letter.group not in groups):
-        return (
-            f"group {letter.group!r} of stream {letter.original_stream!r} is not in the spec;"
-            " add it, or purge the letter"
-        )
-    try:
-        group = keys.for_group(letter.group)
-    except UnusableName as error:
-        return f"{error}; purge the letter"
-    return await _replay_one(client, group, letter)
-
-
-async def _replay_one(client: Redis, keys: GroupKeys, letter: Letter) -> str:
-    fields = ("original_id", letter.original_id or letter.id, *_prefixed(letter.fields))
-    reply = await _REPLAY.run(
-        client, [keys.dead_letters, keys.replay], [letter.id, keys.group, *fields]
-    )
-    if isinstance(reply, bytes):
-        return ""
-    if reply[0] == b"error":
-        return str(reply[1].decode("utf-8", "replace"))
-    if reply[0] == b"gone":
-        return "it was replayed or purged by somebody else"
-    return f"group {keys.group!r} does not exist on the server yet; wait until its workers started"
 
 
 async def purge(client: Redis, keys: StreamKeys, ids: Sequence[bytes]) -> int:

@@ -49,12 +49,16 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Give up. `fields` are the entry's own, flat; the script adds counts and times."""
+    """Give up. `fields` are the entry's own, flat; the script adds counts and times.
+
+    `original_id`, `replays`: for a replayed entry, its first life and how often it was sent back.
+    """
 
     fields: Sequence[bytes]
     error: str
     error_type: str
     original_id: bytes | None = None
+    replays: int = 0
 
 
 Outcome: TypeAlias = Ack | Park | DeadLetter

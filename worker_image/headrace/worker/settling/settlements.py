@@ -35,7 +35,9 @@ def settlement(entry: Entry, decision: Decision, window_ms: int) -> Settlement:
         delay_ms = max(0, round(decision.delay * 1000))
         outcome = Park(delay_ms, decision.error, failure=decision.failed)
     elif decision.kind is Kind.DEAD_LETTER:
-        outcome = DeadLetter(entry.fields, decision.error, decision.error_type, entry.original_id)
+        outcome = DeadLetter(
+            entry.fields, decision.error, decision.error_type, entry.original_id, entry.replays
+        )
     outputs = (entry.outputs or ()) if decision.kind is Kind.SKIP else ()
     return Settlement(
         entry.source, entry.id, entry.delivery_count, outcome, outputs, fenced=not entry.trimmed

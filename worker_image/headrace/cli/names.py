@@ -1,0 +1,61 @@
+"""Names of the streams in a Redis and of their groups, also for the shell's completion."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from redis.asyncio import Redis
+
+from headrace.streams.script import call
+
+COMPLETION_SECONDS = 1.0
+KEYS_A_STEP = 1_000
+OWN_PREFIX = b"headrace:{"
+"""Dead letters and replay streams are keys of Headrace, shown with the stream they belong to."""
+
+
+async def stream_names(client: Redis, beginning: str = "") -> AsyncIterator[bytes]:
+    """Every stream but Headrace's own, in steps that each look at a thousand keys."""
+    cursor, pattern = b"0", _escaped(beginning) + "*"
+    while True:
+        command = ("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_A_STEP, "TYPE", "stream")
+        cursor, names = await call(client, command)
+        for name in names:
+            if not name.startswith(OWN_PREFIX):
+                yield name
+        if cursor == b"0":
+            return
+
+
+async def group_names(client: Redis, stream: str) -> list[str] | None:
+    """The stream's consumer groups; None when there is no such stream."""
+    if await call(client, ("TYPE", stream)) == b"none":
+        return None
+    rows = await call(client, ("XINFO", "GROUPS", stream))
+    return [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]
+
+
+def complete_streams(incomplete: str) -> list[str]:
+    """For the shell: those that can be found within a second; none without a Redis."""
+    url = os.environ.get("HEADRACE_REDIS_URL")
+    if not url:
+        return []
+    found: list[str] = []
+    with suppress(Exception):  # the shell wants words, never a traceback
+        asyncio.run(asyncio.wait_for(_complete(url, incomplete, found), COMPLETION_SECONDS))
+    return sorted(found)
+
+
+async def _complete(url: str, incomplete: str, found: list[str]) -> None:
+    from headrace.cli.redis_options import place_of
+
+    async with place_of(url).client as client:
+        async for name in stream_names(client, incomplete):
+            found.append(name.decode("utf-8", "replace"))
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{one}" if one in "*?[]\\^" else one for one in text)

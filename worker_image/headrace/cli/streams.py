@@ -1,0 +1,76 @@
+"""`headrace streams`: which streams there are, who reads them, and whose the groups are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from headrace.cli.backlog import lag_text
+from headrace.cli.names import group_names, stream_names
+from headrace.cli.options import Output
+from headrace.cli.output import print_data, print_table
+from headrace.cli.progress import Progress
+from headrace.cli.redis_options import Place, opened, run
+from headrace.streams.backlog import StreamBacklog
+from headrace.streams.backlog_reader import read_backlogs
+from headrace.streams.keys import StreamKeys, UnusableName
+
+COLUMNS = ("STREAM", "ENTRIES", "DEAD", "GROUP", "LAG", "PENDING", "OWNER")
+
+
+def run_streams(beginning: str, output: Output, url: str | None) -> None:
+    run(_streams(beginning, output, url))
+
+
+async def _streams(beginning: str, output: Output, url: str | None) -> None:
+    async with opened(url) as place:
+        found: list[StreamBacklog] = []
+        with Progress("streams looked at:") as progress:
+            async for raw in stream_names(place.client, beginning):
+                one = await _look(place, raw)
+                if one is not None:
+                    found.append(one)
+                    progress.show(len(found))
+    found.sort(key=lambda one: one.stream)
+    if output is not Output.TABLE:
+        print_data([_plain(one) for one in found], output)
+    elif not found:
+        typer.echo(f"no stream at {place.address}", err=True)
+    else:
+        rows = [row for one in found for row in _rows(one)]
+        print_table(COLUMNS, rows, right="ENTRIES DEAD LAG PENDING")
+
+
+async def _look(place: Place, raw: bytes) -> StreamBacklog | None:
+    """None for one that was deleted meanwhile, and for a name that no Headrace key can have."""
+    try:
+        keys = StreamKeys(raw.decode())
+    except (UnusableName, UnicodeDecodeError):
+        return None
+    groups = await group_names(place.client, keys.stream)
+    if groups is None:
+        return None
+    (found,) = await read_backlogs(place.client, [(keys, groups)])
+    return found if found.exists else None
+
+
+def _rows(one: StreamBacklog) -> list[tuple[str, ...]]:
+    head = (one.stream, f"{one.length:,}", f"{one.dead_letters:,}")
+    rows = [
+        (name, lag_text(group), f"{group.pending:,}", group.owner or "-")
+        for name, group in one.groups.items()
+    ] or [("-", "", "", "")]
+    return [(head if not index else ("", "", "")) + row for index, row in enumerate(rows)]
+
+
+def _plain(one: StreamBacklog) -> dict[str, Any]:
+    return {
+        "stream": one.stream,
+        "entries": one.length,
+        "deadLetters": one.dead_letters,
+        "groups": [
+            {"group": name, "lag": group.lag, "pending": group.pending, "owner": group.owner}
+            for name, group in one.groups.items()
+        ],
+    }
