@@ -17,6 +17,8 @@ from tests.support.waiting import WAIT_SECONDS, until
 
 ROOT = Path(__file__).parents[3]
 SPACE = "guarded"
+# A run of kubectl for each answer, on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(400)
 VALUES = [
     "admissionPolicy.enabled=true",
     "admissionPolicy.allowedServiceAccounts={billing}",

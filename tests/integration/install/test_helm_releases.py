@@ -19,6 +19,8 @@ from tests.support.waiting import WAIT_SECONDS, until
 CHART = Path(__file__).parents[3] / "charts/headrace"
 DEFINITION = "streampipelines.headrace.dev"
 SPACE = "airport"
+# Helm asks the API server many times for one answer, on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(400)
 PIPELINE = """
 apiVersion: headrace.dev/v1alpha1
 kind: StreamPipeline

@@ -142,6 +142,7 @@ def test_nothing_is_written_when_nothing_differs(
     assert versions(kube, namespace) == before
 
 
+@pytest.mark.timeout(400)
 def test_a_reconciled_example_shows_no_difference_to_its_file(
     kube: Kube, operator: OperatorProcess, namespace: str, control_plane: ControlPlane
 ) -> None:

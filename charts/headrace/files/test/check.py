@@ -1,4 +1,7 @@
-"""What `helm test` runs: sends 20 events and waits until each was handled. Argument: Redis's host."""
+"""What `helm test` runs: it sends 20 events and waits until each was handled.
+
+The argument is Redis's host.
+"""
 
 import sys
 import time
