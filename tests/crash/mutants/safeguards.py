@@ -68,8 +68,9 @@ SAFEGUARDS = [
     ),
     mutant(
         "reclaim skips a quiet stream",
-        short("kills"),
-        "pending redelivery",
+        # Workers still die, with something in hand, when all events were sent.
+        Run(1, "kills", events=300, rate=100, fault_pause=0.4, slow=0.5, drain_seconds=25),
+        "pending",
         (
             "worker/intake/claims.py",
             "if monotonic() >= self._next_reclaim:",
