@@ -41,7 +41,7 @@ from headrace_operator.telemetry.condition_metrics import Conditions
 from headrace_operator.telemetry.http import Server
 from headrace_operator.telemetry.pipeline_metrics import Fleet
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
     try:
         uvloop.run(run(chosen))
     except LeaseLost as error:
-        log.error("%s; exiting, another replica leads", error)
+        logger.error("%s; exiting, another replica leads", error)
         sys.exit(1)
 
 
@@ -154,7 +154,7 @@ class Operator:
         try:
             found = await self.api.get(NAMESPACE, None, "kube-system")
         except (ApiError, ApiUnreachable) as error:
-            log.warning(
+            logger.warning(
                 "groups of pipelines that are gone are not taken over: %s; allow `get` on the"
                 " namespace kube-system",
                 error,

@@ -32,7 +32,7 @@ from headrace_operator.backlog.wakeups import (
     urgency,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BATCH = 100  # streams per round trip: bounds what the server does in one go
 SHARE = 10  # a round may take this part of its interval, or the interval grows
@@ -207,7 +207,7 @@ class _Endpoint:
             self._failed(error)
         else:
             if self._failures:
-                log.info("Redis at %s answers again", self._access.endpoint)
+                logger.info("Redis at %s answers again", self._access.endpoint)
             self._failures = 0
             self.answers = True
 
@@ -242,7 +242,7 @@ class _Endpoint:
         self.answers = False
         if self._failures == 1:
             words = refusals.describe(error)
-            log.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)
+            logger.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)
         words, refused = redis_errors.for_people(error), redis_errors.is_refusal(error)
         reading = Reading(None, words, time.monotonic(), refused)
         for key, watched in list(self.watched.items()):

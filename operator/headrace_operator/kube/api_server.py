@@ -30,7 +30,7 @@ MAX_TRIES = 4
 
 
 class ApiError(Exception):
-    """The API server refused. ``message`` is its own sentence; ``status`` the HTTP status."""
+    """The API server refused. `message` is its own sentence; `status` the HTTP status."""
 
     def __init__(
         self, status: int, reason: str, message: str, what: str, causes: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ async def connect(kubeconfig: Path | None) -> ApiClient:
 
 
 class ApiServer:
-    """``guard`` raises when this process must not write any more."""
+    """`guard` raises when this process must not write any more."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class ApiServer:
         return await self._write("PUT", path, manifest, kind=kind)
 
     async def apply(self, manifest: Manifest) -> Manifest:
-        """Server-side apply by force as field manager ``headrace``.
+        """Server-side apply by force as field manager `headrace`.
 
         For an existing object the manifest carries metadata.uid and metadata.resourceVersion: the
         server answers 409 when the object is another one or has changed since it was observed.
@@ -163,7 +163,7 @@ class ApiServer:
         resource_version: str,
         manager: str,
     ) -> Manifest:
-        """Write spec.replicas of a Deployment by force, so that ``manager`` owns it."""
+        """Write spec.replicas of a Deployment by force, so that `manager` owns it."""
         kind = BY_KIND["Deployment"]
         body = {
             "apiVersion": "autoscaling/v1",

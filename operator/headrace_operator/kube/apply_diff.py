@@ -17,7 +17,7 @@ from typing import Any
 from headrace_api import FIELD_MANAGER
 
 Path = tuple[str, ...]
-"""Steps as managedFields writes them: ``f:name``, ``k:{"name":"x"}``, ``v:"value"``, ``i:0``."""
+"""Steps as managedFields writes them: `f:name`, `k:{"name":"x"}`, `v:"value"`, `i:0`."""
 
 # Lists that the API server merges by key, by the name of the field that holds them.
 _LIST_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -49,9 +49,9 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``path`` differs; ``taken_by`` is the manager that owns it now, None if nobody else does.
+    """`path` differs; `taken_by` is the manager that owns it now, None if nobody else does.
 
-    ``is_ours``: the field manager ``headrace`` owns it, with another value.
+    `is_ours`: the field manager `headrace` owns it, with another value.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class Difference:
 
 
 def differences(desired: Mapping[str, Any], live: Mapping[str, Any]) -> list[Difference]:
-    """Everything that an apply of ``desired`` would change in ``live``; empty: contained."""
+    """Everything that an apply of `desired` would change in `live`; empty: contained."""
     owners = _owners(live)
     found = [_difference(path, owners) for path in _missing(desired, live, ())]
     for path in owners.get(FIELD_MANAGER, ()):
@@ -73,7 +73,7 @@ def differences(desired: Mapping[str, Any], live: Mapping[str, Any]) -> list[Dif
 
 
 def readable(path: Path) -> str:
-    """``spec.template.spec.containers[name=worker].image``"""
+    """`spec.template.spec.containers[name=worker].image`"""
     text = ""
     for step in path:
         if step.startswith("f:"):

@@ -2,7 +2,7 @@
 
 Filled by watch events, by periodic lists and by the answers to the operator's own writes; the
 newest resourceVersion wins, so these may come in any order. Objects are found by name, or by the
-key ``namespace/name`` of the pipeline they belong to. They are kept as text, a tenth of the size
+key `namespace/name` of the pipeline they belong to. They are kept as text, a tenth of the size
 of the dicts in it, and every look gets dicts of its own.
 """
 
@@ -18,7 +18,7 @@ from headrace_api.names import PIPELINE_LABEL
 from headrace_operator.kube.kinds import CHILDREN, POD, Kind, Manifest
 
 Key = str
-"""``namespace/name`` of a StreamPipeline."""
+"""`namespace/name` of a StreamPipeline."""
 
 Ref = tuple[str, str, str]  # kind, namespace, name
 REMEMBERED_DELETIONS = 20_000

@@ -17,7 +17,7 @@ class Kind:
     plural: str
 
     def path(self, namespace: str | None, name: str | None = None, sub: str | None = None) -> str:
-        """The URL path; ``namespace`` None means all namespaces (for a list)."""
+        """The URL path; `namespace` None means all namespaces (for a list)."""
         root = "/api/" if "/" not in self.api_version else "/apis/"
         parts = [root + self.api_version]
         if namespace is not None:

@@ -1,13 +1,13 @@
 """Leader election by a coordination.k8s.io Lease: one replica writes, the other waits, warm.
 
-- The holder renews every ``retry_period``. Its licence to write ends ``renew_deadline`` seconds
-  after the last renewal *was sent*, on a clock that counts the machine's sleep; ``check`` is asked
+- The holder renews every `retry_period`. Its licence to write ends `renew_deadline` seconds
+  after the last renewal *was sent*, on a clock that counts the machine's sleep; `check` is asked
   before every write. A write sent in the last moment is over before anybody else may take the
   Lease, because request timeout < lease_duration - renew_deadline.
-- A waiting replica takes the Lease when it has watched the same record for ``lease_duration`` on
+- A waiting replica takes the Lease when it has watched the same record for `lease_duration` on
   its own clock: clocks of machines are never compared.
-- A clean exit gives the Lease back, so that the other replica starts within ``retry_period``.
-- Losing the Lease is final: ``hold`` raises LeaseLost and the process exits; a replica that came
+- A clean exit gives the Lease back, so that the other replica starts within `retry_period`.
+- Losing the Lease is final: `hold` raises LeaseLost and the process exits; a replica that came
   back from a pause must not go on with what it believed.
 """
 
@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from headrace_operator.kube.api_server import ApiError, ApiUnreachable
 from headrace_operator.kube.kinds import LEASE, Kind, Manifest
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
@@ -107,7 +107,7 @@ class LeaderElection:
         """Wait until this process is the holder."""
         while not await self._try_to_take():  # noqa: ASYNC110 - the other side is remote
             await asyncio.sleep(self._times.retry_period)
-        log.info("leading", extra={"lease": f"{self._namespace}/{self._name}"})
+        logger.info("leading", extra={"lease": f"{self._namespace}/{self._name}"})
 
     async def hold(self) -> None:
         """Renew until cancelled; raises LeaseLost."""
@@ -125,7 +125,7 @@ class LeaderElection:
         try:
             await self._api.replace(LEASE, {**self._live, "spec": spec})
         except (ApiError, ApiUnreachable) as error:
-            log.warning("the Lease was not given back and runs out by itself: %s", error)
+            logger.warning("the Lease was not given back and runs out by itself: %s", error)
 
     async def _renew(self) -> None:
         for last_try in (False, True):
@@ -135,7 +135,7 @@ class LeaderElection:
             try:
                 self._live = await self._api.replace(LEASE, {**self._live, "spec": spec})
             except (ApiError, ApiUnreachable) as error:
-                log.warning("the Lease could not be renewed yet: %s", error)
+                logger.warning("the Lease could not be renewed yet: %s", error)
                 # Changed since we saw it, perhaps by a renewal of ours whose answer was lost.
                 stale = isinstance(error, ApiUnreachable) or (error.is_missing or error.is_conflict)
                 if last_try or not stale or not await self._look_again():
@@ -149,7 +149,7 @@ class LeaderElection:
         try:
             live = await self._api.get(LEASE, self._namespace, self._name)
         except (ApiError, ApiUnreachable) as error:
-            log.warning("the Lease could not be read: %s", error)
+            logger.warning("the Lease could not be read: %s", error)
             return False
         if live is None or live["spec"].get("holderIdentity") != self._identity:
             self._licence_until = None
@@ -172,11 +172,11 @@ class LeaderElection:
             if error.is_conflict:  # somebody was quicker
                 self.refusal = None
             else:
-                log.warning("the Lease could not be taken: %s", error)
+                logger.warning("the Lease could not be taken: %s", error)
                 self.refusal = f"the Lease cannot be taken: {error.message}"
             return False
         except ApiUnreachable as error:
-            log.warning("the Lease could not be taken: %s", error)
+            logger.warning("the Lease could not be taken: %s", error)
             return False
         self.refusal = None
         self._licence_until = sent + self._times.renew_deadline

@@ -1,4 +1,4 @@
-"""A token bucket: ``rate`` tokens per second, at most ``burst`` saved up."""
+"""A token bucket: `rate` tokens per second, at most `burst` saved up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class TokenBucket:
-    """Callers of ``take`` are served in the order in which they came."""
+    """Callers of `take` are served in the order in which they came."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -31,7 +31,7 @@ class TokenBucket:
         return True
 
     def seconds_until_free(self) -> float:
-        """How long ``try_take`` will keep answering no, if nobody else takes."""
+        """How long `try_take` will keep answering no, if nobody else takes."""
         self._refill(asyncio.get_running_loop().time())
         return max((1 - self._tokens) / self._rate, 0.0)
 

@@ -30,7 +30,7 @@ from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Memory, Rejection
 from headrace_operator.reconcile.rollouts import Place, Rollouts, comes_from_the_operator
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REJECTED = (400, 403, 413, 422)  # the object itself is refused: sending it again changes nothing
 RETRY_REJECTED = 60.0
@@ -42,10 +42,10 @@ ANOTHER_OPERATOR = "another Headrace operator"
 
 @dataclass(slots=True)
 class ApplyResult:
-    """``changed``: the world or what is known of it changed, so another look is due at once.
+    """`changed`: the world or what is known of it changed, so another look is due at once.
 
-    ``applied``: the children that were written, or scaled. ``held``: Deployments that are not, as
-    their update waits for its turn. ``errors``: what was not done, and why.
+    `applied`: the children that were written, or scaled. `held`: Deployments that are not, as
+    their update waits for its turn. `errors`: what was not done, and why.
     """
 
     changed: bool = False
@@ -165,7 +165,7 @@ class Applier:
                 outcome.held.add(apply.ref)
                 await self._follow_replicas(apply, live, observation, memory, outcome)
                 return
-            log.info(
+            logger.info(
                 "%s %s differs: %s",
                 *apply.ref,
                 ", ".join(sorted(map(str, found))[:5]),
@@ -190,7 +190,7 @@ class Applier:
                 return
             if error.status not in REJECTED:
                 raise
-            log.warning("%s %s is refused: %s", *apply.ref, error.message)
+            logger.warning("%s %s is refused: %s", *apply.ref, error.message)
             memory.rejections[apply.ref] = Rejection(
                 error.message, apply.manifest, observation.clock
             )
@@ -205,7 +205,7 @@ class Applier:
         outcome.applied.add(apply.ref)
         if remaining := frozenset(d.path for d in differences(apply.manifest, seen)):
             # Without this, such a field would be applied again and again, for ever.
-            log.warning(
+            logger.warning(
                 "the API server stores %s %s otherwise than it was sent: %s",
                 *apply.ref,
                 ", ".join(sorted(map(readable, remaining))),
@@ -277,7 +277,7 @@ class Applier:
         target = {"namespace": namespace, "name": delete.ref.name, "uid": delete.uid}
         seen = {**target, "resourceVersion": delete.resource_version}
         await self._api.delete(kind, {"metadata": seen})
-        log.info("deleted %s %s", *delete.ref)
+        logger.info("deleted %s %s", *delete.ref)
         self._cache.remove(kind, {"metadata": target})
         outcome.changed = True
 
@@ -310,7 +310,7 @@ class Applier:
                     name = _text(consumer["name"])
                     found[name] = found.get(name, 0) + int(consumer["pending"])
         except REDIS_ERRORS as error:
-            log.info("pods to remove are chosen without knowing what they hold: %s", error)
+            logger.info("pods to remove are chosen without knowing what they hold: %s", error)
         return found
 
 

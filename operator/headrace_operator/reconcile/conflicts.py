@@ -22,7 +22,7 @@ _labels: set[str] = set()
 
 
 class Conflicts:
-    """Memory of one pipeline. ``clock``: monotonic seconds."""
+    """Memory of one pipeline. `clock`: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -31,7 +31,7 @@ from headrace_operator.plan import EnsureGroup, GroupOperation, ReleaseGroup
 from headrace_operator.plan.observation import ClaimState, GroupClaim
 from headrace_operator.reconcile.memory import Memory
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class RedisTrouble(Exception):
@@ -92,7 +92,7 @@ class GroupOperations:
                 await self.destroy(memory.access, keys, owner)
         except RedisTrouble as error:
             name = type(operation).__name__
-            log.warning("%s of group %s failed: %s", name, operation.consumer_group, error)
+            logger.warning("%s of group %s failed: %s", name, operation.consumer_group, error)
             return False
         except UnusableName:
             pass  # nothing can exist under such a name
@@ -132,7 +132,7 @@ class GroupOperations:
             except OwnedByAnother as error:
                 if not await self._may_take_over(error, pipeline):
                     raise
-                log.info("group %s is taken over from %s", keys.group, error.owner)
+                logger.info("group %s is taken over from %s", keys.group, error.owner)
                 state = await self._claim(client, keys, group, pipeline, error.owner)
         except OwnedByAnother as error:
             namespace, name, uid = _parts(error.owner)
@@ -193,7 +193,7 @@ def _parts(owner: str) -> tuple[str, str, str]:
 
 def _told(error: BaseException, access: Access) -> str:
     """What is wrong, for people; the log knows more."""
-    log.info("Redis at %s: %s", access.endpoint, refusals.describe(error))
+    logger.info("Redis at %s: %s", access.endpoint, refusals.describe(error))
     return f"Redis at {access.endpoint}: {redis_errors.for_people(error)}"[:500]
 
 

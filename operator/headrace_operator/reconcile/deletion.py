@@ -45,7 +45,7 @@ from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTr
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.reconcile.referenced_objects import access_of, fetch
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 POD_OWNERS = (CRON_JOB, DEPLOYMENT, JOB)
 NEXT_LOOK = 2.0
@@ -111,7 +111,7 @@ class Deletion:
         except (RedisTrouble, NoAccess) as error:
             return await self._wait_for_redis(error, live, memory)
         await self._set_finalizer(live, False)
-        log.info("deleted with its consumer groups", extra=_named(live))
+        logger.info("deleted with its consumer groups", extra=_named(live))
         return None
 
     async def _wait_for(
@@ -136,7 +136,7 @@ class Deletion:
         elif now - memory.redis_awaited_since > self._patience:
             await self._let_go(live, "RedisUnreachable", str(error))
         else:
-            log.warning("deletion waits for Redis: %s", error, extra=_named(live))
+            logger.warning("deletion waits for Redis: %s", error, extra=_named(live))
             return Waiting(
                 NEXT_LOOK * 2,
                 f"the deletion waits for Redis, to drop the consumer groups: {error}; it is let go"
@@ -162,7 +162,7 @@ class Deletion:
                 self._check_answers(memory.access)
                 await self._groups.release(memory.access, keys, memory.owner)
             except RedisTrouble as error:
-                log.warning("the claims of %s were not given up: %s", memory.owner, error)
+                logger.warning("the claims of %s were not given up: %s", memory.owner, error)
                 return
 
     def _check_answers(self, access: Access) -> None:
@@ -235,7 +235,7 @@ class Deletion:
 
     async def _let_go(self, live: Manifest, reason: str, why: str) -> None:
         metrics.LET_GO.labels(reason).inc()
-        log.error(
+        logger.error(
             "let go without cleaning Redis (%s): its consumer groups stay; remove them by hand: %s",
             reason,
             why,

@@ -19,7 +19,7 @@ from headrace_operator.kube.kinds import EVENT, Manifest
 from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.plan import Event
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -79,7 +79,7 @@ class Events:
                 _remember(self._said, words, _Said(written, now))
         except (ApiError, ApiUnreachable) as error:
             self._said.pop(words, None)  # it may be gone
-            log.info("an Event was not delivered: %s", error)
+            logger.info("an Event was not delivered: %s", error)
 
     def _may_say(self, uid: str, reason: str, now: float) -> bool:
         quota = self._quotas.get((uid, reason)) or _Quota(AT_ONCE, now)

@@ -30,7 +30,7 @@ from headrace_operator.reconcile.observe import Observer
 from headrace_operator.reconcile.rollouts import Place, Rollouts
 from headrace_operator.reconcile.status_writer import StatusWriter
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SOON = 0.05
 TERMINATING = 30.0
@@ -72,7 +72,7 @@ class Reconciler:
             return delay
         except ApiError as error:
             result = "stale" if error.is_conflict else "failed"
-            log.log(
+            logger.log(
                 logging.DEBUG if error.is_conflict else logging.WARNING,
                 "%s; looking again",
                 error,
@@ -80,13 +80,13 @@ class Reconciler:
             )
             raise
         except ApiUnreachable as error:
-            log.warning("%s; looking again", error, extra={"pipeline": key})
+            logger.warning("%s; looking again", error, extra={"pipeline": key})
             raise
         except LeaseLost:
             result = "lease-lost"
             raise
         except Exception as error:  # a fault of ours must harm this pipeline only, and be seen
-            log.exception("unexpected error", extra={"pipeline": key})
+            logger.exception("unexpected error", extra={"pipeline": key})
             await self._tell_fault(key, error)
             raise
         finally:
@@ -256,7 +256,7 @@ class Reconciler:
         try:
             await self._refuse(key, Reason.INTERNAL_ERROR, f"{type(fault).__name__}; see the log")
         except (ApiError, ApiUnreachable) as error:
-            log.warning("the status could not be written: %s", error, extra={"pipeline": key})
+            logger.warning("the status could not be written: %s", error, extra={"pipeline": key})
 
 
 def _parsed(live: Manifest, memory: Memory) -> StreamPipeline:

@@ -97,7 +97,7 @@ def _until_next(writes: deque[float], now: float) -> float:
 
 
 def merge_patch(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """The JSON merge patch (RFC 7386) that turns ``current`` into ``wanted``; {}: nothing to do."""
+    """The JSON merge patch (RFC 7386) that turns `current` into `wanted`; {}: nothing to do."""
     patch: dict[str, Any] = {name: None for name in current if name not in wanted}
     for name, value in wanted.items():
         there = current.get(name)

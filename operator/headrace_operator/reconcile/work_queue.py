@@ -5,11 +5,11 @@ Specification (the tests hold it sentence by sentence):
 - A key waits at most once, however often it is put.
 - A key that is being worked on is never handed out a second time; put meanwhile, it is handed
   out again after the work has ended.
-- ``put_after(key, delay)`` makes the key due later; the earliest due time wins, and a plain
-  ``put`` makes it due now.
-- ``put_backoff(key)`` makes it due after base * 2^failures seconds, capped and jittered by
-  +-20 % so that a fleet that failed together does not come back together. ``forget_failures``
-  starts over. A ``put`` during the back-off is obeyed at once: new information beats waiting.
+- `put_after(key, delay)` makes the key due later; the earliest due time wins, and a plain
+  `put` makes it due now.
+- `put_backoff(key)` makes it due after base * 2^failures seconds, capped and jittered by
+  +-20 % so that a fleet that failed together does not come back together. `forget_failures`
+  starts over. A `put` during the back-off is obeyed at once: new information beats waiting.
 - Due keys leave in the order in which they became due.
 - Nothing is lost when a worker is cancelled: its key becomes due again.
 
@@ -30,7 +30,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class WorkQueue(Generic[K]):
-    """See the module's docstring. ``on_wait`` is told how long each key waited after it was due."""
+    """See the module's docstring. `on_wait` is told how long each key waited after it was due."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class WorkQueue(Generic[K]):
             self._wakeup.set()
 
     def put_after(self, key: K, delay: float) -> None:
-        """Make the key due in ``delay`` seconds, unless it is due earlier already."""
+        """Make the key due in `delay` seconds, unless it is due earlier already."""
         if delay <= 0:
             self.put(key)
             return
@@ -95,7 +95,7 @@ class WorkQueue(Generic[K]):
         self._failures.pop(key, None)
 
     async def get(self) -> K:
-        """Wait for a due key and take it in hand; ``done`` must follow."""
+        """Wait for a due key and take it in hand; `done` must follow."""
         while True:
             now = asyncio.get_running_loop().time()
             self._promote(now)
@@ -124,7 +124,7 @@ class WorkQueue(Generic[K]):
     async def work(self, handle: Callable[[K], Awaitable[float | None]]) -> None:
         """Serve keys until cancelled; run as many of these as there shall be workers.
 
-        ``handle`` returns the seconds until the next look, or None for "when something changes".
+        `handle` returns the seconds until the next look, or None for "when something changes".
         If it raises, the key backs off; sorting and logging the error is the handler's business.
         """
         while True:
