@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 BATCH = 100  # streams per round trip: bounds what the server does in one go
 SHARE = 10  # a round may take this part of its interval, or the interval grows
 SLOWEST = 30.0
+# A Redis that is away is asked at least as often, or its status is told too late.
+LONGEST_RETRY_SECONDS = 5.0
 ROUNDS = 3  # newest rounds whose durations count
 
 
@@ -71,7 +73,7 @@ def pace(interval: float, took: Iterable[float], failures: int) -> float:
     nothing of what a round costs.
     """
     if failures:
-        return min(interval * 2.0**failures, SLOWEST) * random.uniform(0.5, 1.0)
+        return min(interval * 2.0**failures, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.0)
     return min(max(interval, min(took) * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
 
 
