@@ -53,13 +53,7 @@ class RedisServer:
     def start(self) -> "RedisServer":
         log = (self.directory / "log").open("ab")
         self.process = subprocess.Popen(
-            [
-                *("setpriv", "--pdeathsig", "KILL"),
-                *ALL_KINDS[self.kind](),
-                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
-                *("--save", "", "--appendonly", "no", "--enable-debug-command", "yes"),
-                *self.options,
-            ],
+            ["setpriv", "--pdeathsig", "KILL", *ALL_KINDS[self.kind](), *self._arguments()],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
@@ -67,6 +61,13 @@ class RedisServer:
         log.close()
         self._wait_until_it_answers()
         return self
+
+    def _arguments(self) -> list[str]:
+        return [
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
+            *("--save", "", "--appendonly", "no", "--enable-debug-command", "yes"),
+            *self.options,
+        ]
 
     def _wait_until_it_answers(self) -> None:
         assert self.process is not None

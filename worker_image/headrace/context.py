@@ -107,7 +107,8 @@ class Context:
     def redis(self) -> Redis:
         """An asyncio client of the pipeline's Redis, for the handler's own keys; answers are bytes.
 
-        A sync handler uses `blocking_redis` instead.
+        In a Cluster it is a `redis.asyncio.RedisCluster`. A sync handler uses `blocking_redis`
+        instead.
         """
         return self._env.redis  # type: ignore[no-any-return]
 

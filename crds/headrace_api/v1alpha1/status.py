@@ -25,7 +25,6 @@ class ConditionType(StrEnum):
     TRIM_HELD_BACK = "TrimHeldBack"
     TRIM_FAILED = "TrimFailed"
     RECLAIM_FAILED = "ReclaimFailed"
-    NOT_IMPLEMENTED = "NotImplemented"
     CONFLICT = "Conflict"
 
 
@@ -66,7 +65,6 @@ class Reason(StrEnum):
     CONFLICT = "Conflict"
     FORBIDDEN = "Forbidden"
     API_SERVER_FAILED = "ApiServerFailed"
-    NOT_IMPLEMENTED = "NotImplemented"
     # the backlog
     EXACT = "Exact"
     UPPER_BOUND = "UpperBound"

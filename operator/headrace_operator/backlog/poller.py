@@ -19,8 +19,9 @@ import redis.asyncio
 
 from headrace.streams import refusals
 from headrace.streams.backlog_reader import read_backlogs
-from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
+from headrace.streams.connect import REDIS_ERRORS, Mode
 from headrace.streams.keys import StreamKeys
+from headrace.streams.primary import SlotNotServed
 from headrace.worker.cancel import cancel
 from headrace_operator.backlog import redis_errors
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
@@ -62,6 +63,8 @@ class _Watched:
 
     subject: Subject
     is_due: bool = True
+    failures: int = 0
+    """Rounds in which its server did not answer, one after the other."""
     reading: Reading | None = None
     reported: Reading | None = None
 
@@ -198,20 +201,46 @@ class _Endpoint:
                 await self._new.wait()
 
     async def _read(self, keys: list[str]) -> None:
-        """One round, in bounded batches; a failure is told to every pipeline behind it."""
+        """One round, every server at once. A failure is told to all whose server it is."""
         if not keys:
             return  # nobody was asked: that says nothing about the server
         try:
-            client = self._redis.client(self._access)
-            for start in range(0, len(keys), BATCH):
-                await self._read_batch(client, keys[start : start + BATCH])
-        except (*REDIS_ERRORS, NotImplementedMode) as error:
-            self._failed(error)
-        else:
+            servers = await self._by_server(keys)
+        except REDIS_ERRORS as error:
+            self._failed(error, list(self.watched))
+            return
+        answered = await asyncio.gather(*(self._read_from(*one) for one in servers.items()))
+        if any(answered):
             if self._failures:
                 logger.info("Redis at %s answers again", self._access.endpoint)
             self._failures = 0
             self.answers = True
+
+    async def _by_server(self, keys: list[str]) -> dict[redis.asyncio.Redis, list[str]]:
+        """Whom to ask for which keys: one server, but for the nodes of a Cluster."""
+        servers: dict[redis.asyncio.Redis, list[str]] = {}
+        for key in keys:
+            if key not in self.watched:
+                continue
+            stream = self.watched[key].subject.keys.stream
+            try:
+                client = await self._redis.client(self._access, stream)
+            except SlotNotServed as error:
+                self._failed(error, [key])
+            else:
+                servers.setdefault(client, []).append(key)
+        return servers
+
+    async def _read_from(self, client: redis.asyncio.Redis, keys: list[str]) -> bool:
+        """Read from one server, in bounded batches; whether it answered."""
+        try:
+            for start in range(0, len(keys), BATCH):
+                await self._read_batch(client, keys[start : start + BATCH])
+        except REDIS_ERRORS as error:
+            is_one_of_many = self._access.target.mode is Mode.CLUSTER
+            self._failed(error, keys if is_one_of_many else list(self.watched))
+            return False
+        return True
 
     async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
         known = [(key, self.watched[key]) for key in keys if key in self.watched]
@@ -237,19 +266,30 @@ class _Endpoint:
                 self._take(key, watched, reading)
             return
         for (key, watched), backlog in zip(known, backlogs, strict=True):
+            if backlog.error is not None:
+                self._redis.doubt(self._access)
+                if backlog.error.startswith("MOVED"):
+                    continue  # the next round asks the node that has it now
+            watched.failures = 0
             self._take(key, watched, Reading(backlog, None, now))
 
-    def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        self.answers = False
-        if self._failures == 1:
+    def _failed(self, error: Exception, keys: list[str]) -> None:
+        """`keys` could not be read."""
+        self._redis.doubt(self._access)
+        if len(keys) == len(self.watched):
+            self._failures += 1
+            self.answers = False
+        if all(self.watched[key].failures == 0 for key in keys if key in self.watched):
             words = refusals.describe(error)
             logger.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)
         words, refused = redis_errors.for_people(error), redis_errors.is_refusal(error)
         reading = Reading(None, words, time.monotonic(), refused)
-        for key, watched in list(self.watched.items()):
+        for key in keys:
+            if (watched := self.watched.get(key)) is None:
+                continue
+            watched.failures += 1
             # One lost round is no outage: what was read a second ago still holds.
-            if self._failures > 1 or watched.reading is None:
+            if watched.failures > 1 or watched.reading is None:
                 self._take(key, watched, reading)
 
     def _take(self, key: str, watched: _Watched, reading: Reading) -> None:

@@ -12,11 +12,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import redis.asyncio
+import redis.exceptions
 
-from headrace.streams.connect import REDIS_ERRORS, Credentials, Target, connect
-from headrace_operator.backlog.allowed_hosts import AllowedHosts, refuse_link_local
+from headrace.streams.connect import (
+    REDIS_ERRORS,
+    Mode,
+    Target,
+    cluster_map,
+    connect,
+    join_endpoint,
+    locator_of,
+)
+from headrace.streams.credentials import Credentials
+from headrace.streams.primary import Address, ClusterMap, Locator
+from headrace_operator.backlog.allowed_hosts import AllowedHosts, NoAccess, refuse_link_local
 
 CLIENT_NAME = "headrace-operator"
+_OUR_WAY = {"redis_connect_func": refuse_link_local}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +57,11 @@ class Access:
         return f"{','.join(self.target.endpoints)}/{self.target.database}"
 
     def _identity(self) -> tuple[object, ...]:
-        known = self.credentials
-        login = None if known is None else tuple(known.get_credentials())
-        return self.target, login, self.certificate
+        logins = [
+            None if known is None else tuple(known.get_credentials())
+            for known in (self.credentials, self.target.sentinel_credentials)
+        ]
+        return self.target, *logins, self.certificate
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Access) and self._identity() == other._identity()
@@ -81,15 +95,18 @@ class RedisAccess:
         """Drops `key`; clients that nobody uses any more are closed by `close_unused`."""
         self._accesses.pop(key, None)
 
-    def client(self, access: Access) -> redis.asyncio.Redis:
-        """The shared admin client. Short socket time-outs; never retries by itself.
-
-        Raises NotImplementedMode.
-        """
+    async def client(self, access: Access, key: str) -> redis.asyncio.Redis:
+        """The shared admin client of the server with `key`: in a Cluster one per node. Short
+        socket time-outs; never retries by itself. Raises redis errors, in a Cluster only."""
         known = self._clients.get(access)
         if known is None:
-            known = self._clients[access] = _Client(access)
-        return known.redis
+            known = self._clients[access] = _Client(access, self._hosts)
+        return await known.of(key)
+
+    def doubt(self, access: Access) -> None:
+        """A call failed: a Cluster is asked again who owns its slots before the next one."""
+        if access in self._clients:
+            self._clients[access].in_doubt = True
 
     async def close_unused(self) -> None:
         """Closes the clients of accesses that no remembered key has."""
@@ -107,9 +124,9 @@ class RedisAccess:
 
 
 class _Client:
-    """One client, and the memory files that its TLS reads at each connection."""
+    """One client, or one per node, and the memory files that TLS reads at each connection."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, hosts: AllowedHosts) -> None:
         self._files: list[int] = []
         target = access.target
         if access.certificate is not None and target.tls is not None:
@@ -119,8 +136,47 @@ class _Client:
             target = replace(
                 target, tls=replace(target.tls, cert_file=cert_file, key_file=key_file)
             )
-        self.redis = connect(target, access.credentials, role="admin", client_name=CLIENT_NAME)
-        self.redis.connection_pool.connection_kwargs["redis_connect_func"] = refuse_link_local
+        self._target, self._credentials = target, access.credentials
+        self._hosts = hosts
+        self._map: ClusterMap | None = None
+        self._sentinels: Locator | None = None
+        if target.mode is Mode.CLUSTER:
+            self._map = cluster_map(target, access.credentials, _OUR_WAY, self._check)
+        elif target.mode is Mode.SENTINEL:
+            self._sentinels = locator_of(
+                target, access.credentials, options=_OUR_WAY, check=self._check
+            )
+        self.in_doubt = True
+        self._looking = asyncio.Lock()
+        self._redis: dict[Address | None, redis.asyncio.Redis] = {}
+
+    async def of(self, key: str) -> redis.asyncio.Redis:
+        node, target = None, self._target
+        if self._map is not None:
+            async with self._looking:
+                if self.in_doubt:
+                    await self._map.refresh()
+                    self.in_doubt = False
+            node = self._map.owner(key)
+            target = replace(target, mode=Mode.STANDALONE, endpoints=(join_endpoint(*node),))
+        if node not in self._redis:
+            client = connect(
+                target,
+                self._credentials,
+                role="admin",
+                locator=self._sentinels,
+                client_name=CLIENT_NAME,
+            )
+            client.connection_pool.connection_kwargs |= _OUR_WAY
+            self._redis[node] = client
+        return self._redis[node]
+
+    def _check(self, address: Address) -> None:
+        """Whoever names a server is no more to be trusted than who names an endpoint."""
+        try:
+            self._hosts.check([join_endpoint(*address)])
+        except NoAccess as error:
+            raise redis.exceptions.ConnectionError(str(error)) from None
 
     def _in_memory(self, text: str) -> str:
         descriptor = os.memfd_create("headrace-tls", os.MFD_CLOEXEC)
@@ -129,6 +185,7 @@ class _Client:
         return f"/proc/self/fd/{descriptor}"
 
     async def aclose(self) -> None:
-        await self.redis.aclose()
+        while self._redis:
+            await self._redis.popitem()[1].aclose()
         while self._files:
             os.close(self._files.pop())

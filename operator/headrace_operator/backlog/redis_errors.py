@@ -14,15 +14,10 @@ import ssl
 import redis.exceptions
 
 from headrace.streams import refusals
-from headrace.streams.connect import NotImplementedMode
 
 NO_ANSWER = "no Redis answers there"
 
-_REFUSALS = (
-    redis.exceptions.AuthenticationError,
-    redis.exceptions.ResponseError,
-    NotImplementedMode,
-)
+_REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
 # What we find out ourselves, before or beside any answer: a name, a certificate.
 _OURS = (socket.gaierror, ssl.SSLError)
 

@@ -17,7 +17,6 @@ from headrace_operator.scaling.causes import Cause
 
 # Why a group's workers do not follow its backlog; of several groups the gravest counts.
 _INACTIVE = {
-    Cause.NOT_IMPLEMENTED: Reason.NOT_IMPLEMENTED,
     Cause.GROUP_CONFLICT: Reason.GROUP_CONFLICT,
     Cause.WORKERS_CRASHING: Reason.WORKERS_CRASHING,
     Cause.FALLBACK: Reason.FALLBACK,
@@ -47,11 +46,6 @@ def conditions_of(
     conflicts = [p.message for p in problems if p.reason is Reason.CONFLICT]
     if conflicts:
         yield Condition(ConditionType.CONFLICT, True, Reason.CONFLICT, "; ".join(conflicts))
-    missing = [p.message for p in problems if p.reason is Reason.NOT_IMPLEMENTED]
-    if missing:
-        yield Condition(
-            ConditionType.NOT_IMPLEMENTED, True, Reason.NOT_IMPLEMENTED, "; ".join(missing)
-        )
 
 
 def _readiness(

@@ -24,10 +24,8 @@ from headrace_operator.plan.group import GroupPlan, decide_replicas, view_group
 from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan.orphans import find_orphans
 from headrace_operator.plan.removed_groups import GroupRemoval, claims_left_behind, group_removals
-from headrace_operator.plan.rendered import RenderedGroup, RenderedPipeline
+from headrace_operator.plan.rendered import RenderedPipeline
 from headrace_operator.plan.status import brings_only_figures, due, status_of
-from headrace_operator.scaling.causes import Cause
-from headrace_operator.scaling.decide import ScalingDecision
 
 # Until what failed outside Kubernetes is tried again.
 RETRY_SECONDS = 10.0
@@ -43,11 +41,6 @@ def plan(
     pipeline = observation.pipeline
     if rendered is None or not rendered.is_of(pipeline, settings):
         rendered = RenderedPipeline(pipeline, settings)
-    unsupported = problems.unsupported(pipeline)
-    if unsupported is not None:
-        idle = [_not_run(observation, group) for group in rendered.groups]
-        return _report(observation, idle, [unsupported], Children(observation), ())
-
     views = [view_group(observation, group) for group in rendered.groups]
     groups = [
         GroupPlan(of_group, view, decide_replicas(observation, view))
@@ -59,12 +52,6 @@ def plan(
     found = [problems.name_conflict(ref) for ref in children.conflicts]
     found += problems.find(observation, rendered, groups)
     return _report(observation, groups, found, children, removals)
-
-
-def _not_run(observation: Observation, rendered: RenderedGroup) -> GroupPlan:
-    view = view_group(observation, rendered)
-    decision = ScalingDecision(view.replicas, Cause.NOT_IMPLEMENTED, "nothing is run")
-    return GroupPlan(rendered, view, decision)
 
 
 def _report(
@@ -102,8 +89,6 @@ def _claims(
     observation: Observation, found: Sequence[problems.Problem]
 ) -> Iterator[GroupOperation]:
     """Every group that is not claimed by us, or that Redis has lost, is (re)made and claimed."""
-    if any(problem.reason is Reason.NOT_IMPLEMENTED for problem in found):
-        return
     # A reconciler that waits for a stuck Redis is kept from other pipelines: the poller asks first.
     if not observation.redis_answers or observation.redis_error is not None:
         return

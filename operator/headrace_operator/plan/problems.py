@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headrace.streams import refusals
-from headrace_api.v1alpha1 import Reason, RedisMode, StreamPipeline
+from headrace_api.v1alpha1 import Reason
 from headrace_operator.identity import TAKE_OVER_ANNOTATION
 from headrace_operator.plan import pod_health, references
 from headrace_operator.plan.deployment import PROGRESS_DEADLINE_SECONDS
@@ -26,15 +26,6 @@ class Problem:
     reason: Reason
     message: str
     stalled: bool = False
-
-
-def unsupported(pipeline: StreamPipeline) -> Problem | None:
-    """Accepted by the API and not built yet, so that nothing may be run."""
-    mode = pipeline.spec.redis.mode
-    if mode is RedisMode.STANDALONE:
-        return None
-    message = f"redis.mode {mode.value} is not built yet: use mode Standalone"
-    return Problem(Reason.NOT_IMPLEMENTED, message, stalled=True)
 
 
 def name_conflict(ref: ChildRef) -> Problem:

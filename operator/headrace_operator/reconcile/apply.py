@@ -304,7 +304,7 @@ class Applier:
             return found
         keys = StreamKeys(observation.pipeline.spec.stream.name).for_group(group)
         try:
-            client = self._redis.client(memory.access)
+            client = await self._redis.client(memory.access, keys.stream)
             for stream in (keys.stream, keys.replay):
                 for consumer in await client.xinfo_consumers(stream, group):
                     name = _text(consumer["name"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from headrace.streams import refusals
-from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import (
     Deposed,
     GroupState,
@@ -112,11 +112,11 @@ class GroupOperations:
     ) -> None:
         self._writer.check()
         try:
-            client = self._redis.client(access)
+            client = await self._redis.client(access, keys.stream)
             await act(client, keys, owner, leader=self._writer.leader())
         except Deposed as error:
             raise LeaseLost(str(error)) from error
-        except (*REDIS_ERRORS, NotImplementedMode) as error:
+        except REDIS_ERRORS as error:
             raise RedisTrouble(_told(error, access)) from error
 
     async def _ensure(
@@ -126,7 +126,7 @@ class GroupOperations:
         access = memory.access
         try:
             keys = stream.for_group(group.consumer_group_name)
-            client = self._redis.client(access)
+            client = await self._redis.client(access, keys.stream)
             try:
                 state = await self._claim(client, keys, group, pipeline)
             except OwnedByAnother as error:
@@ -143,7 +143,7 @@ class GroupOperations:
             raise LeaseLost(str(error)) from error
         except (NotAStream, UnusableName) as error:
             return GroupClaim(ClaimState.FAILED, str(error))
-        except (*REDIS_ERRORS, NotImplementedMode) as error:
+        except REDIS_ERRORS as error:
             unreachable = not redis_errors.is_refusal(error)
             return GroupClaim(ClaimState.FAILED, _told(error, access), unreachable=unreachable)
         if state.created:

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace.streams.connect import Mode, StaticCredentials, Target, Tls, without_newline
-from headrace_api.v1alpha1 import StreamPipeline
+from headrace.streams.connect import Mode, Target, Tls
+from headrace.streams.credentials import StaticCredentials, without_newline
+from headrace_api.v1alpha1 import CredentialsSecretRef, StreamPipeline
 from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.redis_clients import Access, ClientCertificate
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
@@ -71,27 +72,33 @@ async def fetch(
 
 def access_of(pipeline: StreamPipeline, fetched: Fetched) -> Access:
     """How the operator reaches the pipeline's Redis. Raises NoAccess."""
-    redis = pipeline.spec.redis
-    credentials = None
-    reference = redis.credentials_secret_ref
-    if reference is not None:
-        secret = _existing("Secret", reference.name, fetched.secrets)
-        data = secret.get("data") or {}
-        username = data.get(reference.username_key)  # optional: the default user
-        credentials = StaticCredentials(
-            _decoded(username, reference.name, reference.username_key) if username else None,
-            _value("Secret", secret, reference.password_key),
-        )
+    redis, sentinel = pipeline.spec.redis, pipeline.spec.redis.sentinel
     return Access(
         target=Target(
             endpoints=tuple(redis.qualified_endpoints(pipeline.metadata.namespace)),
             mode=Mode(redis.mode),
             database=redis.database,
-            sentinel_master=redis.sentinel.master_name if redis.sentinel else None,
+            sentinel_master=sentinel.master_name if sentinel else None,
+            sentinel_credentials=_credentials(sentinel.credentials_secret_ref, fetched)
+            if sentinel
+            else None,
             tls=_tls(redis.tls, fetched) if redis.tls else None,
         ),
-        credentials=credentials,
+        credentials=_credentials(redis.credentials_secret_ref, fetched),
         certificate=_certificate(redis.tls, fetched) if redis.tls else None,
+    )
+
+
+def _credentials(
+    reference: CredentialsSecretRef | None, fetched: Fetched
+) -> StaticCredentials | None:
+    if reference is None:
+        return None
+    secret = _existing("Secret", reference.name, fetched.secrets)
+    username = (secret.get("data") or {}).get(reference.username_key)  # optional: the default user
+    return StaticCredentials(
+        _decoded(username, reference.name, reference.username_key) if username else None,
+        _value("Secret", secret, reference.password_key),
     )
 
 

@@ -26,4 +26,3 @@ class Cause(StrEnum):
     SUSPENDED = "Suspended"
     NOT_CLAIMED = "NotClaimed"
     GROUP_CONFLICT = "GroupConflict"
-    NOT_IMPLEMENTED = "NotImplemented"

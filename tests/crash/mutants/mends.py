@@ -66,8 +66,8 @@ MENDS = [
         "wedged pending",
         (
             "streams/connection.py",
-            "return isinstance(error, (ReadOnlyError, MasterDownError)) or",
-            "return isinstance(error, MasterDownError) and",
+            "return isinstance(error, gone) or",
+            "return isinstance(error, MovedError) and",
         ),
     ),
     mutant(

@@ -195,13 +195,3 @@ def stored(kube: Kube, manifest: dict[str, Any]) -> bool:
     except AssertionError:
         return False
     return True
-
-
-def test_modes_that_are_not_built_yet_say_so_and_run_nothing(
-    kube: Kube, namespace: str, make: Any, broker: Any
-) -> None:
-    manifest = pipeline_manifest(namespace, broker.endpoint)
-    manifest["spec"]["redis"] |= {"mode": "Cluster"}
-    kube.apply(manifest)
-    assert "Standalone" in wait_for(kube, namespace, "NotImplemented")
-    assert not kube.list(DEPLOYMENT, namespace)

@@ -14,7 +14,8 @@ from tests.support.redis_servers import RedisServer, redis_server, running
 
 from headrace.streams.backlog import StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
-from headrace.streams.connect import StaticCredentials, Target, connect
+from headrace.streams.connect import Target, connect
+from headrace.streams.credentials import StaticCredentials
 from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog import poller, redis_errors
 from headrace_operator.backlog.poller import BATCH, ROUNDS, SHARE, BacklogPoller, Subject

@@ -28,12 +28,12 @@ async def test_a_client_certificate_from_memory_is_shown_and_a_missing_one_refus
         )
         certificate = ClientCertificate(texts["tls.crt"], texts["tls.key"])
         pool = RedisAccess()
-        client = pool.client(Access(target, certificate=certificate))
+        client = await pool.client(Access(target, certificate=certificate), "flights")
         assert await client.ping()
         await client.connection_pool.disconnect()
         assert await client.ping(), "the files are read again for a new connection"
         with pytest.raises(redis.exceptions.RedisError):
-            await pool.client(Access(target)).ping()
+            await (await pool.client(Access(target), "flights")).ping()
         assert "BEGIN" not in repr(Access(target, certificate=certificate))
         await pool.aclose()
 
@@ -71,6 +71,6 @@ async def test_a_status_says_why_tls_was_refused(
     tls = Tls(ca_data=trusted.read_text(), server_name=NAME)
     pool = RedisAccess()
     with pytest.raises(redis.exceptions.RedisError) as refused:
-        await pool.client(Access(Target(endpoints=(endpoint,), tls=tls))).ping()
+        await (await pool.client(Access(Target(endpoints=(endpoint,), tls=tls)), "flights")).ping()
     assert re.search(words, for_people(refused.value))
     await pool.aclose()

@@ -6,7 +6,8 @@ from tests.support.redis_servers import RedisServer
 
 from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
-from headrace.streams.connect import StaticCredentials, connect
+from headrace.streams.connect import connect
+from headrace.streams.credentials import StaticCredentials
 from headrace.streams.entries import Source
 from headrace.streams.groups import ensure_groups
 from headrace.streams.keys import GroupKeys, StreamKeys

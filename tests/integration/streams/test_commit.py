@@ -9,7 +9,8 @@ from tests.integration.streams.redis_words import fill, pending, read
 from tests.support.redis_servers import RedisServer, running
 
 from headrace.streams.commit import Committer
-from headrace.streams.connect import StaticCredentials, connect
+from headrace.streams.connect import connect
+from headrace.streams.credentials import StaticCredentials
 from headrace.streams.dead_letters import list_letters
 from headrace.streams.entries import Record, Source
 from headrace.streams.groups import ensure_groups

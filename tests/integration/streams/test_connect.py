@@ -11,16 +11,12 @@ from tests.support.redis_servers import RedisServer, running
 from tests.support.redis_tls import NAME, certificates, listen_with_tls
 
 from headrace.streams.connect import (
-    FileCredentials,
-    Mode,
-    NoCredentials,
-    NotImplementedMode,
-    StaticCredentials,
     Target,
     Tls,
     connect,
     connect_blocking,
 )
+from headrace.streams.credentials import FileCredentials, NoCredentials, StaticCredentials
 from headrace.streams.server import detect
 
 __all__ = ["certificates"]
@@ -86,12 +82,6 @@ async def test_no_secret_shows_in_what_a_client_prints(redis_server: RedisServer
             await client.ping()
         shown = f"{who!r} {client!r} {client.connection_pool!r} {refusal.value!r}"
     assert SECRET not in shown
-
-
-@pytest.mark.parametrize("mode", [Mode.SENTINEL, Mode.CLUSTER])
-def test_a_mode_that_is_not_built_says_so(mode: Mode) -> None:
-    with pytest.raises(NotImplementedMode, match=f"{mode} is not built yet"):
-        connect(Target(("a:1",), mode), role="control")
 
 
 async def test_the_database_is_selected(redis_server: RedisServer, client: Redis) -> None:

@@ -12,7 +12,7 @@ from tests.support.workers import DEAD, GROUP, STREAM, Stage, worker
 import headrace
 from headrace.streams import connect
 from headrace.streams.backlog_reader import read_backlogs
-from headrace.streams.connect import StaticCredentials
+from headrace.streams.credentials import StaticCredentials
 from headrace.streams.dead_letters import list_letters, purge
 from headrace.streams.groups import destroy_group, ensure_groups, holder_of, release
 from headrace.streams.keys import StreamKeys

@@ -676,20 +676,6 @@ def test_an_orphan_that_comes_back_is_none() -> None:
     assert "orphanedGroups" not in plan(observe(pipeline(), live_status=before), SETTINGS).status
 
 
-# --- modes not built yet ---------------------------------------------------------------------
-
-
-def test_a_mode_that_is_not_built_says_so_and_touches_nothing() -> None:
-    cluster = {"spec.redis": {"mode": "Cluster", "endpoints": ["redis:6379"]}}
-    made = plan(observe(pipeline(cluster), claims={}), SETTINGS)
-    assert (made.applies, made.group_operations, made.deletes) == ((), (), ())
-    for kind in ("Stalled", "NotImplemented"):
-        found = condition(made, kind)
-        assert found is not None
-        assert found["reason"] == "NotImplemented"
-        assert "Standalone" in found["message"]
-
-
 def test_what_an_earlier_pipeline_of_this_name_left_is_waited_for() -> None:
     subject = pipeline({})
     world = settled(subject)

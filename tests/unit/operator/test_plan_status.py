@@ -167,12 +167,12 @@ STATES: dict[str, tuple[Observation, str, str, str | None, str]] = {
         "Reconciling",
         "Headrace needs Redis 7.0, Valkey 8 or newer",
     ),
-    "Redis is a cluster": (
+    "a slot has moved": (
         two_fixed(claims={"delays": GroupClaim(ClaimState.FAILED, "MOVED 866 10.0.0.7:6379")}),
         "False",
         "RedisRefused",
         "Reconciling",
-        "this is a Redis Cluster",
+        "redis.mode Cluster follows",
     ),
     "a quota of the namespace refuses a child": (
         two_fixed(rejections={DEPLOYMENT: 'cronjobs "x" is forbidden: exceeded quota: team'}),

@@ -23,17 +23,18 @@ from headrace.cli.options import (
 from headrace.cli.progress import said_when_slow
 from headrace.streams.connect import (
     REDIS_ERRORS,
-    NotImplementedMode,
     Target,
     connect,
     credentials_of,
     target_of,
 )
 from headrace.streams.keys import StreamKeys, UnusableName
+from headrace.streams.primary import same_slot
 from headrace.streams.script import call
 from headrace.streams.url import BadUrl, parse
 from headrace.worker.config import config_path, load_config
 from headrace.worker.errors import ConfigError
+from headrace_api.v1alpha1 import RedisMode
 from headrace_api.worker_config import RedisTarget, WorkerConfig
 
 
@@ -56,6 +57,15 @@ class Place:
             if known is None:
                 raise ConfigError("name the stream: only HEADRACE_CONFIG would tell which")
             stream = known.stream
+        if (
+            known is not None
+            and known.redis.mode is RedisMode.CLUSTER
+            and not same_slot(stream, known.stream)
+        ):
+            raise ConfigError(
+                f"{stream} is in another slot of the Cluster than {known.stream};"
+                " use the configuration of a pipeline that reads it"
+            )
         if dead_letters is None and known is not None and stream == known.stream:
             dead_letters = known.dead_letter.stream
         return StreamKeys(stream, dead_letters)
@@ -71,7 +81,7 @@ def place_of(url: str | None) -> Place:
                 f" (in a worker's pod {path} names it)"
             )
         config = load_config(path)
-        return Place(connected(config.redis), config, target_of(config.redis))
+        return Place(connected(config.redis, config.stream), config, target_of(config.redis))
     try:
         parts = parse(url)
     except BadUrl as error:
@@ -102,9 +112,9 @@ def _with_files(target: Target) -> Target:
     return replace(target, tls=replace(target.tls, **files))
 
 
-def connected(redis: RedisTarget) -> Redis:
-    """A client for a configuration's Redis. Raises NotImplementedMode."""
-    return connect(target_of(redis), credentials_of(redis), role="admin")
+def connected(redis: RedisTarget, stream: str) -> Redis:
+    """A client for a configuration's Redis; in a Cluster for the stream's slot."""
+    return connect(target_of(redis), credentials_of(redis), role="admin", key=stream)
 
 
 @asynccontextmanager
@@ -127,7 +137,7 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a command; what is wrong with its input or configuration ends in one sentence."""
     try:
         asyncio.run(coroutine)
-    except (ConfigError, UnusableName, NotImplementedMode) as error:
+    except (ConfigError, UnusableName) as error:
         refuse(str(error))
     except BrokenPipeError:
         raise

@@ -22,7 +22,7 @@ def run_trim() -> None:
 
 async def _trim() -> None:
     config = _config()
-    client = connected(config.redis)
+    client = connected(config.redis, config.stream)
     age = config.max_age_seconds
     try:
         result = await trim_stream(

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
+from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.estimator import (
     GroupFacts,
@@ -113,7 +114,7 @@ async def _write(client: Redis, commands: Sequence[Command]) -> list[Any]:
 
 def _answer(keys: StreamKeys, groups: Sequence[str], reply: Any, server: Server) -> StreamBacklog:
     if isinstance(reply, Exception):
-        return StreamBacklog(keys.stream, error=str(reply))
+        return StreamBacklog(keys.stream, error=refusals.describe(reply))
     server_ms, dead_letters, stream_row, *rows = reply
     now_ms, stream = int(server_ms), _stream_facts(stream_row)
     found = {

@@ -1,19 +1,23 @@
 """Connections to Redis: one client per role, and no command is ever re-sent by the library.
 
+A stream and all keys beside it live on one server, so a client is a plain one, whatever the mode.
+Its connections ask where that server is (primary.py) each time they connect.
+
 redis-py repeats a command after a lost reply; a commit or a read repeated that way settles twice or
 orphans a delivery. Retries are 0 everywhere, and Headrace decides what to send again.
 """
 
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import redis
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.credentials import CredentialProvider
 from redis.exceptions import RedisError
 from redis.retry import Retry as BlockingRetry
 
@@ -23,8 +27,13 @@ from headrace.streams.connection import (
     BlockingConnection,
     BlockingTlsConnection,
 )
+from headrace.streams.credentials import Credentials, FileCredentials
+from headrace.streams.primary import Check, ClusterMap, Locator, SentinelLocator, SlotLocator, allow
 
 _ANSWER_S = 5.0
+NO_OPTIONS: Mapping[str, Any] = {}
+_LOOKUP_S = 1.0
+"""For a sentinel, or a node asked for the slots: there are others to ask."""
 
 REDIS_ERRORS = (RedisError, OSError)
 """What a call to Redis may raise: its refusals, lost connections, time-outs (an OSError, too)."""
@@ -36,14 +45,6 @@ class Mode(StrEnum):
     STANDALONE = "Standalone"
     SENTINEL = "Sentinel"
     CLUSTER = "Cluster"
-
-
-class NotImplementedMode(NotImplementedError):
-    """A mode of Redis that this version of Headrace cannot talk to yet."""
-
-
-class NoCredentials(OSError):
-    """The credential files that the target names cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,63 +60,16 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where Redis is. `endpoints` are fully qualified `host:port`; for Standalone the first is
-    used."""
+    """Where Redis is. `endpoints` are fully qualified `host:port`: the server, the sentinels, or
+    nodes of the Cluster."""
 
     endpoints: tuple[str, ...]
     mode: Mode = Mode.STANDALONE
     database: int = 0
     sentinel_master: str | None = None
     tls: Tls | None = None
-
-
-class FileCredentials(CredentialProvider):
-    """`username` (optional) and `password` files of a mounted Secret, re-read at each connection.
-
-    A rotated Secret is therefore used by the next connection, without a restart.
-    """
-
-    def __init__(self, directory: Path | str) -> None:
-        self.directory = Path(directory)
-
-    def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        """(password,) or (username, password). Raises NoCredentials."""
-        try:
-            password = without_newline((self.directory / "password").read_text("utf-8"))
-            name = self.directory / "username"
-            username = without_newline(name.read_text("utf-8")) if name.exists() else ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise NoCredentials(
-                f"cannot read the Redis credentials in {self.directory}: {type(error).__name__};"
-                " check the Secret that credentialsSecretRef names, and its keys"
-            ) from None
-        return (username, password) if username else (password,)
-
-    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
-        return self.get_credentials()
-
-    def __repr__(self) -> str:
-        return f"FileCredentials({str(self.directory)!r})"
-
-
-class StaticCredentials(CredentialProvider):
-    """A username (None: the default user) and password held in memory; never shown by repr()."""
-
-    def __init__(self, username: str | None, password: str) -> None:
-        self._username = username
-        self._password = password
-
-    def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        return (self._username, self._password) if self._username else (self._password,)
-
-    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
-        return self.get_credentials()
-
-    def __repr__(self) -> str:
-        return f"StaticCredentials(username={self._username!r}, password=***)"
-
-
-Credentials: TypeAlias = FileCredentials | StaticCredentials
+    """For the sentinels, too."""
+    sentinel_credentials: Credentials | None = field(default=None, repr=False, compare=False)
 
 
 class RedisTargetLike(Protocol):
@@ -130,6 +84,8 @@ class RedisTargetLike(Protocol):
     @property
     def sentinel_master(self) -> str | None: ...
     @property
+    def sentinel_credentials_dir(self) -> str | None: ...
+    @property
     def credentials_dir(self) -> str | None: ...
     @property
     def tls(self) -> Any: ...
@@ -137,12 +93,13 @@ class RedisTargetLike(Protocol):
 
 def target_of(config: RedisTargetLike) -> Target:
     """The target that a worker's configuration names."""
-    tls = config.tls
+    tls, sentinels = config.tls, config.sentinel_credentials_dir
     return Target(
         endpoints=tuple(config.endpoints),
         mode=Mode(str(config.mode)),
         database=config.database,
         sentinel_master=config.sentinel_master,
+        sentinel_credentials=FileCredentials(sentinels) if sentinels else None,
         tls=None
         if tls is None
         else Tls(
@@ -164,50 +121,150 @@ def connect(
     credentials: Credentials | None = None,
     *,
     role: Role,
+    key: str = "",
+    locator: Locator | None = None,
     block_ms: int = 5_000,
     client_name: str = "headrace",
 ) -> Redis:
     """A client that connects at its first command. Replies are bytes (RESP2: flat arrays).
 
-    `read` may block: its socket waits `block_ms` + 5 s. `control` and `admin` wait 5 s.
-    Raises NotImplementedMode for a mode not built yet.
+    `key`: in a Cluster, the client is for this key's slot and no other. `locator`: of `locator_of`,
+    for clients that shall move to a new primary together. `read` may block: its
+    socket waits `block_ms` + 5 s. `control` and `admin` wait 5 s.
     """
-    options = _options(target, credentials, client_name)
-    options |= {"retry": Retry(NoBackoff(), 0), "connection_class": AsyncConnection}
+    options = _async_options(target, credentials, client_name)
+    options |= _address(target, locator or locator_of(target, credentials, key))
     if role == "read":
         options["socket_timeout"] += block_ms / 1000
-    if target.tls is not None:
-        options |= _tls_options(target.tls) | {"connection_class": AsyncTlsConnection}
     return Redis.from_pool(ConnectionPool(**options))
+
+
+def connect_any_slot(
+    target: Target, credentials: Credentials | None = None, *, client_name: str = "headrace"
+) -> Redis | RedisCluster:
+    """A client for keys of any name, as role `admin`: a Cluster client where `target` is one. It
+    follows a slot that moved, and sends nothing again that may have been carried out."""
+    if target.mode is not Mode.CLUSTER:
+        return connect(target, credentials, role="admin", client_name=client_name)
+    options = _async_options(target, credentials, client_name)
+    connection_class, server_name = options.pop("connection_class"), options.pop("server_name", "")
+    client = RedisCluster(
+        startup_nodes=[ClusterNode(host, port) for host, port in _addresses(target)],
+        ssl=target.tls is not None,
+        **options,
+    )
+    # redis-py has no parameter for these two.
+    ours = {"connection_class": connection_class}
+    if target.tls is not None:
+        ours["server_name"] = server_name
+    client.connection_kwargs.update(ours)
+    for node in client.nodes_manager.startup_nodes.values():
+        node.connection_class = connection_class
+        node.connection_kwargs.update(ours)
+        del node.connection_kwargs["connection_class"]
+    return client
+
+
+def cluster_map(
+    target: Target,
+    credentials: Credentials | None,
+    options: Mapping[str, Any],
+    check: Check,
+) -> ClusterMap:
+    """The owners of the slots, for those who talk to all nodes. `options`: redis-py's, of the
+    connections that ask; `check` is called with each address that is told."""
+    return ClusterMap(
+        _addresses(target), _lookup_options(target, credentials) | dict(options), check
+    )
 
 
 def connect_blocking(
     target: Target, credentials: Credentials | None = None, *, client_name: str = "headrace"
-) -> redis.Redis:
-    """A client for threads, as role `admin`; for the keys of sync handlers.
-
-    Raises NotImplementedMode for a mode not built yet.
-    """
+) -> "redis.Redis | LazyCluster":
+    """The same as `connect_any_slot`, for threads."""
     options = _options(target, credentials, client_name)
-    options |= {
-        "retry": BlockingRetry(NoBackoff(), 0),
-        "connection_class": BlockingConnection,
-    }
+    options["retry"] = BlockingRetry(NoBackoff(), 0)
     if target.tls is not None:
-        options |= _tls_options(target.tls) | {"connection_class": BlockingTlsConnection}
+        options |= _tls_options(target.tls)
+    if target.mode is Mode.CLUSTER:
+        options.pop("server_name", None)
+        nodes = [redis.cluster.ClusterNode(host, port) for host, port in _addresses(target)]
+        return LazyCluster(
+            lambda: redis.RedisCluster(startup_nodes=nodes, ssl=target.tls is not None, **options)
+        )
+    options |= _address(target, locator_of(target, credentials, ""))
+    options["connection_class"] = BlockingConnection
+    if target.tls is not None:
+        options["connection_class"] = BlockingTlsConnection
     return redis.Redis.from_pool(redis.ConnectionPool(**options))
 
 
+class LazyCluster:
+    """A blocking RedisCluster, made at its first use: redis-py connects while it makes one, and a
+    worker starts without Redis."""
+
+    def __init__(self, make: Callable[[], redis.RedisCluster]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._client: redis.RedisCluster | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = self._make()
+        return getattr(self._client, name)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+
+def _address(target: Target, locator: Locator | None) -> dict[str, Any]:
+    """Where to connect, or whom to ask; the first endpoint then only stands in."""
+    host, port = _addresses(target)[0]
+    return {"host": host, "port": port, "db": target.database, "locator": locator}
+
+
+def _addresses(target: Target) -> list[tuple[str, int]]:
+    return [split_endpoint(endpoint) for endpoint in target.endpoints]
+
+
+def locator_of(
+    target: Target,
+    credentials: Credentials | None,
+    key: str = "",
+    *,
+    options: Mapping[str, Any] = NO_OPTIONS,
+    check: Check = allow,
+) -> Locator | None:
+    """Who says where the primary of this key is; None where it does not move. Raises ValueError."""
+    if target.mode is Mode.CLUSTER:
+        if not key:
+            raise ValueError("in a Cluster a client is for one slot: give a key")
+        return SlotLocator(cluster_map(target, credentials, options, check), key)
+    if target.mode is Mode.SENTINEL:
+        asking = _lookup_options(target, target.sentinel_credentials) | dict(options)
+        return SentinelLocator(_addresses(target), target.sentinel_master or "", asking, check)
+    return None
+
+
+def _lookup_options(target: Target, credentials: Credentials | None) -> dict[str, Any]:
+    options = _async_options(target, credentials, "headrace-lookup")
+    return options | {"socket_timeout": _LOOKUP_S, "socket_connect_timeout": _LOOKUP_S}
+
+
+def _async_options(
+    target: Target, credentials: Credentials | None, client_name: str
+) -> dict[str, Any]:
+    options = _options(target, credentials, client_name)
+    options |= {"retry": Retry(NoBackoff(), 0), "connection_class": AsyncConnection}
+    if target.tls is not None:
+        options |= _tls_options(target.tls) | {"connection_class": AsyncTlsConnection}
+    return options
+
+
 def _options(target: Target, credentials: Credentials | None, client_name: str) -> dict[str, Any]:
-    if target.mode is not Mode.STANDALONE:
-        raise NotImplementedMode(
-            f"redis.mode {target.mode} is not built yet; use Standalone with one endpoint"
-        )
-    host, port = split_endpoint(target.endpoints[0])
     return {
-        "host": host,
-        "port": port,
-        "db": target.database,
         "protocol": 2,
         "socket_timeout": _ANSWER_S,
         "socket_connect_timeout": _ANSWER_S,
@@ -224,6 +281,11 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def join_endpoint(host: str, port: int) -> str:
+    """What `split_endpoint` takes apart."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _tls_options(tls: Tls) -> dict[str, Any]:
     return {
         "server_name": tls.server_name,
@@ -232,8 +294,3 @@ def _tls_options(tls: Tls) -> dict[str, Any]:
         "ssl_certfile": tls.cert_file,
         "ssl_keyfile": tls.key_file,
     }
-
-
-def without_newline(value: str) -> str:
-    """Secrets made with `echo` end in a newline that no user name and no password has."""
-    return value.rstrip("\r\n")

@@ -2,7 +2,9 @@
 
 - The time-out of a reply is for silence. As long as bytes come, a large reply over a slow line goes
   on: given up half way, it would be sent again from its start, for ever.
-- A connection whose server became a replica is not used again.
+- Where the server may move, a connection asks for its address first.
+- A connection whose server became a replica, or lost the slot, is not used again.
+- Certificates are read anew for each connection.
 - A user who may not call CLIENT gets a connection without a name, and not none at all.
 - Commands are packed by hiredis: redis-py does it in Python, at half a microsecond an argument.
 """
@@ -21,11 +23,15 @@ from hiredis import pack_command
 from redis.asyncio import Connection, SSLConnection
 from redis.asyncio.connection import DefaultParser
 from redis.exceptions import (
-    MasterDownError,
+    AuthenticationError,
+    ClusterDownError,
+    MovedError,
     NoPermissionError,
     ReadOnlyError,
     ResponseError,
 )
+
+from headrace.streams.primary import Locator
 
 
 @contextmanager
@@ -43,9 +49,10 @@ class ReplyTooLarge(redis.ConnectionError):
 
 
 def _is_no_primary(error: ResponseError) -> bool:
-    """The server became a replica. Behind a stable address a new connection may reach the new
-    primary, and this one never will."""
-    return isinstance(error, (ReadOnlyError, MasterDownError)) or "instance state" in str(error)
+    """The server became a replica, or another node of the Cluster has the slot. A new connection
+    may reach the new primary, and this one never will."""
+    gone = (ReadOnlyError, ClusterDownError, MovedError)  # MASTERDOWN is a CLUSTERDOWN to redis-py
+    return isinstance(error, gone) or "instance state" in str(error)
 
 
 class _Parser(DefaultParser):  # type: ignore[misc, valid-type]
@@ -62,6 +69,41 @@ class _Parser(DefaultParser):  # type: ignore[misc, valid-type]
         self._reader.feed(piece)
         self._connection.piece_came(len(piece))
         return True
+
+
+def _lost(error: redis.RedisError, locator: Locator, address: tuple[str, int]) -> redis.RedisError:
+    if isinstance(error, AuthenticationError):
+        return error
+    return redis.ConnectionError(f"{error} ({locator.unreachable(address)})")
+
+
+class _Located:
+    """Mixed into the asyncio connections: asks for the address before it connects, and counts as
+    closed once another connection has found the primary elsewhere. Else one would read from the
+    new primary while another still writes to the old one."""
+
+    def __init__(self, locator: Locator | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._locator = locator
+
+    @property
+    def is_connected(self) -> bool:
+        connected: bool = super().is_connected  # type: ignore[misc]
+        if self._locator is None or not connected:
+            return connected
+        return (self.host, self.port) == self._locator.found
+
+    async def connect_check_health(self, *args: Any, **options: Any) -> None:
+        connect = super().connect_check_health  # type: ignore[misc]
+        if self._locator is None or self.is_connected:
+            await connect(*args, **options)
+            return
+        await self.disconnect()  # type: ignore[attr-defined]
+        self.host, self.port = address = await self._locator()
+        try:
+            await connect(*args, **options)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise _lost(error, self._locator, address) from None
 
 
 class ReplyProgress:
@@ -126,11 +168,11 @@ class ReplyProgress:
         return [pack_command(args)]
 
 
-class AsyncConnection(ReplyProgress, Connection):
+class AsyncConnection(_Located, ReplyProgress, Connection):
     """Without TLS."""
 
 
-class AsyncTlsConnection(ReplyProgress, SSLConnection):
+class AsyncTlsConnection(_Located, ReplyProgress, SSLConnection):
     """TLS to a server whose certificate carries another name than its address."""
 
     def __init__(self, server_name: str | None = None, **options: Any) -> None:
@@ -138,12 +180,28 @@ class AsyncTlsConnection(ReplyProgress, SSLConnection):
         self._server_name = server_name
 
     def _connection_arguments(self) -> Mapping[str, Any]:
+        self.ssl_context.context = None  # else the files are read once
         named = {"server_hostname": self._server_name} if self._server_name else {}
         return {**super()._connection_arguments(), **named}
 
 
 class _BlockingRole:
-    """For threads, too: a connection whose server became a replica is not used again."""
+    """For threads, too: asks for the address, and is not used again once it is no primary."""
+
+    def __init__(self, locator: Locator | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._locator = locator
+
+    def connect_check_health(self, *args: Any, **options: Any) -> None:
+        connect = super().connect_check_health  # type: ignore[misc]
+        if self._locator is None or self.is_connected:  # type: ignore[attr-defined]
+            connect(*args, **options)
+            return
+        self.host, self.port = address = asyncio.run(self._locator())
+        try:
+            connect(*args, **options)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise _lost(error, self._locator, address) from None
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:

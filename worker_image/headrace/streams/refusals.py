@@ -14,7 +14,12 @@ HINTS = (
     ("NOREPLICAS", "Redis has too few replicas to accept writes"),
     ("CLUSTERDOWN", "the cluster does not serve all slots"),
     ("MASTERDOWN", "the replica has lost its primary"),
-    ("MOVED", "this is a Redis Cluster: point endpoints at a server that holds every key"),
+    (
+        "MOVED",
+        "another node of this Redis Cluster has the slot; redis.mode Cluster follows",
+    ),
+    ("ASK ", "the slot is being moved to another node"),
+    ("TRYAGAIN", "the slot is being moved to another node"),
     ("nknown command", "Headrace needs Redis 7.0, Valkey 8 or newer, and no renamed commands"),
     ("DB index is out of range", "the server has no such database: correct spec.redis.database"),
 )

@@ -6,7 +6,8 @@ What is wrong with one is said without showing it: it may hold a password.
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from headrace.streams.connect import StaticCredentials, Target, Tls
+from headrace.streams.connect import Target, Tls, join_endpoint
+from headrace.streams.credentials import StaticCredentials
 
 DEFAULT_PORT = 6379
 FORM = "write redis://host:6379/0, or rediss:// for TLS"
@@ -30,8 +31,7 @@ class RedisUrl:
 
     @property
     def target(self) -> Target:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return Target((f"{host}:{self.port}",), database=self.database, tls=self.tls)
+        return Target((join_endpoint(self.host, self.port),), database=self.database, tls=self.tls)
 
     def credentials(self, password: str | None = None) -> StaticCredentials | None:
         """Those of the URL, else with this password, else None."""

@@ -11,13 +11,24 @@ from typing import Self
 
 from pydantic import ValidationError
 from redis import Redis as BlockingRedis
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
-from headrace.streams.connect import Role, connect, connect_blocking, credentials_of, target_of
+from headrace.streams.connect import (
+    LazyCluster,
+    Role,
+    connect,
+    connect_any_slot,
+    connect_blocking,
+    credentials_of,
+    locator_of,
+    target_of,
+)
 from headrace.streams.keys import GroupKeys, StreamKeys
+from headrace.streams.primary import Locator
 from headrace.worker.errors import ConfigError
 from headrace.worker.settling.decision import Policy
 from headrace_api.mounts import CONFIG_FILE, ENV_CONFIG, ENV_POD
+from headrace_api.v1alpha1 import RedisMode
 from headrace_api.worker_config import WorkerConfig, first_wrong
 
 BLOCK_MS = 5_000
@@ -65,11 +76,14 @@ class WorkerSettings:
     handler_timeout: float
     min_idle: float
     block_ms: int = BLOCK_MS
+    locator: Locator | None = None
+    """Shared by the clients of the stream: they move to a new primary together."""
 
     @classmethod
     def of(cls, config: WorkerConfig) -> Self:
         delivery = config.delivery
         pod, consumer = consumer_name()
+        redis = config.redis
         return cls(
             config=config,
             keys=StreamKeys(config.stream, config.dead_letter.stream).for_group(
@@ -80,6 +94,7 @@ class WorkerSettings:
             policy=Policy.of(delivery),
             handler_timeout=delivery.handler_timeout.total_seconds(),
             min_idle=delivery.min_idle.total_seconds(),
+            locator=locator_of(target_of(redis), credentials_of(redis), config.stream),
         )
 
     @property
@@ -88,21 +103,34 @@ class WorkerSettings:
         return self.handler_timeout + GRACE_BESIDE_HANDLER
 
     @property
+    def is_cluster(self) -> bool:
+        """Whether keys of other streams live on other nodes."""
+        return self.config.redis.mode is RedisMode.CLUSTER
+
+    @property
     def owner(self) -> str:
         return f"{self.config.owner.key}/{self.config.owner.uid}"
 
-    def connect(self, role: Role) -> Redis:
-        """A client of the pipeline's Redis; credentials are read from their files each time."""
+    def connect(self, role: Role, key: str = "") -> Redis:
+        """A client of the pipeline's Redis, in a Cluster of the node with `key` (default: the
+        stream); credentials are read from their files each time."""
         redis = self.config.redis
         return connect(
             target_of(redis),
             credentials_of(redis),
             role=role,
+            key=key or self.keys.stream,
+            locator=None if key else self.locator,
             block_ms=self.block_ms,
             client_name=self.consumer,
         )
 
-    def connect_blocking(self) -> BlockingRedis:
+    def connect_any_slot(self) -> Redis | RedisCluster:
+        """A client for the handlers' own keys."""
+        redis = self.config.redis
+        return connect_any_slot(target_of(redis), credentials_of(redis), client_name=self.consumer)
+
+    def connect_blocking(self) -> BlockingRedis | LazyCluster:
         """The same for the threads of sync handlers."""
         target = self.config.redis
         return connect_blocking(

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from headrace.app import App
 from headrace.handler import HandlerError
-from headrace.streams.connect import REDIS_ERRORS, NotImplementedMode
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.keys import UnusableName
 from headrace.worker.cancel import cancel
 from headrace.worker.config import WorkerSettings, config_path, load_config
@@ -74,7 +74,7 @@ def _run(main: Main, *, needs_handler: bool) -> int:
             app = App()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(main(settings, app, signals))
-    except (ConfigError, HandlerError, UnusableName, NotImplementedMode) as error:
+    except (ConfigError, HandlerError, UnusableName) as error:
         return refuse(str(error))
 
 

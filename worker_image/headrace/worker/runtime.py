@@ -36,6 +36,7 @@ from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
 from headrace.worker.routes import Routes
 from headrace.worker.settling.commits import RedisCommits
+from headrace.worker.settling.outputs import ClusterCommits
 from headrace.worker.settling.settler import Settler
 
 logger = logging.getLogger("headrace.worker")
@@ -75,7 +76,7 @@ class Runtime:
         self.metrics = metrics
         self.control = settings.connect("control")
         self.read_client = settings.connect("read")
-        self.handlers_client = settings.connect("admin")
+        self.handlers_client = settings.connect_any_slot()
         self.holding = Holding()
         self.routes = Routes(app, settings.handler_timeout, metrics)
         self.env = HandlerEnvironment(
@@ -90,11 +91,13 @@ class Runtime:
         deduplicate = config.delivery.deduplicate
         self.deduplication: Deduplication | None = None
         self.group = GroupGuard(self.ensure_groups)
+        committer = Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length)
+        self.commits: RedisCommits | ClusterCommits = RedisCommits(committer, self.control)
+        if settings.is_cluster:
+            connect = partial(settings.connect, "control")
+            self.commits = ClusterCommits(committer, self.control, keys.stream, connect)
         self.settler = Settler(
-            RedisCommits(
-                Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length),
-                self.control,
-            ),
+            self.commits,
             self.holding,
             self.routes.all,
             metrics,
@@ -271,7 +274,7 @@ class Runtime:
         await asyncio.gather(cancel(self._tasks), self.dispatcher.close())
         self.renewer.stop()
         self.tick = math.inf
-        for client in (self.control, self.read_client, self.handlers_client):
+        for client in (self.control, self.read_client, self.handlers_client, self.commits):
             with contextlib.suppress(*REDIS_ERRORS):
                 await client.aclose()
         self.env.blocking_redis.close()

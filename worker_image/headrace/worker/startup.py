@@ -83,5 +83,5 @@ async def check_outputs(runtime: Runtime) -> None:
 
 async def wrong_type(runtime: Runtime, key: str, wanted: str) -> str | None:
     """What the key holds in place of the type that is wanted, in words."""
-    kind = (await call(runtime.control, ("TYPE", key))).decode()
+    kind = (await call(runtime.commits.client_for(key), ("TYPE", key))).decode()
     return None if kind in ("none", wanted) else f"holds a {kind}, not a {wanted}"

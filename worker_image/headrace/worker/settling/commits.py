@@ -33,3 +33,10 @@ class RedisCommits:
 
     async def send(self, packed: Sequence[Packed]) -> Verdicts:
         return await self._committer.send(self._client, packed)
+
+    def client_for(self, stream: str) -> Redis:
+        """The client over which this stream is written."""
+        return self._client
+
+    async def aclose(self) -> None:
+        """Nothing to close: the client is its owner's."""

@@ -27,6 +27,7 @@ from headrace.worker.routes import Route
 from headrace.worker.settling.commits import Commits
 from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
 from headrace.worker.settling.flush import Decided, Done, Flush, make_flush
+from headrace.worker.settling.outputs import Preceded
 from headrace.worker.settling.refusals import instead
 
 logger = logging.getLogger("headrace.worker")
@@ -132,7 +133,7 @@ class Settler:
         flush = self.take()
         if flush is None:
             return None
-        if len(flush.packed) > 1:
+        if len(flush.packed) > 1 or isinstance(flush.packed[0], Preceded):
             self.send_now()
             return None
         flush.sent_with_read = True

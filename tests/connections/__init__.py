@@ -1,0 +1,1 @@
+"""Each topology of each server through each fault, under load: `make test-connections`."""

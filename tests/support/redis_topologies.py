@@ -1,0 +1,246 @@
+"""Redis that fails over: a primary with replicas under three sentinels, and a Cluster of three
+shards. Real servers, all of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import redis
+from redis.crc import key_slot
+
+from tests.support.ports import free_port
+from tests.support.redis_servers import RedisServer
+
+MASTER = "mymaster"
+DEADLINE_SECONDS = 60.0
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    """Wait until it holds. What a server refuses meanwhile counts as not yet."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(redis.RedisError):
+            if condition():
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"still waiting for {what}")
+
+
+def plain(port: int) -> redis.Redis:
+    """A client of one server that repeats nothing."""
+    return redis.Redis(port=port, socket_timeout=5, retry=None)
+
+
+class Sentinel(RedisServer):
+    """One sentinel, which watches a primary."""
+
+    def __init__(self, kind: str, primary: RedisServer) -> None:
+        super().__init__(kind)
+        (self.directory / "sentinel.conf").write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.directory}\n"
+            f"sentinel monitor {MASTER} 127.0.0.1 {primary.port} 2\n"
+            f"sentinel down-after-milliseconds {MASTER} 1000\n"
+            f"sentinel failover-timeout {MASTER} 5000\n"
+        )
+
+    def _arguments(self) -> list[str]:
+        return [str(self.directory / "sentinel.conf"), "--sentinel"]
+
+
+class SentinelSet:
+    """A primary, a replica and three sentinels. With one replica, WAIT 1 means the one that a
+    failover promotes."""
+
+    def __init__(self, kind: str) -> None:
+        self.servers = [RedisServer(kind, "--repl-diskless-sync-delay", "0") for _ in range(2)]
+        self.sentinels = [Sentinel(kind, self.servers[0]) for _ in range(3)]
+
+    def start(self) -> SentinelSet:
+        for server in self.servers:
+            server.start()
+        for replica in self.servers[1:]:
+            plain(replica.port).replicaof("127.0.0.1", self.servers[0].port)
+        first = plain(self.servers[0].port)
+        until(lambda: first.info("replication")["connected_slaves"] == 1, "a replica")
+        for sentinel in self.sentinels:
+            sentinel.start()
+        for sentinel in self.sentinels:
+            until(lambda at=sentinel: self._knows_all(at), "sentinels that know each other")
+        return self
+
+    def _knows_all(self, sentinel: Sentinel) -> bool:
+        known: Any = plain(sentinel.port).sentinel_masters()
+        state = known[MASTER]
+        return state["num-other-sentinels"] == 2 and state["num-slaves"] == 1
+
+    def stop(self) -> None:
+        for server in (*self.sentinels, *self.servers):
+            server.stop()
+
+    @property
+    def endpoint(self) -> str:
+        return self.sentinels[0].endpoint
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """`redis` in a worker's configuration."""
+        return {
+            "mode": "Sentinel",
+            "endpoints": [sentinel.endpoint for sentinel in self.sentinels],
+            "sentinelMaster": MASTER,
+        }
+
+    def primary(self, key: str) -> int:
+        """The port of the primary, as a sentinel tells it."""
+        for sentinel in self.sentinels:
+            with contextlib.suppress(redis.RedisError):
+                return int(plain(sentinel.port).sentinel_get_master_addr_by_name(MASTER)[1])
+        raise redis.ConnectionError("no sentinel answers")
+
+    def fail_over(self, key: str) -> None:
+        """The sentinels make another server the primary; the old one lives on as a replica."""
+        before = self.primary(key)
+        plain(self.sentinels[0].port).execute_command("SENTINEL", "FAILOVER", MASTER)
+        until(lambda: self.primary(key) != before, "the failover")
+
+    def kill_primary(self, key: str) -> None:
+        """Its replica takes over; then it comes back, and the sentinels make it a replica."""
+        _replace(self, key)
+
+
+class Cluster:
+    """Three shards, each a primary and a replica."""
+
+    def __init__(self, kind: str) -> None:
+        self.servers = []
+        for _ in range(6):
+            server = RedisServer(
+                kind,
+                *("--cluster-enabled", "yes", "--cluster-node-timeout", "1500"),
+                *("--cluster-port", str(free_port()), "--repl-diskless-sync-delay", "0"),
+            )
+            self.servers.append(server)
+
+    def start(self) -> Cluster:
+        for server in self.servers:
+            server.start()
+        clients = [plain(server.port) for server in self.servers]
+        bounds = [0, 5461, 10923, 16384]
+        for n, client in enumerate(clients):
+            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
+            if n < 3:
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[n], bounds[n + 1] - 1)
+        for server in self.servers[1:]:
+            bus = server.options[server.options.index("--cluster-port") + 1]
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", server.port, bus)
+        for client in clients:
+            until(lambda at=client: len(at.execute_command("CLUSTER NODES")) == 6, "nodes")
+        for n in range(3):
+            name = clients[n].execute_command("CLUSTER", "MYID")
+            until(
+                lambda at=clients[n + 3], of=name: at.execute_command("CLUSTER", "REPLICATE", of),
+                "a replica that knows its primary",
+            )
+            until(lambda at=clients[n]: at.info("replication")["connected_slaves"], "replicas")
+        for client in clients:
+            until(
+                lambda at=client: at.execute_command("CLUSTER INFO")["cluster_state"] == "ok",
+                "a Cluster that serves all slots",
+            )
+        return self
+
+    def stop(self) -> None:
+        for server in self.servers:
+            server.stop()
+
+    @property
+    def endpoint(self) -> str:
+        return self.servers[0].endpoint
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """`redis` in a worker's configuration; one seed is a replica."""
+        return {
+            "mode": "Cluster",
+            "endpoints": [self.servers[5].endpoint, self.servers[0].endpoint],
+        }
+
+    def primary(self, key: str) -> int:
+        """The port of the key's owner, as most nodes that live have it."""
+        slot, votes = key_slot(key.encode()), list[int]()
+        for server in self.servers:
+            if server.process is None:
+                continue
+            with contextlib.suppress(redis.RedisError):
+                for (first, last), owners in _slots(plain(server.port)).items():
+                    if first <= slot <= last:
+                        votes.append(owners)
+        if not votes:
+            raise redis.ConnectionError("no node knows the owner")
+        return max(set(votes), key=votes.count)
+
+    def kill_primary(self, key: str) -> None:
+        """Its replica takes over; then it comes back, as a replica."""
+        _replace(self, key)
+
+    def move_slot(self, key: str) -> None:
+        """Move the key's slot, and all that is in it, to another shard, as redis-cli does it."""
+        slot, before = key_slot(key.encode()), self.primary(key)
+        after = next(port for port in set(_slots(plain(before)).values()) if port != before)
+        source, target = plain(before), plain(after)
+        ids = [client.execute_command("CLUSTER", "MYID").decode() for client in (source, target)]
+        target.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+        source.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+        while keys := source.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1):
+            time.sleep(0.2)  # as long as it takes with a large slot
+            source.execute_command(
+                "MIGRATE", "127.0.0.1", after, "", 0, 30000, "REPLACE", "KEYS", *keys
+            )
+        for client in (target, source):
+            client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+        until(lambda: self.primary(key) == after, "the slot's new owner")
+
+
+def _replace(topology: SentinelSet | Cluster, key: str) -> None:
+    before = topology.primary(key)
+    killed = next(server for server in topology.servers if server.port == before)
+    killed.kill()
+    until(lambda: topology.primary(key) != before, "the failover")
+    killed.start()
+
+
+def _slots(client: redis.Redis) -> dict[tuple[int, int], int]:
+    """(first slot, last slot) -> port of its primary."""
+    return {(int(row[0]), int(row[1])): int(row[2][1]) for row in _raw_slots(client)}
+
+
+def _raw_slots(client: redis.Redis) -> list[Any]:
+    connection = client.connection_pool.get_connection()
+    try:
+        connection.send_command("CLUSTER", "SLOTS")
+        return connection.read_response()
+    finally:
+        client.connection_pool.release(connection)
+
+
+@contextlib.contextmanager
+def sentinel_set(kind: str = "redis") -> Iterator[SentinelSet]:
+    """A Sentinel set of one's own."""
+    topology = SentinelSet(kind)
+    try:
+        yield topology.start()
+    finally:
+        topology.stop()
+
+
+@contextlib.contextmanager
+def cluster(kind: str = "redis") -> Iterator[Cluster]:
+    """A Cluster of one's own."""
+    topology = Cluster(kind)
+    try:
+        yield topology.start()
+    finally:
+        topology.stop()

@@ -1,0 +1,182 @@
+"""Where the primary is: what the sentinels say, or which node of a Cluster owns a slot.
+
+A locator is asked before each connection, and never in between: commands go over a plain connection
+to one server. Its own connections live for one question, so that it may be asked from any loop, and
+reads credentials and certificates anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import redis
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.cluster import ClusterNode, NodesManager
+from redis.crc import key_slot
+from redis.exceptions import RedisClusterException, RedisError
+
+from headrace.streams import refusals
+
+Address = tuple[str, int]
+ConnectionOptions = dict[str, Any]
+
+ADVICE = (
+    "where clients cannot reach that address, have the servers announce one that they can:"
+    " {settings}"
+)
+
+
+Check = Callable[[Address], None]
+"""Raises redis.ConnectionError for an address that shall not be connected to."""
+
+
+def allow(_: Address) -> None:
+    """Every address."""
+
+
+class SlotNotServed(redis.ConnectionError):
+    """A Cluster answers, and no node of it has the slot."""
+
+
+class Locator(Protocol):
+    """Says where to connect to. Clients of one process share it."""
+
+    found: Address | None
+    """The last answer."""
+
+    async def __call__(self) -> Address:
+        """The primary's address at this moment. Raises redis.ConnectionError with a sentence."""
+
+    def unreachable(self, address: Address) -> str:
+        """What to check when nobody answers at the address it gave."""
+
+
+class SentinelLocator:
+    """Asks the sentinels for their primary, one after the other. The one that knew is asked first
+    the next time."""
+
+    def __init__(
+        self,
+        sentinels: Sequence[Address],
+        master: str,
+        options: ConnectionOptions,
+        check: Check = allow,
+    ) -> None:
+        self._check = check
+        self.found: Address | None = None
+        self._sentinels = list(sentinels)
+        self._master = master
+        self._options = options
+
+    async def __call__(self) -> Address:
+        reasons = []
+        for sentinel in tuple(self._sentinels):
+            host, port = sentinel
+            client = Redis.from_pool(ConnectionPool(host=host, port=port, **self._options))
+            try:
+                known: Any = await client.sentinel_masters()
+            except (RedisError, OSError) as error:
+                reasons.append(f"{host}:{port}: {refusals.describe(error)}")
+                continue
+            finally:
+                await client.aclose()
+            state = known.get(self._master)
+            if state is None:
+                reasons.append(f"{host}:{port}: knows no primary of this name")
+            elif not state["is_master"] or state["is_sdown"] or state["is_odown"]:
+                reasons.append(f"{host}:{port}: sees it down")
+            else:
+                self._sentinels.remove(sentinel)
+                self._sentinels.insert(0, sentinel)
+                address = state["ip"], int(state["port"])
+                self._check(address)
+                self.found = address
+                return self.found
+        raise redis.ConnectionError(
+            f"no sentinel names a primary {self._master!r} that is up ({'; '.join(reasons)})"
+        )
+
+    def unreachable(self, address: Address) -> str:
+        settings = "replica-announce-ip, or sentinel resolve-hostnames and announce-hostnames"
+        host, port = address
+        advice = ADVICE.format(settings=settings)
+        return f"the sentinels give {host}:{port} as primary {self._master!r}; {advice}"
+
+
+class ClusterMap:
+    """The owners of a Cluster's slots, as any of its nodes tells them. Seeds that are away do no
+    harm as long as one node answers that was seen before."""
+
+    def __init__(
+        self, seeds: Sequence[Address], options: ConnectionOptions, check: Check = allow
+    ) -> None:
+        self._check = check
+        self._seeds = seeds
+        self._options = options
+        self._seen: set[Address] = set()
+        self._owners: dict[int, Address] = {}
+
+    async def refresh(self) -> None:
+        """Ask again. Raises redis.ConnectionError when no node answers."""
+        seeds = [ClusterNode(host, port, **self._options) for host, port in self._seeds]
+        nodes = NodesManager(seeds, require_full_coverage=False, connection_kwargs=self._options)
+        seen = sorted(self._seen.difference(self._seeds))
+        try:
+            await nodes.initialize(additional_startup_nodes_info=seen)
+        except RedisClusterException as error:
+            raise redis.ConnectionError(
+                f"no node of the Redis Cluster says who owns its slots: {_first_cause(error)}"
+            ) from None
+        finally:
+            for node in {*seeds, *nodes.startup_nodes.values(), *nodes.nodes_cache.values()}:
+                await node.disconnect()
+        for node in nodes.nodes_cache.values():
+            self._check((node.host, int(node.port)))
+        self._seen = {(node.host, int(node.port)) for node in nodes.nodes_cache.values()}
+        self._owners = {
+            slot: (owners[0].host, int(owners[0].port))
+            for slot, owners in nodes.slots_cache.items()
+        }
+
+    def owner(self, key: str) -> Address:
+        """The node that owned the key's slot at the last refresh. Raises SlotNotServed."""
+        owner = self._owners.get(slot := key_slot(key.encode()))
+        if owner is None:
+            raise SlotNotServed(f"no node of the Redis Cluster serves slot {slot}")
+        return owner
+
+
+class SlotLocator:
+    """Asks a Cluster for the owner of one key's slot."""
+
+    def __init__(self, cluster: ClusterMap, key: str) -> None:
+        self.found: Address | None = None
+        self._cluster = cluster
+        self._key = key
+
+    async def __call__(self) -> Address:
+        await self._cluster.refresh()
+        self.found = self._cluster.owner(self._key)
+        return self.found
+
+    def unreachable(self, address: Address) -> str:
+        host, port = address
+        settings = "cluster-announce-ip, or cluster-announce-hostname"
+        return (
+            f"the Cluster gives {host}:{port} for {self._key}; {ADVICE.format(settings=settings)}"
+        )
+
+
+def same_slot(*keys: str) -> bool:
+    """Whether a Cluster keeps all these keys on one node."""
+    return len({key_slot(key.encode()) for key in keys}) <= 1
+
+
+def _first_cause(error: BaseException) -> str:
+    """What went wrong first: redis-py wraps it twice, the second time under other words."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+        if isinstance(error, RedisError):
+            break
+    return refusals.describe(error)
