@@ -133,12 +133,6 @@ def test_help_and_version_load_nothing_heavy() -> None:
         assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_help_groups_the_commands_and_tells_the_exit_codes() -> None:
-    told = headrace("--help").stdout
-    assert told.index("What pods run:") < told.index("worker") < told.index("Streams:")
-    assert "Exit codes: 0 done; 1 failed; 2 refused" in told
-
-
 def test_a_person_without_a_manifest_is_told_what_to_type(tmp_path: Path) -> None:
     nowhere = headrace("backlog", "s", HEADRACE_REDIS_URL="redis://127.0.0.1:1/0")
     assert (nowhere.returncode, nowhere.stderr) == (
