@@ -72,7 +72,6 @@ def test_each_command(stage: Stage, files: Path, arguments: list[str], said: str
 @pytest.mark.parametrize(
     ("redis", "said"),
     [
-        ({"mode": "Cluster", "endpoints": ["127.0.0.1:1"]}, "redis.mode Cluster is not built yet"),
         (
             {"endpoints": ["127.0.0.1"]},
             "at redis.endpoints.0: an endpoint must be written host:port",
