@@ -63,17 +63,17 @@ class ApplyResult:
     @property
     def worst_error(self) -> ApiError | ApiUnreachable:
         """One that is no mere conflict, if there is any."""
-        errors = [error for _, error in self.errors]
-        return min(errors, key=lambda one: isinstance(one, ApiError) and one.is_conflict)
+        return min((error for _, error in self.errors), key=_is_conflict)
+
+    @property
+    def saw_too_early(self) -> bool:
+        """A child had changed since it was observed, and is not as planned."""
+        return any(_is_conflict(error) for _, error in self.errors)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """The errors for people. What was merely seen too early is none."""
-        return tuple(
-            failure_of(error, ref)
-            for ref, error in self.errors
-            if not (isinstance(error, ApiError) and error.is_conflict)
-        )
+        return tuple(failure_of(e, ref) for ref, e in self.errors if not _is_conflict(e))
 
 
 class Applier:
@@ -312,6 +312,10 @@ class Applier:
         except REDIS_ERRORS as error:
             logger.info("pods to remove are chosen without knowing what they hold: %s", error)
         return found
+
+
+def _is_conflict(error: ApiError | ApiUnreachable) -> bool:
+    return isinstance(error, ApiError) and error.is_conflict
 
 
 def _written_by_another(difference: Difference) -> Difference:

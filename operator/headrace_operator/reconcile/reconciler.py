@@ -201,9 +201,9 @@ class Reconciler:
         self, observation: Observation, memory: Memory, outcome: ApplyResult
     ) -> float | None:
         """Seconds to postpone the status, or None to write it now. It is postponed after a change,
-        which this plan does not know yet, and before the first reading of the backlog, which wakes
-        the pipeline by itself."""
-        if outcome.changed:
+        which this plan does not know yet, or was made in ignorance of; and before the first reading
+        of the backlog, which wakes the pipeline by itself."""
+        if outcome.changed or outcome.saw_too_early:
             memory.looks_after_change += 1
             return SOON if memory.looks_after_change <= LOOKS_AFTER_CHANGE else None
         if observation.failures:

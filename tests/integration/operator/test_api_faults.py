@@ -114,6 +114,30 @@ def test_the_end_and_the_way_there_are_the_same_with_every_third_write_struck(
     assert "Traceback" not in behind.log.read_text()
 
 
+def test_the_status_of_a_new_spec_comes_after_a_child_that_was_seen_too_early(
+    kube: Kube, api: FaultyApi, behind: OperatorProcess, namespace: str, make: Any
+) -> None:
+    make(groups=fixed(2))
+    until("2 workers", lambda: carried_out(kube, namespace, 2), within=60)
+    numbers = itertools.count()
+
+    def fate(method: str, path: str) -> Fault | None:
+        applies = method == "PATCH" and "/deployments/" in path
+        return CONFLICT if applies and next(numbers) < 2 else None
+
+    api.fate = fate
+    wanted = make(groups=fixed(3))["metadata"]["generation"]
+
+    def observed() -> bool:
+        pipeline = kube.get(STREAM_PIPELINE, namespace, "flights")
+        assert pipeline
+        return bool(pipeline["status"]["observedGeneration"] == wanted)
+
+    until("the status is of the new spec", observed, within=60)
+    assert carried_out(kube, namespace, 3)
+    assert api.struck == 2
+
+
 def test_an_expired_watch_is_begun_again_and_misses_nothing(
     kube: Kube, api: FaultyApi, behind: OperatorProcess, namespace: str, make: Any
 ) -> None:
