@@ -19,3 +19,7 @@ test: guard-worker
 .PHONY: bench-worker-long
 bench-worker-long: venv ## 10 million events, and several processes (8 min)
 	$(BIN)/python -m bench.worker --long
+
+.PHONY: test-servers
+test-servers: venv ## workers, producers and commands on every kind of server (test-integration: each on one)
+	HEADRACE_EVERY_SERVER=1 $(BIN)/pytest -q -n 4 --dist loadfile tests/integration/worker tests/integration/producer tests/integration/custom

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from tests.cluster import binaries, paths
+from tests.support import yaml_text
 from tests.support.kube import Kube, Refused
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -40,7 +41,7 @@ def give(kube: Kube, directory: Path) -> Path:
     }
     path = f"/api/v1/namespaces/{HOME}/serviceaccounts/{ACCOUNT}/token"
     token = kube.request("POST", path, request)["status"]["token"]
-    config = yaml.safe_load(kube.kubeconfig.read_text())
+    config = yaml_text.load(kube.kubeconfig.read_text())
     user = config["contexts"][0]["context"]["user"]
     config["users"] = [{"name": user, "user": {"token": token}}]
     written = directory / "operator.kubeconfig"
@@ -66,7 +67,7 @@ def _chart_rules() -> list[dict[str, Any]]:
         str(paths.CHECKOUT / "charts/headrace"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    documents = [one for one in yaml.safe_load_all(done.stdout) if one]
+    documents = [one for one in yaml_text.load_all(done.stdout) if one]
     bound = {one["roleRef"]["name"] for one in documents if one["kind"] == "ClusterRoleBinding"}
     return [
         rule

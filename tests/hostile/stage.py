@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
-import yaml
-
 from headrace_operator.kube.kinds import STREAM_PIPELINE
 from tests.cluster import paths
 from tests.hostile import rights
 from tests.hostile.kubelet import Kubelet
 from tests.hostile.operator import Operator
 from tests.hostile.seen import Seen
-from tests.support import redis_servers
+from tests.support import redis_servers, yaml_text
 from tests.support.kube import Kube
 from tests.support.redis_servers import RedisServer
 from tests.support.waiting import until
@@ -44,7 +42,7 @@ def stage(kubeconfig: Path, directory: Path, package: Path | None = None) -> Ite
     `package`: where another operator than the checkout's lies.
     """
     kube = Kube(kubeconfig)
-    crd = yaml.safe_load(CRD.read_text())
+    crd = yaml_text.load(CRD.read_text())
     query = [("fieldManager", "tests"), ("force", "true")]
     path = f"{CRDS}/{crd['metadata']['name']}"
     kube.request("PATCH", path, crd, "application/apply-patch+yaml", query)

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from tests.support import yaml_text
 from tests.support.kube import Kube
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -20,7 +21,7 @@ def account(kube: Kube, namespace: str, directory: Path, name: str = "operator")
     kube.request("POST", accounts, {"metadata": {"name": name}})
     asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     token = kube.request("POST", f"{accounts}/{name}/token", asked)["status"]["token"]
-    config = yaml.safe_load(kube.kubeconfig.read_text())
+    config = yaml_text.load(kube.kubeconfig.read_text())
     config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
     path = directory / f"{name}.kubeconfig"
     path.write_text(yaml.safe_dump(config))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support import yaml_text
 
 CANARY = "s3cret-canary"
 """Stands where a password could be by mistake; no refusal may print it."""
@@ -47,7 +47,7 @@ def manifest(changes: dict[str, Any] | None = None) -> dict[str, Any]:
 
 def pipelines(path: Path) -> list[dict[str, Any]]:
     """The StreamPipelines of a YAML file."""
-    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    documents = yaml_text.load_all(path.read_text(encoding="utf-8"))
     return [document for document in documents if document["kind"] == "StreamPipeline"]
 
 

@@ -18,6 +18,7 @@ from examples.flights.demo.commands import Kubectl
 from examples.flights.demo.connection import open_client, read_password
 
 import headrace
+from tests.support import yaml_text
 from tests.support.waiting import until
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ def group(name: str, **changes: Any) -> dict[str, Any]:
 @contextmanager
 def open_airport(kubectl: Kubectl) -> Iterator[Airport]:
     """Create the namespace with its Redis; at the end delete it without waiting."""
-    namespace = yaml.safe_load((install.EXAMPLE / "namespace.yaml").read_text())
+    namespace = yaml_text.load((install.EXAMPLE / "namespace.yaml").read_text())
     namespace["metadata"]["name"] = kubectl.namespace
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
     try:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.cluster import binaries
+from tests.support import yaml_text
 
 from headrace_api.mounts import HTTP_PORT_NAME
 from headrace_api.names import common_labels
@@ -34,7 +34,7 @@ def objects(helm: str, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]
     assert done.returncode == 0, done.stderr
     return {
         (item["kind"], item["metadata"]["name"]): item
-        for item in yaml.safe_load_all(done.stdout)
+        for item in yaml_text.load_all(done.stdout)
         if item
     }
 
@@ -45,7 +45,7 @@ def test_two_renders_are_the_same_text(helm: str) -> None:
 
 def test_the_definition_in_the_chart_is_the_generated_one(helm: str) -> None:
     rendered = objects(helm)["CustomResourceDefinition", "streampipelines.headrace.dev"]
-    generated = yaml.safe_load(CRD.read_text())
+    generated = yaml_text.load(CRD.read_text())
     assert rendered["spec"] == generated["spec"]
 
 
@@ -72,7 +72,7 @@ def test_with_a_list_of_namespaces_no_right_is_given_in_others(helm: str) -> Non
     rendered = objects(helm, "--set", "watchNamespaces={airport,harbour}")
     bindings = [name for kind, name in rendered if kind == "ClusterRoleBinding"]
     assert bindings == []
-    roles = yaml.safe_load_all(render(helm, "--set", "watchNamespaces={airport,harbour}").stdout)
+    roles = yaml_text.load_all(render(helm, "--set", "watchNamespaces={airport,harbour}").stdout)
     spaces = {
         role["metadata"]["namespace"]
         for role in roles

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.cluster import binaries
+from tests.support import yaml_text
 
 CHART = Path(__file__).parents[3] / "charts" / "pipeline"
 EVERYTHING = CHART / "ci" / "everything-values.yaml"
@@ -23,7 +23,7 @@ def render(values: Path) -> str:
 
 
 def objects(text: str) -> dict[str, dict[str, Any]]:
-    return {item["kind"]: item for item in yaml.safe_load_all(text) if item}
+    return {item["kind"]: item for item in yaml_text.load_all(text) if item}
 
 
 @pytest.mark.parametrize("values", sorted(CHART.glob("ci/*.yaml")), ids=lambda path: path.stem)

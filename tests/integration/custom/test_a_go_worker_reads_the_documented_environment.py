@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
+from tests.support import yaml_text
 from tests.support.redis_servers import RedisServer, redis_server
 from tests.support.waiting import eventually_sync
 from tests.support.workers import GROUP, PARKED, STREAM, Stage
@@ -30,7 +30,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(server: RedisServer) -> dict[str, str]:
     """What the operator would put into the pod."""
-    manifest = yaml.safe_load(Path("examples/manifests/custom-runtime.yaml").read_text())
+    manifest = yaml_text.load(Path("examples/manifests/custom-runtime.yaml").read_text())
     manifest["metadata"] |= {"namespace": "airport", "uid": "uid-1"}
     spec = manifest["spec"]
     spec["redis"] = {"endpoints": [server.endpoint]}

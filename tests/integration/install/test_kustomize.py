@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
+from tests.support import yaml_text
 from tests.support.control_plane import ControlPlane
 from tests.support.kubectl import Kubectl
 
@@ -41,12 +41,12 @@ def test_the_server_takes_it_and_a_second_apply_differs_in_nothing(
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_the_operator_takes_the_arguments(flavour: str) -> None:
-    items = yaml.safe_load_all((KUSTOMIZE / flavour / "operator.yaml").read_text())
+    items = yaml_text.load_all((KUSTOMIZE / flavour / "operator.yaml").read_text())
     (deployment,) = [item for item in items if item["kind"] == "Deployment"]
     settings = parse(deployment["spec"]["template"]["spec"]["containers"][0]["args"])
     assert settings.namespaces == (("pipelines",) if flavour == "namespaced" else ())
 
 
 def test_the_namespaced_flavour_asks_for_no_cluster_wide_right() -> None:
-    items = yaml.safe_load_all((KUSTOMIZE / "namespaced" / "operator.yaml").read_text())
+    items = yaml_text.load_all((KUSTOMIZE / "namespaced" / "operator.yaml").read_text())
     assert not {item["kind"] for item in items} & {"ClusterRole", "ClusterRoleBinding"}

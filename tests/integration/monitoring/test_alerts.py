@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.integration.chart.test_chart import helm, objects  # noqa: F401 - a fixture
+from tests.support import yaml_text
 from tests.support.prometheus import promtool
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "charts/headrace/files/alerts.yaml"
 CASES = Path(__file__).parent / "alerts_test.yaml"
-ALERTS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+ALERTS: list[dict[str, Any]] = yaml_text.load(RULES.read_text())["groups"][0]["rules"]
 NAMES = [alert["alert"] for alert in ALERTS]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import redis
-import yaml
+from tests.support import yaml_text
 from tests.support.control_plane import ControlPlane
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
@@ -31,7 +31,7 @@ StartOperator = Callable[..., OperatorProcess]
 def kube(control_plane: ControlPlane, pytestconfig: pytest.Config) -> Kube:
     """The administrator's client; the resource is defined."""
     cluster = Kube(control_plane.kubeconfig)
-    manifest = yaml.safe_load((pytestconfig.rootpath / CRD).read_text())
+    manifest = yaml_text.load((pytestconfig.rootpath / CRD).read_text())
     query = [("fieldManager", "tests"), ("force", "true")]
     cluster.request("PATCH", CRD_PATH, manifest, "application/apply-patch+yaml", query)
     until("the resource is served", lambda: cluster.list(STREAM_PIPELINE, None) is not None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import redis
-import yaml
+from tests.support import yaml_text
 from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
@@ -164,8 +164,8 @@ def test_a_poisoned_resource_harms_nobody_else(
 ) -> None:
     """Stored while another schema stood: the models refuse what the API server holds."""
     path = pytestconfig.rootpath / "crds/streampipelines.headrace.dev.yaml"
-    proper = yaml.safe_load(path.read_text())
-    loose = yaml.safe_load(path.read_text())
+    proper = yaml_text.load(path.read_text())
+    loose = yaml_text.load(path.read_text())
     for version in loose["spec"]["versions"]:
         spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         version["schema"]["openAPIV3Schema"]["properties"]["spec"] = spec

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import redis
-import yaml
 from tests.integration.operator.conftest import CALM_LEASE, CRD, CRD_PATH
+from tests.support import yaml_text
 from tests.support.faulty_api import Fault, FaultyApi
 from tests.support.kube import Kube, Refused, condition
 from tests.support.operator_process import OperatorProcess
@@ -108,7 +108,7 @@ def test_a_spec_that_cannot_be_used_is_told_although_the_first_try_to_say_so_fai
     kube: Kube, api: FaultyApi, behind: OperatorProcess, namespace: str, pytestconfig: pytest.Config
 ) -> None:
     """Stored while another schema stood, so that the models refuse it."""
-    proper = yaml.safe_load((pytestconfig.rootpath / CRD).read_text())
+    proper = yaml_text.load((pytestconfig.rootpath / CRD).read_text())
     loose = copy.deepcopy(proper)
     for version in loose["spec"]["versions"]:
         spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

@@ -143,7 +143,8 @@ async def test_what_cannot_even_be_parked_is_held_within_the_bound_and_the_worke
         await eventually(lambda: runtime.metrics.counts["retries"] > 0)
         stage.redis.set(RETRY, "somebody's string")
         await eventually(lambda: runtime.metrics.counts["commit_failures"] > 500)
-        assert len(runtime.holding) <= bound(4, 10, 0.0) + 4
+        # And what one read brings that counted on these leaving, and what one claim may.
+        assert len(runtime.holding) <= bound(4, 10, 0.0) + 10 + 4
         await eventually(lambda: "WRONGTYPE" in (runtime.ready() or ""))
         stage.redis.delete(RETRY)
         await eventually(lambda: not runtime.settler.postponed)

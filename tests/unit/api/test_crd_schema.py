@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import BaseModel
+from tests.support import yaml_text
 
 from headrace_api import crd
 from headrace_api.duration import SHAPE_RULE
@@ -47,7 +47,7 @@ def test_a_file_that_is_not_what_the_models_say_is_told(tmp_path, monkeypatch, c
 
 def test_it_fits_into_the_annotation_of_a_client_side_apply() -> None:
     assert len(crd.text()) < 200_000 < CLIENT_SIDE_APPLY_LIMIT
-    assert yaml.safe_load(crd.text()) == crd.build()
+    assert yaml_text.load(crd.text()) == crd.build()
 
 
 def test_no_default_stands_inside_a_list(root) -> None:

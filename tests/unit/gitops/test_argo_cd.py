@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from lupa import lua51
+from tests.support import yaml_text
 from tests.support.observations import SETTINGS, observe, pipeline, settled
 
 from headrace_operator.plan import plan
@@ -14,8 +14,8 @@ HERE = (
     Path(__file__).parents[3]
     / "examples/gitops/argocd/resource_customizations/headrace.dev/StreamPipeline"
 )
-HEALTH = yaml.safe_load((HERE / "health_test.yaml").read_text())["tests"]
-ACTIONS = yaml.safe_load((HERE / "actions/action_test.yaml").read_text())
+HEALTH = yaml_text.load((HERE / "health_test.yaml").read_text())["tests"]
+ACTIONS = yaml_text.load((HERE / "actions/action_test.yaml").read_text())
 
 
 def run(script: Path, resource: dict[str, Any]) -> Any:
@@ -37,7 +37,7 @@ def plain(value: Any) -> Any:
 
 
 def load(path: str) -> dict[str, Any]:
-    resource: dict[str, Any] = yaml.safe_load((HERE / path).read_text())
+    resource: dict[str, Any] = yaml_text.load((HERE / path).read_text())
     return resource
 
 

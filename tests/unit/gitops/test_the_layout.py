@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from tests.support import yaml_text
 
 HERE = Path(__file__).parents[3] / "examples/gitops"
 
@@ -21,12 +21,12 @@ def test_the_pipeline_passes_the_check_that_its_ci_runs() -> None:
 
 
 def test_kustomize_knows_every_field_that_names_a_generated_config_map() -> None:
-    pipeline = yaml.safe_load((HERE / "apps/flights/pipeline.yaml").read_text())
-    kustomization = yaml.safe_load((HERE / "apps/flights/kustomization.yaml").read_text())
+    pipeline = yaml_text.load((HERE / "apps/flights/pipeline.yaml").read_text())
+    kustomization = yaml_text.load((HERE / "apps/flights/kustomization.yaml").read_text())
     (generated,) = kustomization["configMapGenerator"]
     named = [group["worker"]["codeConfigMapRef"]["name"] for group in pipeline["spec"]["groups"]]
     assert named == [generated["name"]]
-    references = yaml.safe_load((HERE / "apps/flights/name-reference.yaml").read_text())
+    references = yaml_text.load((HERE / "apps/flights/name-reference.yaml").read_text())
     paths = {spec["path"] for one in references["nameReference"] for spec in one["fieldSpecs"]}
     assert "spec/groups/worker/codeConfigMapRef/name" in paths
 
@@ -34,7 +34,7 @@ def test_kustomize_knows_every_field_that_names_a_generated_config_map() -> None
 def test_the_operator_is_synced_before_the_pipelines_and_its_definition_never_pruned() -> None:
     wave = "argocd.argoproj.io/sync-wave"
     headrace, flights = (
-        yaml.safe_load((HERE / f"argocd/applications/{name}.yaml").read_text())
+        yaml_text.load((HERE / f"argocd/applications/{name}.yaml").read_text())
         for name in ("headrace", "flights")
     )
     assert headrace["metadata"]["annotations"][wave] < flights["metadata"]["annotations"][wave]

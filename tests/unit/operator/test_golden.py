@@ -11,6 +11,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from tests.support import yaml_text
 from tests.support.manifests import EXAMPLES, pipelines
 from tests.support.observations import SETTINGS, UID, observe
 
@@ -50,7 +51,7 @@ def test_an_example_becomes_exactly_these_children(name: str, document: dict[str
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.yaml")), ids=lambda path: path.stem)
 def test_kubernetes_accepts_every_golden_child(path: Path, version: str) -> None:
-    for child in filter(None, yaml.safe_load_all(path.read_text(encoding="utf-8"))):
+    for child in filter(None, yaml_text.load_all(path.read_text(encoding="utf-8"))):
         kubernetes_validate.validate(child, version, strict=True)
 
 
