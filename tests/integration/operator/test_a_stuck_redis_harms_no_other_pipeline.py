@@ -40,7 +40,7 @@ def test_an_operator_that_starts_beside_it_serves_the_others_at_once(
         until("the other is Ready", ready)
         assert not given_up(kube, namespace), "it waited for the stuck Redis"
         data.xadd("well", {"n": 1})
-        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=5)
+        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=10)
         until("the stuck ones say so", lambda: given_up(kube, namespace) == STUCK, within=60)
 
 
@@ -86,5 +86,5 @@ def test_many_deletions_on_one_delay_no_other_tenant(
         for name in names:
             kube.delete(STREAM_PIPELINE, namespace, name)
         data.xadd("well", {"n": 1})
-        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=5)
+        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=10)
         os.kill(server.process.pid, signal.SIGCONT)

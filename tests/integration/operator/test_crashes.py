@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import redis
 from tests.support.in_process_operator import Crash, Fate, crash_after, live, no_fate
 from tests.support.kube import Kube
@@ -15,6 +16,8 @@ from tests.support.redis_servers import RedisServer
 from tests.support.replica_history import ReplicaHistory
 
 from headrace_operator.kube.kinds import CONFIG_MAP, CRON_JOB, DEPLOYMENT, SERVICE_ACCOUNT
+
+pytestmark = pytest.mark.timeout(400)  # each test is a dozen lives of an operator
 
 KINDS = (DEPLOYMENT, CRON_JOB, CONFIG_MAP, SERVICE_ACCOUNT)
 EXTERNAL = {"groups": [group("audit", scaling={"mode": "External"})]}

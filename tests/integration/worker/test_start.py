@@ -23,7 +23,7 @@ FAILING = """
 def test_a_lifespan_that_fails_ends_the_worker_with_its_reason(stage: Stage) -> None:
     with workers(stage, HANDLERS + FAILING) as group:
         one = group.start()
-        assert one.process.wait(20) == 2
+        assert one.process.wait(60) == 2
         last = json.loads(one.text.splitlines()[-1])
     assert last["message"].startswith(
         "the app's lifespan failed at start: ConnectionError: the other side is away (around, line"
@@ -57,7 +57,7 @@ def test_a_lifespan_that_fails_at_its_end_is_told_when_all_is_settled(stage: Sta
         one = group.start()
         eventually_sync(lambda: stage.settled and "landed" in one.text)
         one.signal(signal.SIGTERM)
-        assert one.process.wait(20) == 1
+        assert one.process.wait(60) == 1
         last = json.loads(one.text.splitlines()[-1])
     assert last["message"] == "the app's lifespan failed at its end"
     assert "ConnectionError: the other side is away" in last["exception"]

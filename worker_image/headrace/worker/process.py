@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
 from collections.abc import Callable, Coroutine
@@ -41,6 +42,18 @@ Main = Callable[[WorkerSettings, App, StopSignals], Coroutine[Any, Any, int]]
 EXIT_FAILED = 1
 
 
+# glibc's name for the size from which a block is given back to the system when it is freed.
+M_MMAP_THRESHOLD = -3
+RETURNED_BYTES = 256 << 10
+
+
+def return_large_blocks() -> None:
+    """Left alone, glibc raises that size with the payloads that it meets, and payloads of megabytes
+    leave a heap full of holes."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES)
+
+
 def refuse(reason: str) -> int:
     """Say why this worker cannot start, where people and `kubectl` look; the exit code."""
     logger.error("%s", reason)
@@ -62,6 +75,7 @@ def run_reclaim() -> int:
 
 def _run(main: Main, *, needs_handler: bool) -> int:
     signals = StopSignals()
+    return_large_blocks()
     try:
         config = load_config(config_path())
         settings = WorkerSettings.of(config)

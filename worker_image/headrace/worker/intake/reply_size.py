@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from headrace.worker.held import LARGE_BYTES
 
-MAX_REPLY_BYTES = 64 << 20
+MAX_REPLY_BYTES = 32 << 20
 """A reply that grows beyond this is given up, unless it holds a single entry of each stream."""
-HELD_BYTES = 48 << 20
+HELD_BYTES = 32 << 20
 """What the entries of a worker may weigh together. Decoded and in replies on their way they weigh
 as much again, twice."""
 FIRST_COUNT = 4
