@@ -209,12 +209,7 @@ class _Endpoint:
         except REDIS_ERRORS as error:
             self._failed(error, list(self.watched))
             return
-        answered = await asyncio.gather(*(self._read_from(*one) for one in servers.items()))
-        if any(answered):
-            if self._failures:
-                logger.info("Redis at %s answers again", self._access.endpoint)
-            self._failures = 0
-            self.answers = True
+        await asyncio.gather(*(self._read_from(*one) for one in servers.items()))
 
     async def _by_server(self, keys: list[str]) -> dict[redis.asyncio.Redis, list[str]]:
         """Whom to ask for which keys: one server, but for the nodes of a Cluster."""
@@ -231,16 +226,14 @@ class _Endpoint:
                 servers.setdefault(client, []).append(key)
         return servers
 
-    async def _read_from(self, client: redis.asyncio.Redis, keys: list[str]) -> bool:
-        """Read from one server, in bounded batches; whether it answered."""
+    async def _read_from(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
+        """Read from one server, in bounded batches."""
         try:
             for start in range(0, len(keys), BATCH):
                 await self._read_batch(client, keys[start : start + BATCH])
         except REDIS_ERRORS as error:
             is_one_of_many = self._access.target.mode is Mode.CLUSTER
             self._failed(error, keys if is_one_of_many else list(self.watched))
-            return False
-        return True
 
     async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
         known = [(key, self.watched[key]) for key in keys if key in self.watched]
@@ -261,10 +254,12 @@ class _Endpoint:
                 for key, _ in known:
                     await self._read_batch(client, [key])
                 return
+            self._answered()
             for key, watched in known:
                 reading = Reading(None, str(error), time.monotonic(), refused=True)
                 self._take(key, watched, reading)
             return
+        self._answered()
         for (key, watched), backlog in zip(known, backlogs, strict=True):
             if backlog.error is not None:
                 self._redis.doubt(self._access)
@@ -272,6 +267,13 @@ class _Endpoint:
                     continue  # the next round asks the node that has it now
             watched.failures = 0
             self._take(key, watched, Reading(backlog, None, now))
+
+    def _answered(self) -> None:
+        """Comes before a reading is told: whoever is woken by it goes by `answers`."""
+        if self._failures:
+            logger.info("Redis at %s answers again", self._access.endpoint)
+        self._failures = 0
+        self.answers = True
 
     def _failed(self, error: Exception, keys: list[str]) -> None:
         """`keys` could not be read."""
