@@ -227,3 +227,26 @@ async def test_a_lost_group_is_one_line_in_the_log_and_not_one_for_each_entry(
         await eventually(lambda: runtime.metrics.counts["lost"] >= 60)
         await eventually(lambda: stage.settled)
     assert len([line for line in caplog.messages if "no longer ours" in line]) == 1
+
+
+async def test_a_run_that_was_told_of_its_loss_ends_no_later_run(stage: Stage) -> None:
+    """The group is made anew, and its entry comes to the same worker again meanwhile."""
+    app, runs = headrace.App(), []
+    ends = [asyncio.Event(), asyncio.Event()]
+
+    @app.on("flight.landed")
+    async def landed(event: dict, ctx: headrace.Context) -> None:
+        runs.append(ctx)
+        await ends[len(runs) - 1].wait()
+
+    stage.send({"n": 1})
+    async with worker(stage, app) as runtime:
+        await eventually(lambda: len(runs) == 1)
+        destroy(stage.redis)
+        await eventually(lambda: len(runs) == 2)
+        runs[0]._entry.lost = True  # as a renewal that came in between marks it
+        ends[0].set()
+        await eventually(lambda: runtime.metrics.counts["lost"] == 1)
+        assert stage.pending == 1
+        ends[1].set()
+        await eventually(lambda: stage.settled)

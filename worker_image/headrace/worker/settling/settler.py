@@ -159,7 +159,8 @@ class Settler:
         done: Done = []
         for route in self.routes:
             if route.done:
-                done.append((route, route.done))
+                if ours := self._ours(route.done):
+                    done.append((route, ours))
                 route.done = []
         decided, self.decided = self.decided, []
         if not done and not decided:
@@ -168,6 +169,21 @@ class Settler:
             self.commits, done, decided, window_ms=self.window_ms, policy=self.policy
         )
         return self.under_way
+
+    def _ours(self, entries: list[Entry]) -> list[Entry]:
+        """Without those that were lost while they ran: the handler may have returned because
+        `ctx.lost` told it to. Where the group was made anew and the entry came to this worker
+        again, Redis would take that for the end of the later run."""
+        lost = [entry for entry in entries if entry.lost]
+        if not lost:
+            return entries
+        for entry in lost:
+            self._drop(entry)
+        self.metrics.counts["lost"] += len(lost)
+        self._say_lost(len(lost))
+        self.on_room()
+        self._finished.set()
+        return [entry for entry in entries if not entry.lost]
 
     async def run(self) -> None:
         """Write flushes on control until cancelled."""
