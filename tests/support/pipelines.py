@@ -24,5 +24,9 @@ def pipeline_manifest(
     }
 
 
+LEAP_DAY = "0 0 29 2 *"
+"""A schedule that a test will not meet: a CronJob that fires is written by its controller."""
+
+
 def group(name: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "worker": {"handler": "handlers:app"}, **fields}

@@ -12,6 +12,7 @@ from tests.support.kube import Kube, condition, versions
 from tests.support.kubectl import Kubectl
 from tests.support.manifests import EXAMPLES
 from tests.support.operator_process import OperatorProcess
+from tests.support.pipelines import LEAP_DAY, group
 from tests.support.waiting import WAIT_SECONDS, until
 
 from headrace_operator.kube.kinds import (
@@ -31,7 +32,10 @@ LOOKS = "headrace_operator_reconciles_total"
 def pipeline(
     kube: Kube, operator: OperatorProcess, namespace: str, data: redis.Redis, make: Any
 ) -> Any:
-    make(stream={"name": "flights", "trim": {"maxLength": 1000}})
+    make(
+        stream={"name": "flights", "trim": {"maxLength": 1000, "schedule": LEAP_DAY}},
+        groups=[group("audit", reclaim={"schedule": LEAP_DAY})],
+    )
 
     def settled() -> Any:
         found = kube.get(STREAM_PIPELINE, namespace, "flights")

@@ -11,7 +11,7 @@ from tests.integration.operator.conftest import StartOperator
 from tests.integration.operator.test_leader import writes
 from tests.support.kube import Kube, condition, versions
 from tests.support.operator_process import OperatorProcess
-from tests.support.pipelines import group
+from tests.support.pipelines import LEAP_DAY, group
 from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import CRON_JOB, DEPLOYMENT, STREAM_PIPELINE
@@ -27,7 +27,11 @@ def test_a_restart_with_fifty_pipelines_writes_nothing(
     until("it leads", lambda: first.leads)
     began = time.monotonic()
     for number in range(FLEET):
-        make(name=f"p{number}", stream={"name": f"s{number}", "trim": {"maxLength": 10}})
+        make(
+            name=f"p{number}",
+            stream={"name": f"s{number}", "trim": {"maxLength": 10, "schedule": LEAP_DAY}},
+            groups=[group("audit", reclaim={"schedule": LEAP_DAY})],
+        )
 
     def settled() -> bool:
         found = kube.list(STREAM_PIPELINE, namespace)
