@@ -18,8 +18,11 @@ SAMPLED = tuple(str(Path(__file__).parent / name) for name in ("custom", "produc
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get("HEADRACE_EVERY_SERVER"):
         return
-    config.hook.pytest_deselected(items=[item for item in items if _is_left_out(item)])
-    items[:] = [item for item in items if not _is_left_out(item)]
+    kept, left_out = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        (left_out if _is_left_out(item) else kept).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
 def _is_left_out(item: pytest.Item) -> bool:

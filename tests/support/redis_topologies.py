@@ -11,6 +11,7 @@ from typing import Any
 import redis
 from redis.crc import key_slot
 
+from tests.support import waiting
 from tests.support.ports import free_port
 from tests.support.redis_servers import RedisServer
 
@@ -20,13 +21,12 @@ DEADLINE_SECONDS = 60.0
 
 def until(condition: Callable[[], Any], what: str) -> None:
     """Wait until it holds. What a server refuses meanwhile counts as not yet."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
+
+    def answer() -> Any:
         with contextlib.suppress(redis.RedisError):
-            if condition():
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"still waiting for {what}")
+            return condition()
+
+    waiting.until(what, answer, within=DEADLINE_SECONDS)
 
 
 def plain(port: int) -> redis.Redis:

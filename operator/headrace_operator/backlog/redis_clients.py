@@ -142,7 +142,7 @@ class _Client:
         self._sentinels: Locator | None = None
         if target.mode is Mode.CLUSTER:
             self._map = cluster_map(target, access.credentials, _OUR_WAY, self._check)
-        elif target.mode is Mode.SENTINEL:
+        else:
             self._sentinels = locator_of(
                 target, access.credentials, options=_OUR_WAY, check=self._check
             )
@@ -160,15 +160,14 @@ class _Client:
             node = self._map.owner(key)
             target = replace(target, mode=Mode.STANDALONE, endpoints=(join_endpoint(*node),))
         if node not in self._redis:
-            client = connect(
+            self._redis[node] = connect(
                 target,
                 self._credentials,
                 role="admin",
                 locator=self._sentinels,
+                options=_OUR_WAY,
                 client_name=CLIENT_NAME,
             )
-            client.connection_pool.connection_kwargs |= _OUR_WAY
-            self._redis[node] = client
         return self._redis[node]
 
     def _check(self, address: Address) -> None:

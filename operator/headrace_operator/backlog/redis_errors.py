@@ -30,15 +30,6 @@ def is_refusal(error: BaseException) -> bool:
 def for_people(error: BaseException) -> str:
     """The error as a status may tell it, in one line; never a credential."""
     replied = is_refusal(error) or getattr(error, "status_code", None) is not None
-    if replied or any(isinstance(one, _OURS) for one in _causes(error)):
+    if replied or any(isinstance(one, _OURS) for one in refusals.causes(error)):
         return refusals.describe(error)
     return NO_ANSWER
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error, and what it was raised from."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found

@@ -20,7 +20,6 @@ from headrace_api.v1alpha1 import (
 from headrace_api.worker_config import TrimConfig
 from headrace_operator.plan import ownership, pod_template
 from headrace_operator.plan.actions import PlanSettings
-from headrace_operator.plan.deployment import image_of
 
 # A run over a large backlog takes minutes, never an hour.
 _DEADLINE_SECONDS = 3600
@@ -29,25 +28,9 @@ _DEADLINE_SECONDS = 3600
 def reclaim(
     pipeline: StreamPipeline, group: Group, settings: PlanSettings, name: str, config_map: str
 ) -> dict[str, Any]:
-    if group.worker.runtime is Runtime.CUSTOM:
-        # A custom image need not hold Headrace: the operator's dead-letters by maxRetries.
-        spec = pod_template.worker_pod(
-            pipeline,
-            group,
-            settings,
-            image=settings.worker_image,
-            config_map=config_map,
-            fields={},
-        )
-    else:
-        spec = pod_template.worker_pod(
-            pipeline,
-            group,
-            settings,
-            image=image_of(group, settings),
-            config_map=config_map,
-            fields=pod_template.container_fields(group),
-        )
+    # A custom image need not hold Headrace: the operator's dead-letters by maxRetries.
+    custom = group.worker.runtime is Runtime.CUSTOM
+    spec = pod_template.worker_pod(pipeline, group, settings, config_map, operators_image=custom)
     container = spec["containers"][0]
     container["command"], container["args"] = ["headrace"], ["reclaim"]
     schedule = group.reclaim.schedule or names.offset_schedule(

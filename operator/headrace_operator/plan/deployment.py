@@ -70,10 +70,6 @@ def is_rolled_out(live: Manifest, wanted: Manifest) -> bool:
     )
 
 
-def image_of(group: Group, settings: PlanSettings) -> str:
-    return group.worker.image or settings.worker_image
-
-
 def _digest_annotation(references_hash: str | None) -> dict[str, str]:
     return {} if references_hash is None else {references.ANNOTATION: references_hash}
 
@@ -85,14 +81,7 @@ def _pod_spec(
     config_map: str,
     config: WorkerConfig,
 ) -> dict[str, Any]:
-    spec = pod_template.worker_pod(
-        pipeline,
-        group,
-        settings,
-        image=image_of(group, settings),
-        config_map=config_map,
-        fields=pod_template.container_fields(group),
-    )
+    spec = pod_template.worker_pod(pipeline, group, settings, config_map)
     container = spec["containers"][0]
     if group.worker.runtime is Runtime.CUSTOM:
         # Our variables stand before the user's, so that they can refer to ours with $(NAME).

@@ -67,16 +67,18 @@ def worker_pod(
     pipeline: StreamPipeline,
     group: Group,
     settings: PlanSettings,
-    *,
-    image: str,
     config_map: str,
-    fields: dict[str, Any],
+    *,
+    operators_image: bool = False,
 ) -> dict[str, Any]:
     """A pod spec that runs an image with a group's configuration, the user's fields merged in.
 
-    `fields` are Container's (see container_fields); those of the pod are taken from the group.
+    `operators_image`: not the group's own, and so without what was written for its container.
     A field that the user wrote wins; restricted parts that they did not write stay restricted.
     """
+    image, fields = image_of(group, settings), container_fields(group)
+    if operators_image:
+        image, fields = settings.worker_image, {}
     worker = group.worker
     container = base_container(pipeline, settings, image)
     container["env"].append({"name": mounts.ENV_CONFIG, "value": mounts.CONFIG_FILE})
@@ -91,6 +93,10 @@ def worker_pod(
         pod = merged(pod, worker.pod_template.spec_manifest())
     pod["containers"] = [merged(container, fields)]
     return pod
+
+
+def image_of(group: Group, settings: PlanSettings) -> str:
+    return group.worker.image or settings.worker_image
 
 
 def pod_metadata(

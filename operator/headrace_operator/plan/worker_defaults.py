@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from headrace_api.v1alpha1 import JobPodSpec, Resources
+from headrace_api.worker_config import first_wrong
 
 _RESOURCES = "resources"
 # Whose rights pods have is for each pipeline to say, and for Pod Security to bound.
@@ -36,9 +37,7 @@ class WorkerDefaults:
             resources = Resources.model_validate(given.pop(_RESOURCES, {})).manifest()
             pod = JobPodSpec.model_validate(given).manifest()
         except ValidationError as error:
-            (first, *_) = error.errors(include_url=False, include_input=False)
-            where = ".".join(map(str, first["loc"])) or "resources"
-            raise ValueError(f"worker defaults: {where}: {first['msg']}") from None
+            raise ValueError(f"worker defaults are wrong{first_wrong(error)}") from None
         except (ValueError, AttributeError):
             raise ValueError("worker defaults: write a JSON object") from None
         if refused := [name for name in _NOT_HERE if name in pod]:

@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import inf
 
 from headrace.streams.backlog import StreamBacklog
 from headrace.streams.keys import StreamKeys
@@ -208,11 +207,10 @@ def known_backlog(reading: Reading | None, created_at: Mapping[str, float]) -> S
     """What was read, without groups that were created since: it has them as missing."""
     if reading is None or reading.backlog is None:
         return None
-    groups = {
-        name: group
-        for name, group in reading.backlog.groups.items()
-        if created_at.get(name, -inf) < reading.clock
-    }
+    newer = {name for name, clock in created_at.items() if clock >= reading.clock}
+    if not newer:
+        return reading.backlog
+    groups = {name: group for name, group in reading.backlog.groups.items() if name not in newer}
     return replace(reading.backlog, groups=groups)
 
 

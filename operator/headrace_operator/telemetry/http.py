@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import socket
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from headrace.worker.listening import listening
 
 Check = Callable[[], str | None]
 """Answers None when all is well, else what is wrong."""
@@ -39,20 +39,6 @@ class Server:
 
     async def stop(self) -> None:
         await self._runner.cleanup()
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Listens on that address; for "" on every one of this machine, also where IPv6 is off: the
-    kubelet probes a pod at its first address, of either family. Raises OSError."""
-    if host:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    try:
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise
-        return socket.create_server(("", port))
 
 
 def _metrics(more: Callable[[], str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

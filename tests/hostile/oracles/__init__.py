@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST_BACK_OFF_SECONDS = 72.0
+"""The work queue's longest, and its jitter: so late may the operator look after a refusal."""
+
 
 @dataclass(frozen=True)
 class Violation:

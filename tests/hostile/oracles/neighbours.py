@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace_operator.kube.kinds import DEPLOYMENT, POD, STREAM_PIPELINE
-from tests.hostile.oracles import Violation
+from tests.hostile.oracles import LONGEST_BACK_OFF_SECONDS, Violation
 from tests.hostile.world import World
 from tests.support.kube import condition
 
@@ -16,8 +16,6 @@ BOUND_SECONDS = 5.0
 """Of served time; a quiet machine needs less than 1, a stuck neighbour once took 36."""
 AFTER_START_SECONDS = 8.0
 """More for an operator that had to start in between."""
-
-LONGEST_BACK_OFF_SECONDS = 72.0
 
 
 @dataclass(frozen=True)

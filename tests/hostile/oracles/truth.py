@@ -8,7 +8,7 @@ import redis
 
 from headrace_api.names import GROUP_LABEL, PIPELINE_LABEL, deployment_name
 from headrace_operator.kube.kinds import DEPLOYMENT, POD, STREAM_PIPELINE
-from tests.hostile.oracles import Violation
+from tests.hostile.oracles import LONGEST_BACK_OFF_SECONDS, Violation
 from tests.hostile.oracles.end_state import controller
 from tests.hostile.pipelines import Manifest, consumer_group
 from tests.hostile.world import World
@@ -17,7 +17,6 @@ from tests.support.kube import condition
 BOUND_SECONDS = 10.0
 START_SECONDS = 130.0
 """What a worker may take until it is ready, unless its container says that it cannot."""
-LONGEST_BACK_OFF_SECONDS = 72.0
 REASONS = {
     "redis": {"RedisUnreachable", "RedisRefused"},
     "password": {"RedisRefused", "RedisUnreachable"},

@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from headrace_operator.telemetry.http import Server, listening
+from headrace.worker.listening import listening
+from headrace_operator.telemetry.http import Server
 
 
 async def livez(host: str, port: int) -> int:

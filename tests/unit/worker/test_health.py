@@ -3,13 +3,12 @@
 import errno
 import socket
 import urllib.request
-from http.server import BaseHTTPRequestHandler
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from headrace.worker import health
-from headrace.worker.health import HealthServer, listening
+from headrace.worker.health import HealthServer
+from headrace.worker.listening import listening
 
 NO_IPV6 = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
 
@@ -28,10 +27,14 @@ def test_both_families_are_answered() -> None:
 
 
 def test_where_ipv6_is_off_ipv4_is_answered(monkeypatch) -> None:
-    def refuse(self) -> None:
-        raise NO_IPV6
+    create = socket.create_server
 
-    monkeypatch.setattr(health.DualStackServer, "server_bind", refuse)
+    def refuse(address, *, family=socket.AF_INET, **more):
+        if family == socket.AF_INET6:
+            raise NO_IPV6
+        return create(address, family=family, **more)
+
+    monkeypatch.setattr(socket, "create_server", refuse)
     server = HealthServer(0, CollectorRegistry(), lambda: None, lambda: None)
     try:
         assert livez("127.0.0.1", server.port) == 200
@@ -44,4 +47,4 @@ def test_a_port_that_is_taken_is_told() -> None:
         socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as taken,
         pytest.raises(OSError, match="in use"),
     ):
-        listening(taken.getsockname()[1], BaseHTTPRequestHandler)
+        listening("", taken.getsockname()[1])

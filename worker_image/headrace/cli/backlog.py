@@ -12,7 +12,7 @@ import typer
 from headrace.cli.names import group_names
 from headrace.cli.options import FAILED, Output, refuse
 from headrace.cli.output import duration, plural, print_data, print_table
-from headrace.cli.redis_options import Place, opened, run
+from headrace.cli.redis_options import Place, command, opened
 from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
@@ -24,18 +24,8 @@ COLUMNS = ("GROUP", "LAG", "PENDING", "PARKED", "WAITING", "OLDEST", "FLOOR")
 NUMBERS = "LAG PENDING PARKED WAITING OLDEST"
 
 
-def run_backlog(
-    stream: str,
-    groups: list[str],
-    output: Output,
-    watch: bool,
-    dead_letters: str | None,
-    url: str | None,
-) -> None:
-    run(_backlog(stream, groups, output, watch, dead_letters, url))
-
-
-async def _backlog(
+@command
+async def run_backlog(
     stream: str,
     groups: list[str],
     output: Output,
@@ -80,8 +70,7 @@ def _print(found: StreamBacklog, output: Output) -> None:
         print_data(_plain(found), output)
         return
     letters = plural(found.dead_letters, "dead letter")
-    names = "entry" if found.length == 1 else "entries"
-    typer.echo(f"{found.stream}: {found.length:,} {names}, {letters}")
+    typer.echo(f"{found.stream}: {plural(found.length, 'entry')}, {letters}")
     if not found.groups:
         typer.echo("no consumer group reads it")
         return

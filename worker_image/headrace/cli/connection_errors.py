@@ -25,7 +25,7 @@ def advice(error: BaseException, target: Target | None, *, in_pod: bool) -> str:
     if in_pod or target is None:
         return sentence(error)
     where = target.endpoints[0]
-    cause = _cause(error)
+    *_, cause = refusals.causes(error)
     text = refusals.describe(error)
     if isinstance(cause, socket.gaierror):
         return f"nobody knows the host of {where}; check its name in --url"
@@ -41,9 +41,3 @@ def advice(error: BaseException, target: Target | None, *, in_pod: bool) -> str:
         return f"{where} closed the connection; if it speaks TLS, write rediss:// in --url"
     hint = next((hint for words, hint in LAPTOP_HINTS if words in text), refusals.hint(text))
     return f"{text.rstrip('.')}; {hint}" if hint else text
-
-
-def _cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return error

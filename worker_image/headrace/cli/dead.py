@@ -11,16 +11,13 @@ from headrace.cli.dead_choice import Choice, Letters, check_id
 from headrace.cli.options import FAILED, Output, refuse
 from headrace.cli.output import print_data
 from headrace.cli.progress import Progress
-from headrace.cli.redis_options import run
+from headrace.cli.redis_options import command, run
 from headrace.streams.dead_letters import Letter, get_letter
 
 
-def list_letters(letters: Letters, choice: Choice, output: Output, limit: int | None) -> None:
+@command
+async def list_letters(letters: Letters, choice: Choice, output: Output, limit: int | None) -> None:
     """`limit` None: grouped by error."""
-    run(_list(letters, choice, output, limit))
-
-
-async def _list(letters: Letters, choice: Choice, output: Output, limit: int | None) -> None:
     async with letters.open() as (client, keys):
         if limit is not None:
             await _list_each(choice.found(client, keys), output, limit)

@@ -12,6 +12,7 @@ import pydantic_core
 import typer
 
 from headrace.cli.dead_choice import Choice, Letters, order
+from headrace.cli.files import opened_file
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
@@ -69,11 +70,8 @@ async def _replay(
 
 
 def _payload(path: Path) -> bytes:
-    try:
-        text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        refuse(f"cannot read {path}: {error.strerror}")
-    text = text.strip()
+    with opened_file(None if str(path) == "-" else path) as file:
+        text = file.read().strip()
     try:
         pydantic_core.from_json(text)
     except ValueError:

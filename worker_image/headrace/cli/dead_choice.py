@@ -6,10 +6,11 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
+from headrace.cli.dead_output import milliseconds
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.redis_options import opened
 from headrace.streams.dead_letters import Letter, get_letter, last_id, pages
@@ -126,5 +127,4 @@ def order(letter_id: bytes) -> tuple[int, int]:
 
 
 def _first_id(moment: datetime) -> bytes:
-    epoch = datetime.fromtimestamp(0, UTC)
-    return b"%d-0" % max(0, (moment - epoch) // timedelta(milliseconds=1))
+    return b"%d-0" % max(0, milliseconds(moment))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,10 +18,11 @@ from redis.asyncio import Redis
 
 from headrace.cli.dead_choice import Choice, Letters
 from headrace.cli.dead_output import known, ms_of, value_of
+from headrace.cli.files import opened_file
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
-from headrace.cli.redis_options import run
+from headrace.cli.redis_options import command, run
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.dead_letters import Letter, get_letter, stored_fields
 from headrace.streams.keys import StreamKeys
@@ -30,11 +30,8 @@ from headrace.streams.keys import StreamKeys
 BATCH_LETTERS, BATCH_BYTES = 100, 1 << 20
 
 
-def export_letters(letters: Letters, choice: Choice) -> None:
-    run(_export(letters, choice))
-
-
-async def _export(letters: Letters, choice: Choice) -> None:
+@command
+async def export_letters(letters: Letters, choice: Choice) -> None:
     count = 0
     async with letters.open() as (client, keys):
         with Progress("exported") as progress:
@@ -53,14 +50,7 @@ def _line(letter: Letter) -> dict[str, Any]:
 
 def import_letters(letters: Letters, file: Path | None, skip: int) -> None:
     """Append the letters of a file. Those that are still in the stream are passed over."""
-    if file is None:
-        run(_import(letters, sys.stdin.buffer, skip))
-        return
-    try:
-        lines = file.open("rb")
-    except OSError as error:
-        refuse(f"cannot read {file}: {error.strerror}")
-    with lines:
+    with opened_file(file) as lines:
         run(_import(letters, lines, skip))
 
 

@@ -151,8 +151,12 @@ def ms_of(text: str | None) -> int:
     """The milliseconds of a time that `known` wrote; 0 for None."""
     if text is None:
         return 0
-    epoch = datetime.fromtimestamp(0, UTC)
-    return (datetime.fromisoformat(text) - epoch) // timedelta(milliseconds=1)
+    return milliseconds(datetime.fromisoformat(text))
+
+
+def milliseconds(moment: datetime) -> int:
+    """Since the epoch, as the server counts them."""
+    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
 
 
 def _text(value: bytes) -> str:

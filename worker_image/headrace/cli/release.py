@@ -5,15 +5,12 @@ from __future__ import annotations
 import typer
 
 from headrace.cli.options import FAILED, refuse
-from headrace.cli.redis_options import opened, run
+from headrace.cli.redis_options import command, opened
 from headrace.streams import groups
 
 
-def run_release(stream: str, group: str, yes: bool, url: str | None) -> None:
-    run(_release(stream, group, yes, url))
-
-
-async def _release(stream: str, group: str, yes: bool, url: str | None) -> None:
+@command
+async def run_release(stream: str, group: str, yes: bool, url: str | None) -> None:
     async with opened(url) as place:
         keys, client = place.keys(stream, None).for_group(group), place.client
         holder = await groups.holder_of(client, keys)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +10,7 @@ from typing import BinaryIO
 import pydantic_core
 import typer
 
+from headrace.cli.files import opened_file
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
@@ -27,15 +27,9 @@ def run_send(
 ) -> None:
     if not type_:
         refuse("--type is empty; give the events' type, for example flight.landed")
-    if file is None:
-        run(_send(stream, type_, version, sys.stdin.buffer, None, id_field, url))
-        return
-    try:
-        total = _count_lines(file) if file.is_file() else None  # a pipe can be read once
-        lines = file.open("rb")
-    except OSError as error:
-        refuse(f"cannot read {file}: {error.strerror}")
-    with lines:
+    with opened_file(file) as lines:
+        # A pipe can be read once.
+        total = _count_lines(lines) if file is not None and file.is_file() else None
         run(_send(stream, type_, version, lines, total, id_field, url))
 
 
@@ -100,6 +94,7 @@ def _id(payload: bytes, id_field: str | None, number: int) -> str | None:
     return str(value)
 
 
-def _count_lines(file: Path) -> int:
-    with file.open("rb") as lines:
-        return sum(1 for line in lines if line.strip())
+def _count_lines(lines: BinaryIO) -> int:
+    count = sum(1 for line in lines if line.strip())
+    lines.seek(0)
+    return count

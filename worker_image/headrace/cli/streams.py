@@ -11,7 +11,7 @@ from headrace.cli.names import group_names, stream_names
 from headrace.cli.options import Output
 from headrace.cli.output import print_data, print_table
 from headrace.cli.progress import Progress
-from headrace.cli.redis_options import Place, opened, run
+from headrace.cli.redis_options import Place, command, opened
 from headrace.streams.backlog import StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.keys import StreamKeys, UnusableName
@@ -19,11 +19,8 @@ from headrace.streams.keys import StreamKeys, UnusableName
 COLUMNS = ("STREAM", "ENTRIES", "DEAD", "GROUP", "LAG", "PENDING", "OWNER")
 
 
-def run_streams(beginning: str, output: Output, url: str | None) -> None:
-    run(_streams(beginning, output, url))
-
-
-async def _streams(beginning: str, output: Output, url: str | None) -> None:
+@command
+async def run_streams(beginning: str, output: Output, url: str | None) -> None:
     async with opened(url) as place:
         found: list[StreamBacklog] = []
         with Progress("streams looked at:") as progress:

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from headrace.cli.options import refuse
-from headrace.cli.redis_options import connected, run
+from headrace.cli.redis_options import command, connected
 from headrace.streams.trim import Policy, Why
 from headrace.streams.trim import trim as trim_stream
 from headrace.worker.errors import ConfigError
@@ -16,11 +16,8 @@ from headrace_api.mounts import ENV_TRIM
 from headrace_api.worker_config import TrimConfig, first_wrong
 
 
-def run_trim() -> None:
-    run(_trim())
-
-
-async def _trim() -> None:
+@command
+async def run_trim() -> None:
     config = _config()
     client = connected(config.redis, config.stream)
     age = config.max_age_seconds

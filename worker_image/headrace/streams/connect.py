@@ -123,20 +123,22 @@ def connect(
     role: Role,
     key: str = "",
     locator: Locator | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
     block_ms: int = 5_000,
     client_name: str = "headrace",
 ) -> Redis:
     """A client that connects at its first command. Replies are bytes (RESP2: flat arrays).
 
     `key`: in a Cluster, the client is for this key's slot and no other. `locator`: of `locator_of`,
-    for clients that shall move to a new primary together. `read` may block: its
-    socket waits `block_ms` + 5 s. `control` and `admin` wait 5 s.
+    for clients that shall move to a new primary together. `options`: more of redis-py's, for the
+    connections. `read` may block: its socket waits `block_ms` + 5 s. `control` and `admin` wait
+    5 s.
     """
-    options = _async_options(target, credentials, client_name)
-    options |= _address(target, locator or locator_of(target, credentials, key))
+    chosen = _async_options(target, credentials, client_name)
+    chosen |= _address(target, locator or locator_of(target, credentials, key)) | dict(options)
     if role == "read":
-        options["socket_timeout"] += block_ms / 1000
-    return Redis.from_pool(ConnectionPool(**options))
+        chosen["socket_timeout"] += block_ms / 1000
+    return Redis.from_pool(ConnectionPool(**chosen))
 
 
 def connect_any_slot(

@@ -14,7 +14,7 @@ _LOST = (redis.ConnectionError, redis.TimeoutError, OSError)
 # Connection errors to redis-py, but the server has answered, and has done nothing.
 _ANSWERED = (AuthenticationError, AuthorizationError, BusyLoadingError)
 # MASTERDOWN is a CLUSTERDOWN to redis-py.
-_PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)
+PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)
 # Codes that redis-py has no class for, and so leaves in the text.
 _PASSING_CODES = ("NOREPLICAS", "BUSY")
 
@@ -26,4 +26,4 @@ def is_lost(error: BaseException) -> bool:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the server refused for a while only: it loads, fails over, or moves a slot."""
-    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
+    return isinstance(error, PASSING) or str(error).startswith(_PASSING_CODES)

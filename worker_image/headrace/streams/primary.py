@@ -175,8 +175,6 @@ def same_slot(*keys: str) -> bool:
 
 def _first_cause(error: BaseException) -> str:
     """What went wrong first: redis-py wraps it twice, the second time under other words."""
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-        if isinstance(error, RedisError):
-            break
-    return refusals.describe(error)
+    _, *deeper = refusals.causes(error)
+    first = next((one for one in deeper if isinstance(one, RedisError)), [error, *deeper][-1])
+    return refusals.describe(first)

@@ -1,6 +1,7 @@
 """What the server's refusals mean, and what to do about each. Pure."""
 
 import re
+from collections.abc import Iterator
 
 HINTS = (
     ("NOAUTH", "set spec.redis.credentialsSecretRef"),
@@ -35,6 +36,15 @@ def describe(error: BaseException) -> str:
     if code and not text.startswith(code):
         text = f"{code} {text}"
     return _SCRIPT_PLACE.sub("", text)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on to the first."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def hint(text: str) -> str | None:

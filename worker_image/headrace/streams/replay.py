@@ -60,15 +60,13 @@ async def _send(
     refused = {}
     for (letter, names, args), reply in zip(batch, replies, strict=True):
         # A server that forgot the script answers so to all: each is sent once more, with its text.
-        answer = await _SCRIPT.run(client, names, args) if _is_unknown(reply) else reply
+        answer = reply
+        if isinstance(reply, NoScriptError):
+            answer = await _SCRIPT.run(client, names, args)
         reason = _reason(answer, letter.group)
         if reason:
             refused[letter.id] = reason
     return refused
-
-
-def _is_unknown(reply: object) -> bool:
-    return isinstance(reply, NoScriptError)
 
 
 def _reason(reply: Any, group: str) -> str:

@@ -3,18 +3,17 @@ a dead process."""
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from headrace.worker.listening import listening
 from headrace_api.mounts import LIVEZ_PATH, METRICS_PATH, READYZ_PATH
 
 logger = logging.getLogger("headrace.worker")
@@ -51,7 +50,7 @@ class HealthServer:
             def log_message(self, format: str, *args: Any) -> None:  # probes are no news
                 return
 
-        self._server = listening(port, Handler)
+        self._server = Server(listening("", port), Handler)
         self.port: int = self._server.server_address[1]
         logger.info("metrics and probes on port %d", self.port)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
@@ -62,29 +61,11 @@ class HealthServer:
 
 
 class Server(ThreadingHTTPServer):
-    """On IPv4."""
+    """Over a socket that listens already."""
 
     daemon_threads = True
 
-    def server_bind(self) -> None:
-        TCPServer.server_bind(self)  # HTTPServer's own also asks DNS for a name that nobody needs
-
-
-class DualStackServer(Server):
-    """On IPv6 and on IPv4: the kubelet probes a pod at its first address, of either family."""
-
-    address_family = socket.AF_INET6
-
-    def server_bind(self) -> None:
-        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        super().server_bind()
-
-
-def listening(port: int, handler: type[BaseHTTPRequestHandler]) -> Server:
-    """A server for every address of this machine, also where IPv6 is off. Raises OSError."""
-    try:
-        return DualStackServer(("", port), handler)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise
-        return Server(("", port), handler)
+    def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(listener.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener

@@ -14,33 +14,20 @@ from itertools import groupby
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import (
-    AskError,
-    BusyLoadingError,
-    ClusterDownError,
-    MovedError,
-    ReadOnlyError,
-    ResponseError,
-    TryAgainError,
-)
+from redis.exceptions import AskError, ResponseError
 
 from headrace.streams import refusals
 from headrace.streams.commit import Committer, Packed
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
+from headrace.streams.outages import PASSING
 from headrace.streams.primary import same_slot
 from headrace.streams.script import Argument
 from headrace.streams.settlement import Output, Settlement, Verdict, VerdictKind, Verdicts
 
-PASSING = (
-    AskError,
-    BusyLoadingError,
-    ClusterDownError,
-    MovedError,
-    ReadOnlyError,
-    TryAgainError,
-)
-"""Refusals that say nothing of the output: the node changes, and the same is sent again."""
+REPEATED = (*PASSING, AskError)
+"""Refusals that say nothing of the output: the node changes, and the same is sent again. redis-py
+takes MOVED for an AskError, too."""
 
 
 @dataclass(slots=True)
@@ -96,7 +83,7 @@ class ClusterCommits:
         """Write what waits; raises where some of it still does."""
         for stream, pairs in groupby(tuple(call.waiting), key=lambda pair: pair[1].stream):
             for pair, reply in zip(*await self._add(stream, list(pairs)), strict=True):
-                if isinstance(reply, PASSING) or (
+                if isinstance(reply, REPEATED) or (
                     isinstance(reply, Exception) and not isinstance(reply, ResponseError)
                 ):
                     raise reply
