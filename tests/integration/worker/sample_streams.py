@@ -17,7 +17,8 @@ CAUSES = {
 
 
 def fill(client: redis.Redis) -> None:
-    """240 flights, read by two groups; 216 letters of three kinds; a stream that nobody reads."""
+    """240 flights, read by two groups, one of them waiting for its next try; 216 letters of three
+    kinds; a stream that nobody reads."""
     client.flushall()
     for n in range(240):
         kind = "flight.landed" if n % 4 else "flight.diverted"
@@ -31,12 +32,20 @@ def fill(client: redis.Redis) -> None:
     client.xreadgroup("delays", "pod-a-1", {STREAM: ">"}, count=200)
     done = [entry for entry, _ in client.xrange(STREAM, count=195)]
     client.xack(STREAM, "delays", *done)
+    _park(client, f"{FIRST_MS + 199_000}-0")
     for n in range(212):
         _letter(client, n, "delays", "field required")
     for n in range(212, 215):
         _letter(client, n, "delays", "price")
     _letter(client, 215, "audit", "slow")
     client.xadd("bookings", {"type": "booked", "payload": "{}"}, id=f"{FIRST_MS}-0")
+
+
+def _park(client: redis.Redis, entry: str) -> None:
+    """As the commit of a handler that failed for the second time does."""
+    client.xclaim(STREAM, "delays", "headrace:parked", 0, [entry], retrycount=2, justid=True)
+    due = client.time()[0] * 1000 + 3_600_000
+    client.zadd(f"headrace:{{{STREAM}}}:retry:delays:{STREAM}", {f"m:{entry}": due})
 
 
 def _letter(client: redis.Redis, n: int, group: str, cause: str) -> None:

@@ -1,16 +1,14 @@
 """The commands as processes: what they do, what they say, and what they never say."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 import redis
+from tests.support.command_line import headrace
 from tests.support.redis_servers import RedisServer, running
 from tests.support.waiting import eventually_sync
 from tests.support.workers import DEAD, GROUP, STREAM, Stage, workers
@@ -20,18 +18,6 @@ HANDLER = """
     async def landed(event: dict) -> None:
         effect(f"end {event['n']}")
 """
-
-
-def headrace(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "headrace", *arguments],
-        input=stdin,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "COLUMNS": "200", **environment},
-    )
 
 
 @pytest.mark.parametrize(

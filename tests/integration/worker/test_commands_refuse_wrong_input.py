@@ -1,27 +1,15 @@
 """Whatever is typed wrong is answered by one sentence and exit code 2, never by a traceback."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.support.command_line import at, headrace
 from tests.support.workers import DEAD, GROUP, STREAM, Stage, config
 
 SENT = ["-t", "x", "-f"]
-
-
-def headrace(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "headrace", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "COLUMNS": "200", **environment},
-    )
 
 
 @pytest.fixture
@@ -155,18 +143,13 @@ def test_a_missing_right_or_password_names_the_next_step(stage: Stage) -> None:
     stage.redis.acl_deluser("reader")
 
 
-def test_a_key_of_another_type_is_named(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [["backlog", "text"], ["pending", "text"], ["send", "text", *SENT, "/dev/stdin"]],
+    ids=lambda command: command[0],
+)
+def test_a_key_of_another_type_is_named(stage: Stage, command: list[str]) -> None:
     stage.redis.set("text", "x")
-    environment = {"HEADRACE_REDIS_URL": f"redis://{stage.server.endpoint}/0"}
-    for command in (["backlog", "text"], ["send", "text", *SENT, "/dev/stdin"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "headrace", *command],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            input="{}\n",
-            env={**os.environ, **environment},
-        )
-        assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
-        assert "WRONGTYPE" in done.stderr or "is a key of another type" in done.stderr
+    done = at(stage.server, *command, stdin="{}\n")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert "not a stream" in done.stderr

@@ -15,7 +15,8 @@ from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.credentials import StaticCredentials
 from headrace.streams.dead_letters import list_letters, purge
 from headrace.streams.groups import destroy_group, ensure_groups, holder_of, release
-from headrace.streams.keys import StreamKeys
+from headrace.streams.keys import PARKED, StreamKeys
+from headrace.streams.pending import pending_pages
 from headrace.streams.replay import replay
 from headrace.streams.trim import trim
 
@@ -94,6 +95,8 @@ async def test_operator_and_commands_are_refused_nothing(stage: Stage) -> None:
         await ensure_groups(client, group, owner=OWNER)
         await holder_of(client, group)
         await read_backlogs(client, [(stream, [GROUP])], most_counted=1_000)
+        await client.xreadgroup(GROUP, PARKED, {STREAM: ">"}, count=1)
+        assert [page async for page in pending_pages(client, group, with_due=True)]
         await trim(client, STREAM, [GROUP], max_length=1, max_age_ms=1)
         first, second = await list_letters(client, stream)
         await replay(client, stream, [first])

@@ -14,7 +14,10 @@ HEAVY = {"asyncio", "pydantic", "redis", "rich", "ssl", "yaml", "prometheus_clie
 MAX_MODULES = 200
 
 LETTERS = [f"dead {name}" for name in ["list", "show", "replay", "purge", "export", "import"]]
-COMMANDS = ["streams", "backlog", "send", "release", "validate", "worker", "reclaim", "trim"]
+COMMANDS = [
+    *("streams", "backlog", "pending", "send", "release", "validate"),
+    *("worker", "reclaim", "trim"),
+]
 
 
 def headrace(*arguments: str) -> str:

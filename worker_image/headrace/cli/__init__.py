@@ -1,6 +1,7 @@
 """The command line: one file per command. Tables for people, `-o json|yaml` for programs.
 
-Exit codes: 0 done, 1 failed, 2 refused (wrong input or configuration; the message says what to do).
+Exit codes: 0 done, 1 failed, 2 refused (wrong input or configuration; the message says what to do),
+130 ended by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ app = typer.Typer(
     name="headrace",
     cls=GroupedHelp,
     help="Redis Streams consumers on Kubernetes.",
-    epilog="Exit codes: 0 done; 1 failed; 2 refused: wrong input or configuration.",
+    epilog="Exit codes: 0 done; 1 failed; 2 refused: wrong input or configuration;"
+    " 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # a traceback with local variables could show a password
@@ -38,6 +40,7 @@ def _add(heading: str, run: Callable[..., None], *examples: str) -> None:
 
 _add(LOOK, commands.streams, "headrace streams --url redis://localhost:6379/0")
 _add(LOOK, commands.backlog, "headrace backlog flights --watch")
+_add(LOOK, commands.pending, "headrace pending flights --group delays --entries")
 _add(CHANGE, commands.send, "headrace send flights --type flight.landed --file events.ndjson")
 app.add_typer(dead, name="dead", rich_help_panel=CHANGE)
 _add(CHANGE, commands.release, "headrace release flights delays")

@@ -8,6 +8,7 @@ import typer
 
 from headrace.cli.options import (
     DeadLettersOption,
+    GroupOption,
     Output,
     OutputOption,
     StreamArgument,
@@ -87,6 +88,23 @@ def backlog(
     from headrace.cli import backlog
 
     backlog.run_backlog(stream, groups or [], output, watch, dead_letters, url)
+
+
+def pending(
+    stream: str = StreamArgument,
+    group: str | None = GroupOption,
+    entries: bool = typer.Option(False, "--entries", help="One line for each entry, by id."),
+    limit: int = typer.Option(100, min=1, help="How many lines --entries prints at most."),
+    output: Output = OutputOption,
+    url: str | None = UrlOption,
+) -> None:
+    """Show who holds entries, how long, how often.
+
+    IDLE: the longest time since an entry was delivered, or its holder last renewed it.
+    """
+    from headrace.cli import pending
+
+    pending.run_pending(stream, group, entries, limit, output, url)
 
 
 def streams(

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from redis.asyncio import Redis
 
+from headrace.streams.groups import NotAStream
 from headrace.streams.script import call
 
 COMPLETION_SECONDS = 1.0
@@ -30,9 +31,17 @@ async def stream_names(client: Redis, beginning: str = "") -> AsyncIterator[byte
             return
 
 
+async def exists(client: Redis, stream: str) -> bool:
+    """Whether there is such a stream. Raises NotAStream for a key of another type."""
+    kind = (await call(client, ("TYPE", stream))).decode()
+    if kind not in ("stream", "none"):
+        raise NotAStream(f"the key {stream} is a {kind}, not a stream")
+    return bool(kind == "stream")
+
+
 async def group_names(client: Redis, stream: str) -> list[str] | None:
-    """The stream's consumer groups; None when there is no such stream."""
-    if await call(client, ("TYPE", stream)) == b"none":
+    """The stream's consumer groups; None when there is no such stream. Raises NotAStream."""
+    if not await exists(client, stream):
         return None
     rows = await call(client, ("XINFO", "GROUPS", stream))
     return [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]

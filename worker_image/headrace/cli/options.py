@@ -12,6 +12,8 @@ import typer
 
 FAILED = 1
 REFUSED = 2
+INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C ended."""
 
 ENV_PASSWORD = "HEADRACE_REDIS_PASSWORD"  # noqa: S105 - a variable's name
 ENV_CA = "HEADRACE_REDIS_CA"
@@ -43,6 +45,9 @@ def _streams(incomplete: str) -> list[str]:
 
 StreamArgument = typer.Argument(
     help="Key of the stream.", show_default=False, autocompletion=_streams
+)
+GroupOption = typer.Option(
+    None, "--group", "-g", help="Only this consumer group; all, unless told."
 )
 OutputOption = typer.Option(
     "table", "--output", "-o", help="table for people; json or yaml for programs."

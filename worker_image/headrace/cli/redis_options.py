@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, ParamSpec
 
+import typer
 from redis.asyncio import Redis
 
 from headrace.cli.connection_errors import advice
@@ -19,6 +20,7 @@ from headrace.cli.options import (
     ENV_KEY,
     ENV_PASSWORD,
     FAILED,
+    INTERRUPTED,
     refuse,
 )
 from headrace.cli.progress import said_when_slow
@@ -29,6 +31,7 @@ from headrace.streams.connect import (
     credentials_of,
     target_of,
 )
+from headrace.streams.groups import NotAStream
 from headrace.streams.keys import StreamKeys, UnusableName
 from headrace.streams.primary import same_slot
 from headrace.streams.script import call
@@ -52,6 +55,15 @@ class Place:
     @property
     def address(self) -> str:
         return self.target.endpoints[0] if self.target is not None else "its address"
+
+    def advice(self, error: BaseException) -> str:
+        """What happened at this Redis, and what to do about it."""
+        return advice(error, self.target, in_pod=self.config is not None)
+
+    async def server_ms(self) -> int:
+        """The server's clock."""
+        seconds, micros = await call(self.client, ("TIME",))
+        return int(seconds) * 1000 + int(micros) // 1000
 
     def keys(self, stream: str | None, dead_letters: str | None) -> StreamKeys:
         """The stream's keys: as told, else as configured. Raises ConfigError, UnusableName."""
@@ -130,8 +142,10 @@ async def opened(url: str | None) -> AsyncIterator[Place]:
         yield place
     except BrokenPipeError:
         raise  # whoever reads our output has seen enough
+    except NotAStream as error:
+        refuse(str(error), FAILED)
     except REDIS_ERRORS as error:
-        refuse(advice(error, place.target, in_pod=place.config is not None), FAILED)
+        refuse(place.advice(error), FAILED)
     finally:
         await place.client.aclose()
 
@@ -152,6 +166,8 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run(coroutine)
     except (ConfigError, UnusableName) as error:
         refuse(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise
     except REDIS_ERRORS as error:
