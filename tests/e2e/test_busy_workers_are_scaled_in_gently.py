@@ -18,6 +18,7 @@ from tests.support.waiting import until
 
 from headrace.streams.keys import StreamKeys
 from headrace_api.mounts import CONTAINER_NAME
+from headrace_operator.kube.kinds import STREAM_PIPELINE
 from headrace_operator.plan.pod_health import VICTIM_COST
 
 HANDLERS = """
@@ -32,7 +33,9 @@ slow = headrace.App()
 async def land(flight: dict, ctx: headrace.Context) -> None:
     about = {"id": ctx.id, "pod": ctx.consumer.rpartition("-")[0], "attempt": ctx.attempt}
     await ctx.redis.rpush("begun", json.dumps({**about, "at": time.time()}))
-    await asyncio.sleep(flight["seconds"])
+    ends_at = time.time() + flight["seconds"]
+    while time.time() < ends_at and not await ctx.redis.exists("over"):
+        await asyncio.sleep(0.1)
     await ctx.redis.rpush("ended", json.dumps({**about, "at": time.time()}))
 """
 KEYS = StreamKeys(PIPELINE).for_group("slow")
@@ -48,10 +51,12 @@ class Scene:
     kube: Kube
     pods: PodHistory
 
-    def apply(self, scaling: dict[str, Any], *, concurrency: int = CONCURRENCY) -> None:
+    def apply(
+        self, scaling: dict[str, Any], *, concurrency: int = CONCURRENCY, timeout: str = "20s"
+    ) -> None:
         made = group("slow", scaling=scaling)
         made["worker"] |= {"concurrency": concurrency, "batchSize": 1}
-        made["delivery"] = {"handlerTimeout": "20s", "minIdle": "30s"}
+        made["delivery"] = {"handlerTimeout": timeout, "minIdle": "30s"}
         self.airport.apply(pipeline(made))
 
     def send(self, count: int, seconds: float) -> None:
@@ -72,6 +77,12 @@ class Scene:
         for row in self.airport.redis.xpending_range(PIPELINE, "slow", "-", "+", 1000):
             found[row["consumer"].decode().rpartition("-")[0]].add(row["message_id"].decode())
         return found
+
+    def pending(self) -> int:
+        """Pending entries, as the status has them."""
+        live = self.kube.get(STREAM_PIPELINE, self.airport.kubectl.namespace, PIPELINE)
+        assert live
+        return int(live["status"]["pending"])
 
     def ready(self) -> set[str]:
         return {
@@ -179,22 +190,25 @@ def test_six_busy_workers_become_two_and_every_event_is_handled_once(scene: Scen
 def test_workers_that_hold_nothing_go_first(scene: Scene) -> None:
     automatic = {"mode": "Automatic", "maxReplicas": WORKERS, "targetBacklog": 1}
     held_up = automatic | {"minReplicas": WORKERS, "scaleDownAfter": "1s"}
-    scene.apply(held_up, concurrency=1)
+    scene.apply(held_up, concurrency=1, timeout="60s")
     wait_ready(scene)
     patches = scene.cost_patches()
     for number in range(1, LEFT + 1):
-        scene.send(1, 15.0)
+        scene.send(1, 55.0)  # until it is told that all is over
         until("begun", lambda n=number: scene.running().total() == n)  # type: ignore[misc]
     holders = set(scene.running())
     assert len(holders) == LEFT, "one worker took both"
     assert not any(None not in costs for costs in scene.pods.costs.values())
+    # Else it may decide by a reading from before they came, and take all workers.
+    until("the operator knows of them", lambda: scene.pending() == LEFT, within=30)
 
-    scene.apply(held_up | {"minReplicas": 0}, concurrency=1)
+    scene.apply(held_up | {"minReplicas": 0}, concurrency=1, timeout="60s")
     victims = wait_scaled_in(scene)
     assert set(scene.running()) == holders, "over before the scale-in was"
     assert scene.ready() == holders
     assert_ended_by_themselves(scene, victims)
     assert_marked_once(scene, victims, patches)
 
+    scene.airport.redis.set("over", 1)
     until("both jobs done", lambda: scene.airport.settled("slow", LEFT), within=30)
     assert Counter(note["pod"] for note in scene.notes("ended")) == dict.fromkeys(holders, 1)
