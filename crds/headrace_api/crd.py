@@ -1,7 +1,5 @@
-"""The CustomResourceDefinition: `python -m headrace_api.crd` writes it, `--check` compares it."""
+"""The CustomResourceDefinition; `make crd` writes it, `make check` compares it."""
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from headrace_api.v1alpha1 import Status, StreamPipeline, StreamPipelineSpec
 
 PATH = Path(__file__).parents[1] / f"{PLURAL}.{GROUP}.yaml"
 
-_HEADER = "# Written by `python -m headrace_api.crd` from the models beside it: edit those.\n"
+_HEADER = "# Written by `make crd` from the models in headrace_api: edit those.\n"
 
 _READY = '.status.conditions[?(@.type=="Ready")]'
 _COLUMNS: tuple[dict[str, Any], ...] = (
@@ -53,14 +51,15 @@ def build() -> dict[str, Any]:
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": list(_COLUMNS),
-                    "schema": {"openAPIV3Schema": _root()},
+                    "schema": {"openAPIV3Schema": root_schema()},
                 }
             ],
         },
     }
 
 
-def _root() -> dict[str, Any]:
+def root_schema() -> dict[str, Any]:
+    """The structural schema of the whole object."""
     # -1 until the operator has looked: kstatus then reads a new object as not yet reconciled
     status = structural(Status, defaults=False) | {"default": {"observedGeneration": -1}}
     return {
@@ -88,22 +87,3 @@ class _Dumper(yaml.SafeDumper):
 def text() -> str:
     """The YAML file, byte for byte the same on every run."""
     return _HEADER + yaml.dump(build(), Dumper=_Dumper, sort_keys=False, width=100)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 1 when `--check` finds the file out of date."""
-    parser = argparse.ArgumentParser(prog="python -m headrace_api.crd", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when outdated")
-    check = parser.parse_args(arguments).check
-    wanted = text()
-    if not check:
-        PATH.write_text(wanted, encoding="utf-8")
-        return 0
-    if not PATH.exists() or PATH.read_text(encoding="utf-8") != wanted:
-        sys.stderr.write(f"{PATH.name} is not what the models say; run `make crd`\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

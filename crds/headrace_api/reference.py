@@ -1,7 +1,5 @@
-"""The reference page: `python -m headrace_api.reference` writes it, `--check` compares it."""
+"""The reference page of the resource; `make crd` writes it, `make check` compares it."""
 
-import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from headrace_api.schema import Schema
 PATH = Path(__file__).parents[2] / "docs" / "reference" / "streampipeline.md"
 
 _INTRODUCTION = f"""\
-<!-- Written by `python -m headrace_api.reference` from crds/headrace_api: edit the models. -->
+<!-- Written by `make crd` from the models in crds/headrace_api: edit those. -->
 # {KIND}
 
 `apiVersion: {API_VERSION}`, `kind: {KIND}`, short name `{SHORT_NAMES[0]}`. `kubectl explain
@@ -104,23 +102,3 @@ def _cell(field: Schema) -> str:
 
 def _escaped(sentence: str) -> str:
     return sentence.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 1 when `--check` finds the page out of date."""
-    parser = argparse.ArgumentParser(prog="python -m headrace_api.reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when outdated")
-    check = parser.parse_args(arguments).check
-    wanted = text()
-    if not check:
-        PATH.parent.mkdir(parents=True, exist_ok=True)
-        PATH.write_text(wanted, encoding="utf-8")
-        return 0
-    if not PATH.exists() or PATH.read_text(encoding="utf-8") != wanted:
-        sys.stderr.write(f"{PATH.name} is not what the models say; run `make crd`\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

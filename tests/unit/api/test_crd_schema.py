@@ -28,23 +28,6 @@ def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
             yield from walk(schema[key], path + mark)
 
 
-def test_the_file_is_what_the_models_say() -> None:
-    assert crd.PATH.read_text(encoding="utf-8") == crd.text()
-    assert crd.main(["--check"]) == 0
-
-
-def test_a_file_that_is_not_what_the_models_say_is_told(tmp_path, monkeypatch, capsys) -> None:
-    stale = tmp_path / "crd.yaml"
-    monkeypatch.setattr(crd, "PATH", stale)
-    assert crd.main(["--check"]) == 1
-    stale.write_text("old")
-    assert crd.main(["--check"]) == 1
-    assert "run `make crd`" in capsys.readouterr().err
-    assert stale.read_text() == "old"
-    assert crd.main([]) == 0
-    assert crd.main(["--check"]) == 0
-
-
 def test_it_fits_into_the_annotation_of_a_client_side_apply() -> None:
     assert len(crd.text()) < 200_000 < CLIENT_SIDE_APPLY_LIMIT
     assert yaml_text.load(crd.text()) == crd.build()

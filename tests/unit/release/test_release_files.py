@@ -3,14 +3,10 @@
 import gzip
 import hashlib
 import io
-import json
 import tarfile
 from pathlib import Path
 
-import jsonschema
-import pytest
-import yaml
-from make import crd_schema, release_files
+from make import release_files
 
 ROOT = Path(__file__).parents[3]
 EPOCH = 1_700_000_000
@@ -55,40 +51,3 @@ def test_the_images_are_built_for_both_platforms_under_the_version() -> None:
         assert target["tags"] == [f"ghcr.io/headrace/{name}:1.2.3"]
         assert target["platforms"] == ["linux/amd64", "linux/arm64"]
         assert (ROOT / target["dockerfile"]).exists()
-
-
-@pytest.fixture(scope="module")
-def editor() -> jsonschema.protocols.Validator:
-    crd = yaml.safe_load((ROOT / "crds/streampipelines.headrace.dev.yaml").read_text("utf-8"))
-    assert crd_schema.catalogue_path(crd, "v1alpha1") == "headrace.dev/streampipeline_v1alpha1.json"
-    return jsonschema.Draft7Validator(crd_schema.catalogue_schema(crd, "v1alpha1"))
-
-
-def pipelines() -> list[object]:
-    return [
-        pytest.param(document, id=f"{path.stem}-{document['metadata']['name']}")
-        for path in sorted((ROOT / "examples").rglob("*.yaml"))
-        for document in yaml.safe_load_all(path.read_text("utf-8"))
-        if isinstance(document, dict)
-        and document.get("kind") == "StreamPipeline"
-        and "status" not in document
-    ]
-
-
-@pytest.mark.parametrize("document", pipelines())
-def test_an_editor_finds_no_fault_with_an_example(
-    editor: jsonschema.protocols.Validator, document: dict
-) -> None:
-    editor.validate(document)
-
-
-def test_an_editor_finds_a_misspelt_field_and_a_wrong_type(
-    editor: jsonschema.protocols.Validator,
-) -> None:
-    text = (ROOT / "examples/manifests/fixed-scaling.yaml").read_text("utf-8")
-    for wrong in ({"group": []}, {"suspend": "yes"}):
-        document = yaml.safe_load(text)
-        document["spec"] |= wrong
-        with pytest.raises(jsonschema.ValidationError):
-            editor.validate(document)
-    assert "x-kubernetes" not in json.dumps(editor.schema)
