@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-import headrace
 from headrace_operator.kube.leader_election import LeaseTimes
 from headrace_operator.plan.worker_defaults import WorkerDefaults
+from headrace_operator.worker_image import DEFAULT_WORKER_IMAGE
 
-DEFAULT_WORKER_IMAGE = f"ghcr.io/headrace/worker:{headrace.__version__}"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 

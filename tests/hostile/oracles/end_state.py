@@ -14,7 +14,7 @@ from headrace_operator.kube.kinds import BY_KIND, CRON_JOB, DEPLOYMENT, STREAM_P
 from headrace_operator.plan import PlanSettings
 from headrace_operator.plan.references import ANNOTATION as REFERENCES
 from headrace_operator.plan.rendered import RenderedGroup, RenderedPipeline
-from headrace_operator.settings import DEFAULT_WORKER_IMAGE
+from headrace_operator.worker_image import DEFAULT_WORKER_IMAGE
 from tests.hostile.pipelines import Manifest, consumer_group, wanted_replicas
 from tests.hostile.world import World
 from tests.support.kube import condition

@@ -1,7 +1,7 @@
 """What the pages print below `$ headrace ...` is what the commands print, word for word.
 
-The commands of a page run in order on one Redis. Ages differ from day to
-day, and are not compared.
+The commands of a page run in order on one Redis, beside the files that it shows. Ages differ from
+day to day, and are not compared.
 """
 
 import os
@@ -17,6 +17,7 @@ from tests.support.workers import Stage
 
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^```yaml\n(# (\S+)\n.*?)^```", re.MULTILINE | re.DOTALL)
 AGE = re.compile(r"(?<![\w:.-])[\d.]+[smhd](?![\w-])")
 
 
@@ -44,6 +45,8 @@ def test_the_output_of_each_command(redis_server: RedisServer, page: str, tmp_pa
         "PATH": path,
         "HEADRACE_REDIS_URL": f"redis://{redis_server.endpoint}/0",
     }
+    for content, name in FILE.findall((ROOT / "docs" / page).read_text("utf-8")):
+        (tmp_path / name).write_text(content)
     examples = shown(ROOT / "docs" / page)
     assert len(examples) > 4
     for command, output in examples:

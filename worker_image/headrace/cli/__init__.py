@@ -45,6 +45,7 @@ _add(CHANGE, commands.send, "headrace send flights --type flight.landed --file e
 app.add_typer(dead, name="dead", rich_help_panel=CHANGE)
 _add(CHANGE, commands.release, "headrace release flights delays")
 _add(MANIFESTS, commands.validate, "headrace validate pipeline.yaml")
+_add(MANIFESTS, commands.render, "headrace render pipeline.yaml")
 _add(IN_PODS, commands.worker, "headrace worker --port 8080")
 _add(IN_PODS, commands.reclaim, "headrace reclaim")
 _add(IN_PODS, commands.trim, "headrace trim")

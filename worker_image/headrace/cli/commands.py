@@ -9,6 +9,7 @@ import typer
 from headrace.cli.options import (
     DeadLettersOption,
     GroupOption,
+    ManifestOutput,
     Output,
     OutputOption,
     StreamArgument,
@@ -134,13 +135,50 @@ def release(
 
 
 def validate(
-    files: list[Path] = typer.Argument(help="Manifests; - for stdin.", show_default=False),
+    files: list[Path] = typer.Argument(
+        help="Manifests, or directories of them; - for stdin.", show_default=False
+    ),
     output: TextOutput = typer.Option("text", "--output", "-o", help="text, or json for programs."),
+    allow_none: bool = typer.Option(
+        False, "--allow-none", help="Files without a StreamPipeline are fine."
+    ),
 ) -> None:
     """Check StreamPipeline manifests without a cluster.
+
+    Every problem of every file is told at once, with its line.
 
     Exit code 0: fine (warnings allowed), 2: at least one error.
     """
     from headrace.cli import validate
 
-    validate.run_validate(files, output)
+    validate.run_validate(files, output, allow_none)
+
+
+def render(
+    files: list[Path] = typer.Argument(help="Manifests; - for stdin.", show_default=False),
+    output: ManifestOutput = typer.Option("yaml", "--output", "-o", help="yaml or json."),
+    namespace: str = typer.Option(
+        "default", "--namespace", "-n", help="Where a manifest names none."
+    ),
+    worker_image: str | None = typer.Option(
+        None,
+        "--worker-image",
+        envvar="HEADRACE_WORKER_IMAGE",
+        help="As the operator is told; else the one of this version.",
+    ),
+    worker_defaults: str = typer.Option(
+        "{}",
+        "--worker-defaults",
+        envvar="HEADRACE_WORKER_DEFAULTS",
+        help="As the operator is told.",
+    ),
+) -> None:
+    """Show what the operator makes of StreamPipeline manifests.
+
+    From a cluster, children get the names and owners that they have there:
+
+    kubectl get streampipeline flights -o yaml | headrace render -
+    """
+    from headrace.cli import render
+
+    render.run_render(files, output, namespace, worker_image, worker_defaults)

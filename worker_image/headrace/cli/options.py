@@ -27,6 +27,11 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
+class ManifestOutput(StrEnum):
+    YAML = "yaml"
+    JSON = "json"
+
+
 class TextOutput(StrEnum):
     TEXT = "text"
     JSON = "json"

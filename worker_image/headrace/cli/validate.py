@@ -3,39 +3,86 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
-from headrace.cli.options import REFUSED, TextOutput, refuse
-from headrace_api.manifest_file import UnusableFile, name_of, read_manifests
-from headrace_api.validation import Severity, problems
+from headrace.cli.options import REFUSED, TextOutput
+from headrace_api import KIND
+from headrace_api.manifest_file import (
+    Document,
+    UnusableFile,
+    documents_below,
+    name_of,
+    read_documents,
+)
+from headrace_api.validation import Problem, Severity, problems
 
 
-def run_validate(files: list[Path], output: TextOutput) -> None:
-    try:
-        found = [
-            {"file": str(file), "name": name_of(manifest), **problem}
-            for file in files
-            for manifest in read_manifests(file)
-            for problem in _problems(manifest)
-        ]
-    except UnusableFile as error:
-        refuse(str(error))
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem and where it stands; `line` from 1 on, `name` of the StreamPipeline."""
+
+    file: str
+    line: int | None
+    name: str | None
+    severity: Severity
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        """`pipeline.yaml:12: flights: error: spec.stream: is required`, as editors know it."""
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(filter(None, (where, self.name, str(self.severity), self.problem)))
+
+
+Files = list[tuple[Path, list[Document] | UnusableFile]]
+"""What was read of each file, or why it could not be."""
+
+
+def run_validate(paths: list[Path], output: TextOutput, allow_none: bool) -> None:
+    found = [one for path in paths for one in findings(path, read(path), allow_none=allow_none)]
     if output is TextOutput.JSON:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps([asdict(one) for one in found]))
     else:
         for one in found:
-            typer.echo(f"{one['file']}: {one['name']}: {one['severity']}: {one['problem']}")
+            typer.echo(str(one))
         if not found:
             typer.echo("valid")
-    if any(one["severity"] == Severity.ERROR.value for one in found):
+    if any(one.severity is Severity.ERROR for one in found):
         raise typer.Exit(REFUSED)
 
 
-def _problems(manifest: dict[str, Any]) -> list[dict[str, str]]:
-    return [
-        {"severity": problem.severity.value, "path": problem.path, "problem": str(problem)}
-        for problem in problems(manifest)
-    ]
+def read(path: Path) -> Files:
+    """The file, or those below a directory, that hold a StreamPipeline."""
+    if path.is_dir():
+        return list(documents_below(path))
+    try:
+        found = read_documents(path)
+    except UnusableFile as error:
+        return [(path, error)]
+    return [(path, found)] if found else []
+
+
+def findings(path: Path, files: Files, *, allow_none: bool = False) -> Iterator[Finding]:
+    """Every problem of what was read from `path`."""
+    if not files and not allow_none:
+        yield Finding(str(path), None, None, Severity.ERROR, "", f"{path} holds no {KIND}")
+    for file, found in files:
+        if isinstance(found, UnusableFile):
+            yield Finding(str(file), found.line, None, Severity.ERROR, "", str(found))
+            continue
+        for document in found:
+            yield from _of_document(file, document)
+
+
+def _of_document(file: Path, document: Document) -> Iterator[Finding]:
+    told = [(problem, document.line(problem.path)) for problem in problems(document.manifest)]
+    for repeated in document.repeated:
+        sentence = f"stands twice, first in line {repeated.first_line}; keep one"
+        told.append((Problem(repeated.path, sentence), repeated.line))
+    name = name_of(document.manifest)
+    for problem, line in sorted(told, key=lambda one: one[1]):
+        yield Finding(str(file), line, name, problem.severity, problem.path, str(problem))

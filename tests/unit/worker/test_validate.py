@@ -1,0 +1,78 @@
+"""`headrace validate` tells every problem of every file, with its line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.unit.docs.pages import ROOT
+from typer.testing import CliRunner
+
+from headrace.cli import app
+
+BAD = """\
+apiVersion: headrace.dev/v1alpha1
+kind: Streampipeline
+metadata: {name: flights}
+spec:
+  redis: {endpoints: [redis:6379]}
+  stream: {name: a, name: b}
+  groups:
+  - {name: delays, worker: {handler: a}}
+"""
+
+
+def validate(*arguments: str | Path) -> tuple[int, list[str]]:
+    done = CliRunner().invoke(app, ["validate", *map(str, arguments)])
+    return done.exit_code, done.output.splitlines()
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path / "bad.yaml"
+
+
+def test_all_problems_are_told_in_the_order_of_their_lines(bad: Path) -> None:
+    code, lines = validate(bad)
+    assert code == 2
+    assert [line.removeprefix(str(bad)) for line in lines] == [
+        ":2: flights: error: kind: write kind: StreamPipeline",
+        ":6: flights: error: spec.stream.name: stands twice, first in line 6; keep one",
+        ":8: flights: error: spec.groups[0].worker.handler: handler is module:attribute, such as"
+        " handlers:app",
+    ]
+
+
+def test_a_file_that_cannot_be_read_does_not_hide_the_next(bad: Path, tmp_path: Path) -> None:
+    (tmp_path / "torn.yaml").write_text("kind: StreamPipeline\n\t")
+    code, lines = validate(tmp_path / "nothing.yaml", tmp_path / "torn.yaml", bad)
+    assert code == 2
+    assert "nothing.yaml: error: cannot read" in lines[0]
+    assert "torn.yaml:2: error: " in lines[1]
+    assert len(lines) == 2 + 3
+
+
+def test_the_same_for_programs(bad: Path) -> None:
+    code, lines = validate(bad, "-o", "json")
+    first = json.loads(lines[0])[0]
+    assert code == 2
+    assert first == {
+        "file": str(bad),
+        "line": 2,
+        "name": "flights",
+        "severity": "error",
+        "path": "kind",
+        "problem": "kind: write kind: StreamPipeline",
+    }
+
+
+def test_a_directory(bad: Path) -> None:
+    assert validate(ROOT / "examples") == (0, ["valid"])
+    assert validate(bad.parent)[0] == 2
+
+
+def test_no_pipeline_at_all_is_wrong_unless_it_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("kind: ConfigMap\n")
+    for path in (tmp_path, tmp_path / "other.yaml"):
+        assert validate(path) == (2, [f"{path}: error: {path} holds no StreamPipeline"])
+        assert validate("--allow-none", path) == (0, ["valid"])
