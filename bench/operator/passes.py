@@ -126,7 +126,7 @@ class World:
             OperatorSettings(), api, self.cache, RedisAccess(), poller
         )
         self.memory = self.reconciler.memories.of(KEY, UID)
-        self.memory.claims = dict.fromkeys(names, OURS)
+        self.memory.groups.claims = dict.fromkeys(names, OURS)
         for name in names:
             for number in range(workers):
                 item = pod(f"flights-{name}-{number}", name)
@@ -140,7 +140,7 @@ class World:
 
     async def one_pass(self) -> None:
         """At once, although a pipeline rests after a pass."""
-        self.memory.rests_until = 0.0
+        self.memory.planned.rests_until = 0.0
         await self.reconciler(KEY)
 
     async def milliseconds(self, passes: int) -> float:

@@ -26,14 +26,17 @@ from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.kube.watch import Watches
 from headrace_operator.plan import PlanSettings
 from headrace_operator.reconcile.apply import Applier
+from headrace_operator.reconcile.connect import Connector
 from headrace_operator.reconcile.consumer_groups import ALONE, GroupOperations, Writer
 from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
+from headrace_operator.reconcile.finalizer import Finalizer
 from headrace_operator.reconcile.memory import Memories
 from headrace_operator.reconcile.observe import Observer
 from headrace_operator.reconcile.reconciler import Reconciler
 from headrace_operator.reconcile.rollouts import Rollouts
 from headrace_operator.reconcile.status_writer import StatusWriter
+from headrace_operator.reconcile.victims import Victims
 from headrace_operator.reconcile.work_queue import WorkQueue
 from headrace_operator.settings import OperatorSettings
 from headrace_operator.tasks import first_to_end
@@ -196,13 +199,16 @@ def reconciler(
         clock=clock,
     )
     groups = GroupOperations(redis, writer)
+    finalizer = Finalizer(api, cache)
     return Reconciler(
         cache=cache,
         memories=Memories(clock),
-        observer=Observer(api, cache, redis, poller, clock=clock, full_look=chosen.full_look),
-        applier=Applier(api, cache, groups, redis, rollouts),
+        finalizer=finalizer,
+        connector=Connector(api, redis, poller, clock=clock, full_look=chosen.full_look),
+        observer=Observer(api, cache, poller, clock=clock),
+        applier=Applier(api, cache, groups, Victims(api, redis), rollouts),
         deletion=Deletion(
-            api, cache, groups, redis, poller, patience=chosen.deletion_patience, clock=clock
+            api, finalizer, groups, redis, poller, patience=chosen.deletion_patience, clock=clock
         ),
         status=StatusWriter(
             api, cache, TokenBucket(chosen.status_writes_per_second, burst=50), clock

@@ -71,7 +71,7 @@ MUTANTS = [
         "quarantine_pod",
         "deletion",
         (
-            "reconcile/deletion.py",
+            "reconcile/last_workers.py",
             "if _controller(pod) not in {None, *orphaned} and not pod_health.is_finished(pod)",
             "if not pod_health.is_finished(pod)",
         ),
@@ -104,8 +104,8 @@ MUTANTS = [
         "deletion",
         (
             "reconcile/deletion.py",
-            "        for keys in memory.group_keys:\n",
-            "        for keys in memory.group_keys[:0]:\n",
+            "        for keys in known.group_keys:\n",
+            "        for keys in known.group_keys[:0]:\n",
         ),
     ),
     mutant(
@@ -114,8 +114,8 @@ MUTANTS = [
         "truth, reason",
         (
             "reconcile/observe.py",
-            "redis_error=memory.access_error or (reading.error if reading else None),",
-            "redis_error=memory.access_error,",
+            "redis_error=connection.access_error or (reading.error if reading else None),",
+            "redis_error=connection.access_error,",
         ),
     ),
     mutant(

@@ -68,6 +68,14 @@ class Apply:
     def ref(self) -> ChildRef:
         return ChildRef(self.manifest["kind"], self.manifest["metadata"]["name"])
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """The manifest as it is sent: only the object that was observed is changed."""
+        if self.uid is None:
+            return self.manifest
+        seen = {"uid": self.uid, "resourceVersion": self.resource_version}
+        return {**self.manifest, "metadata": {**self.manifest["metadata"], **seen}}
+
 
 @dataclass(frozen=True, slots=True)
 class Delete:

@@ -29,7 +29,7 @@ from headrace_operator.identity import TAKE_OVER_ANNOTATION, owner_of_pipeline, 
 from headrace_operator.kube.leader_election import LeaseLost
 from headrace_operator.plan import EnsureGroup, GroupOperation, ReleaseGroup
 from headrace_operator.plan.observation import ClaimState, GroupClaim
-from headrace_operator.reconcile.memory import Memory
+from headrace_operator.reconcile.memory import GroupClaims
 
 logger = logging.getLogger(__name__)
 
@@ -68,28 +68,30 @@ class GroupOperations:
         self._writer = writer
 
     async def carry_out(
-        self, operation: GroupOperation, pipeline: StreamPipeline, memory: Memory
+        self,
+        operation: GroupOperation,
+        pipeline: StreamPipeline,
+        access: Access,
+        memory: GroupClaims,
     ) -> bool:
         """True: done. False: not done; for EnsureGroup the claim in the memory says why.
 
         Raises LeaseLost.
         """
         stream = StreamKeys(pipeline.spec.stream.name)
-        if memory.access is None:
-            return False
         self._writer.check()
         if isinstance(operation, EnsureGroup):
             group = next(g for g in pipeline.spec.groups if g.name == operation.group)
-            claim = await self._ensure(stream, group, pipeline, memory)
+            claim = await self._ensure(stream, group, pipeline, access, memory)
             memory.claims[group.name] = claim
             return claim.state is ClaimState.OURS
         owner = owner_of_pipeline(pipeline)
         try:
             keys = stream.for_group(operation.consumer_group)
             if isinstance(operation, ReleaseGroup):
-                await self.release(memory.access, keys, owner)
+                await self.release(access, keys, owner)
             else:
-                await self.destroy(memory.access, keys, owner)
+                await self.destroy(access, keys, owner)
         except RedisTrouble as error:
             name = type(operation).__name__
             logger.warning("%s of group %s failed: %s", name, operation.consumer_group, error)
@@ -120,10 +122,13 @@ class GroupOperations:
             raise RedisTrouble(_told(error, access)) from error
 
     async def _ensure(
-        self, stream: StreamKeys, group: Group, pipeline: StreamPipeline, memory: Memory
+        self,
+        stream: StreamKeys,
+        group: Group,
+        pipeline: StreamPipeline,
+        access: Access,
+        memory: GroupClaims,
     ) -> GroupClaim:
-        assert memory.access is not None
-        access = memory.access
         try:
             keys = stream.for_group(group.consumer_group_name)
             client = await self._redis.client(access, keys.stream)

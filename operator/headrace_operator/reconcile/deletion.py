@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from headrace_api import FINALIZER
-from headrace_api.names import PIPELINE_LABEL
 from headrace_api.v1alpha1 import DeletionPolicy, RedisMode, StreamPipeline
 from headrace_operator import metrics
 from headrace_operator.backlog.allowed_hosts import NoAccess
@@ -27,27 +25,17 @@ from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.identity import group_keys, owner_of_pipeline
 from headrace_operator.kube.api_server import ApiError, ApiServer
-from headrace_operator.kube.cache import Cache, key_of
-from headrace_operator.kube.kinds import (
-    BY_KIND,
-    CONFIG_MAP,
-    CRON_JOB,
-    DEPLOYMENT,
-    JOB,
-    POD,
-    REPLICA_SET,
-    STREAM_PIPELINE,
-    Manifest,
-)
-from headrace_operator.plan import pod_health
+from headrace_operator.kube.cache import key_of
+from headrace_operator.kube.kinds import CONFIG_MAP, Manifest
 from headrace_operator.plan.references import connection_references, named_objects
 from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTrouble
-from headrace_operator.reconcile.memory import Memory
+from headrace_operator.reconcile.finalizer import Finalizer, is_held
+from headrace_operator.reconcile.last_workers import end_workers
+from headrace_operator.reconcile.memory import Connection, DeletionWaits, Memory
 from headrace_operator.reconcile.referenced_objects import access_of, fetch
 
 logger = logging.getLogger(__name__)
 
-POD_OWNERS = (CRON_JOB, DEPLOYMENT, JOB)
 NEXT_LOOK = 2.0
 # A reconciler waits so long for Redis.
 REDIS_WAIT_SECONDS = 0.3
@@ -65,7 +53,7 @@ class Deletion:
     def __init__(
         self,
         api: ApiServer,
-        cache: Cache,
+        finalizer: Finalizer,
         groups: GroupOperations,
         redis: RedisAccess,
         poller: BacklogPoller,
@@ -73,67 +61,60 @@ class Deletion:
         patience: float,
         clock: Callable[[], float],
     ) -> None:
-        self._poller = poller
-        self._clock = clock
         self._api = api
-        self._cache = cache
+        self._finalizer = finalizer
         self._groups = groups
         self._redis = redis
+        self._poller = poller
         self._patience = patience
+        self._clock = clock
         self._releases: set[asyncio.Task[None]] = set()
         self._cleanings: dict[str, asyncio.Task[None]] = {}  # by the pipeline's uid
-
-    async def settle_finalizer(self, live: Manifest, pipeline: StreamPipeline) -> Manifest:
-        """Sees that our finalizer is there exactly while deletionPolicy is Delete."""
-        wanted = pipeline.spec.deletion_policy is DeletionPolicy.DELETE
-        if wanted == (FINALIZER in pipeline.metadata.finalizers):
-            return live
-        return await self._set_finalizer(live, wanted)
 
     async def proceed(self, live: Manifest, memory: Memory) -> Waiting | None:
         """One step of the deletion: what it waits for, or None when nothing of it is left to do.
 
         Raises ApiError, ApiUnreachable.
         """
-        if FINALIZER not in live["metadata"].get("finalizers", ()):
+        if not is_held(live):
             return None
         try:
             pipeline = StreamPipeline.model_validate(live)
         except ValidationError:
             await self._let_go(live, "InvalidSpec", "its spec cannot be read")
             return None
-        left, grace = await self._left(live)
+        left, grace = await end_workers(self._api, live)
         if left:
-            return await self._wait_for(left, grace, live, memory)
+            return await self._wait_for(left, grace, live, memory.deletion)
         try:
-            if not await self._cleaned(pipeline, memory):
+            if not await self._cleaned(pipeline, memory.connection):
                 return Waiting(NEXT_LOOK, "the deletion waits for Redis, to drop the groups")
         except (RedisTrouble, NoAccess) as error:
-            return await self._wait_for_redis(error, live, memory)
-        await self._set_finalizer(live, False)
+            return await self._wait_for_redis(error, live, memory.deletion)
+        await self._finalizer.remove(live)
         logger.info("deleted with its consumer groups", extra=_named(live))
         return None
 
     async def _wait_for(
-        self, left: list[str], grace: float, live: Manifest, memory: Memory
+        self, left: list[str], grace: float, live: Manifest, waits: DeletionWaits
     ) -> Waiting | None:
         now = self._clock()
-        memory.pods_awaited_since = memory.pods_awaited_since or now
+        waits.pods_since = waits.pods_since or now
         what = f"{', '.join(left[:3])}{f' and {len(left) - 3} more' if len(left) > 3 else ''}"
-        if now - memory.pods_awaited_since > grace + self._patience:
+        if now - waits.pods_since > grace + self._patience:
             await self._let_go(live, "PodsLeft", f"{what} did not end")
             return None
         return Waiting(NEXT_LOOK, f"the deletion waits for {what} to end")
 
     async def _wait_for_redis(
-        self, error: Exception, live: Manifest, memory: Memory
+        self, error: Exception, live: Manifest, waits: DeletionWaits
     ) -> Waiting | None:
         """Patience counts from when Redis went, not from when the deletion was asked for."""
         now = self._clock()
-        memory.redis_awaited_since = memory.redis_awaited_since or now
+        waits.redis_since = waits.redis_since or now
         if await self._namespace_terminates(live):
             await self._let_go(live, "NamespaceTerminating", str(error))
-        elif now - memory.redis_awaited_since > self._patience:
+        elif now - waits.redis_since > self._patience:
             await self._let_go(live, "RedisUnreachable", str(error))
         else:
             logger.warning("deletion waits for Redis: %s", error, extra=_named(live))
@@ -144,25 +125,25 @@ class Deletion:
             )
         return None
 
-    def release_claims(self, memory: Memory) -> None:
+    def release_claims(self, known: Connection) -> None:
         """The resource is gone: give up its claims, in the background. Best effort, and harmless
         when repeated."""
-        if memory.access is None or memory.owner is None:
+        if known.access is None or known.owner is None:
             return
-        task = asyncio.create_task(self._release_claims(memory))
+        task = asyncio.create_task(self._release_claims(known))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
         task.add_done_callback(_retrieve)
 
-    async def _release_claims(self, memory: Memory) -> None:
-        assert memory.access is not None
-        assert memory.owner is not None
-        for keys in memory.group_keys:
+    async def _release_claims(self, known: Connection) -> None:
+        assert known.access is not None
+        assert known.owner is not None
+        for keys in known.group_keys:
             try:
-                self._check_answers(memory.access)
-                await self._groups.release(memory.access, keys, memory.owner)
+                self._check_answers(known.access)
+                await self._groups.release(known.access, keys, known.owner)
             except RedisTrouble as error:
-                logger.warning("the claims of %s were not given up: %s", memory.owner, error)
+                logger.warning("the claims of %s were not given up: %s", known.owner, error)
                 return
 
     def _check_answers(self, access: Access) -> None:
@@ -171,50 +152,25 @@ class Deletion:
         if self._poller.knows(access) and not self._poller.answers(access):
             raise RedisTrouble(f"Redis at {access.endpoint} does not answer")
 
-    async def _left(self, live: Manifest) -> tuple[list[str], float]:
-        """Deletes what makes pods. What is left of it, and of the pods: kind/name of each; and the
-        longest that pods may take by their own word, in seconds.
-
-        Asked of the API server, by the controller's uid: a cache behind a selector does not see
-        an object whose label was edited.
-        """
-        namespace, uid = live["metadata"]["namespace"], live["metadata"]["uid"]
-        makers = {}
-        for kind in POD_OWNERS:
-            for one in (await self._api.list_all(kind, namespace))[0]:
-                makers[one["metadata"]["uid"]] = one
-        ours = {found: one for found, one in makers.items() if _controller(one) == uid}
-        for one in ours.values():
-            if "deletionTimestamp" not in one["metadata"]:
-                identity = {name: one["metadata"][name] for name in ("namespace", "name", "uid")}
-                await self._api.delete(BY_KIND[one["kind"]], {"metadata": identity})
-        selector = f"{PIPELINE_LABEL}={live['metadata']['name']}"
-        sets, _ = await self._api.list_all(REPLICA_SET, namespace, label_selector=selector)
-        pods, _ = await self._api.list_all(POD, namespace, label_selector=selector)
-        graces = (pod["spec"].get("terminationGracePeriodSeconds", 30) for pod in pods)
-        awaited = (*ours.values(), *_still_writing(pods, sets, makers, ours))
-        names = [f"{one['kind']}/{one['metadata']['name']}" for one in awaited]
-        return names, max(graces, default=0)
-
-    async def _cleaned(self, pipeline: StreamPipeline, memory: Memory) -> bool:
+    async def _cleaned(self, pipeline: StreamPipeline, known: Connection) -> bool:
         """Whether Redis is clean. Work that takes longer goes on in the background: a reconciler
         that waits for one tenant's Redis is missing for all others."""
         if pipeline.spec.redis.mode is not RedisMode.STANDALONE:
             return True  # nothing was ever made in it
-        task = self._cleanings.get(memory.uid)
+        task = self._cleanings.get(pipeline.metadata.uid)
         if task is None:
-            task = asyncio.create_task(self._clean(pipeline, memory))
+            task = asyncio.create_task(self._clean(pipeline, known))
             task.add_done_callback(_retrieve)
-            self._cleanings[memory.uid] = task
+            self._cleanings[pipeline.metadata.uid] = task
         done, _ = await asyncio.wait({task}, timeout=REDIS_WAIT_SECONDS)
         if not done:
             return False
-        del self._cleanings[memory.uid]
+        del self._cleanings[pipeline.metadata.uid]
         task.result()
         return True
 
-    async def _clean(self, pipeline: StreamPipeline, memory: Memory) -> None:
-        access = await self._access(pipeline, memory)
+    async def _clean(self, pipeline: StreamPipeline, known: Connection) -> None:
+        access = await self._access(pipeline, known)
         owner = owner_of_pipeline(pipeline)
         for keys in group_keys(pipeline):
             self._check_answers(access)
@@ -223,14 +179,13 @@ class Deletion:
             else:
                 await self._groups.release(access, keys, owner)
 
-    async def _access(self, pipeline: StreamPipeline, memory: Memory) -> Access:
+    async def _access(self, pipeline: StreamPipeline, known: Connection) -> Access:
         """From memory first: the Secret may be gone already."""
-        metadata = pipeline.metadata
-        known = memory.access or self._redis.recall(key_of(metadata.namespace, metadata.name))
-        if known is not None:
-            return known
+        access = known.access or self._redis.recall(pipeline.key)
+        if access is not None:
+            return access
         secrets, config_maps = named_objects(connection_references(pipeline))
-        fetched = await fetch(self._api, metadata.namespace, secrets, config_maps)
+        fetched = await fetch(self._api, pipeline.namespace, secrets, config_maps)
         return self._redis.permitted(access_of(pipeline, fetched))
 
     async def _let_go(self, live: Manifest, reason: str, why: str) -> None:
@@ -241,31 +196,7 @@ class Deletion:
             why,
             extra=_named(live),
         )
-        await self._set_finalizer(live, False)
-
-    async def _set_finalizer(self, live: Manifest, present: bool) -> Manifest:
-        metadata = live["metadata"]
-        others = [name for name in metadata.get("finalizers", ()) if name != FINALIZER]
-        wanted = [*others, FINALIZER] if present else others
-        operations = [
-            {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
-            {
-                "op": "test",
-                "path": "/metadata/resourceVersion",
-                "value": metadata["resourceVersion"],
-            },
-            {"op": "add", "path": "/metadata/finalizers", "value": wanted},
-        ]
-        try:
-            seen = await self._api.json_patch(
-                STREAM_PIPELINE, metadata["namespace"], metadata["name"], operations
-            )
-        except ApiError as error:
-            if error.is_missing:
-                return live
-            raise error.as_conflict() if error.is_invalid else error from None
-        self._cache.put(STREAM_PIPELINE, seen)
-        return seen
+        await self._finalizer.remove(live)
 
     async def _namespace_terminates(self, live: Manifest) -> bool:
         """Asked by a dry run: the operator needs no right to read namespaces."""
@@ -280,33 +211,6 @@ class Deletion:
         except ApiError as error:
             return error.terminating
         return False
-
-
-def _still_writing(
-    pods: Iterable[Manifest],
-    sets: Iterable[Manifest],
-    makers: Mapping[str, Manifest],
-    ours: Mapping[str, Manifest],
-) -> Iterator[Manifest]:
-    """Pods that may still write to Redis. Not those that have finished, that somebody took out of
-    their ReplicaSet, or whose Deployment somebody orphaned. `makers` and `ours` go by uid."""
-    strangers = makers.keys() - ours.keys()
-    orphaned = {
-        one["metadata"]["uid"]
-        for one in (*sets, *makers.values())
-        if one["metadata"]["uid"] not in ours
-        and (_controller(one) is None or _controller(one) in strangers)
-    }
-    for pod in pods:
-        if _controller(pod) not in {None, *orphaned} and not pod_health.is_finished(pod):
-            yield pod
-
-
-def _controller(child: Manifest) -> str | None:
-    for reference in child["metadata"].get("ownerReferences", ()):
-        if reference.get("controller"):
-            return str(reference["uid"])
-    return None
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

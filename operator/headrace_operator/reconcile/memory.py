@@ -1,4 +1,4 @@
-"""What the operator remembers of one pipeline between two looks.
+"""What the operator remembers of one pipeline between two passes.
 
 Nothing in here is needed for correctness: a restarted operator starts with an empty memory and
 finds the same plan again. It spares repeated calls and carries what only time can tell.
@@ -33,24 +33,12 @@ class Rejection:
 
 
 @dataclass(slots=True)
-class Memory:
-    uid: str
-    born: float
-    conflicts: Conflicts
-    claims: dict[str, GroupClaim] = field(default_factory=dict)
-    created_at: dict[str, float] = field(default_factory=dict)
-    """When this process created a consumer group; a reading from before knows nothing of it."""
-    rejections: dict[ChildRef, Rejection] = field(default_factory=dict)
-    history: Mapping[str, ScalingHistory] = field(default_factory=dict)
-    workers: tuple[Workers, ...] = ()
-    rescales: Counter[tuple[str, Cause, str]] = field(default_factory=Counter)
-    """Carried out: (group, cause, direction) -> times."""
-    status_written_at: float | None = None
-    status_writes: deque[float] = field(default_factory=deque)
-    """When it was written within the last minute."""
-    status_refused_at: float | None = None
-    """When the API server last refused the whole status, as its schema does."""
+class Connection:
+    """The referenced objects and the way to Redis, as last looked at. Written by `connect`."""
+
     references: References | None = None
+    unread: tuple[Failure, ...] = ()
+    """Why referenced objects could not be read."""
     access: Access | None = None
     access_error: str | None = None
     owner: str | None = None
@@ -60,28 +48,92 @@ class Memory:
     looked_at: float = 0.0
     look_again_at: float = 0.0
     looked_at_generation: int | None = None
-    applied: dict[ChildRef, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class GroupClaims:
+    """What became of the consumer groups there. Written by `consumer_groups`."""
+
+    claims: dict[str, GroupClaim] = field(default_factory=dict)
+    created_at: dict[str, float] = field(default_factory=dict)
+    """When this process created a consumer group; a reading from before knows nothing of it."""
+
+
+@dataclass(slots=True)
+class AppliedChildren:
+    """What the API server did with the children. Written by `apply`."""
+
+    conflicts: Conflicts
+    digests: dict[ChildRef, str] = field(default_factory=dict)
     """Digest of the manifest that this process applied last."""
+    contained: dict[ChildRef, tuple[str, str]] = field(default_factory=dict)
+    """resourceVersion and the digest of the manifest for which nothing differed."""
+    unsettled: dict[ChildRef, tuple[str, frozenset[Path]]] = field(default_factory=dict)
+    """Digest of a manifest, and the fields that differ even right after it was applied: the API
+    server stores them otherwise."""
+    rejections: dict[ChildRef, Rejection] = field(default_factory=dict)
     held: frozenset[ChildRef] = frozenset()
     """Deployments whose update waits for its turn, see `rollouts`."""
     failures: tuple[Failure, ...] = ()
     """What the API server did not do in the last pass."""
-    unread: tuple[Failure, ...] = ()
-    """Why referenced objects could not be read, when they were last looked at."""
-    contained: dict[ChildRef, tuple[str, str]] = field(default_factory=dict)
-    """resourceVersion and the digest of the manifest for which nothing differed."""
+
+
+@dataclass(slots=True)
+class Planned:
+    """What plans were made from and what they decided. Written by `reconciler`."""
+
     spec: tuple[int, StreamPipelineSpec] | None = None
     """The spec as it was parsed for a generation."""
     rendered: RenderedPipeline | None = None
-    unsettled: dict[ChildRef, tuple[str, frozenset[Path]]] = field(default_factory=dict)
-    """Digest of a manifest, and the fields that differ even right after it was applied: the API
-    server stores them otherwise."""
-    looks_after_change: int = 0
     planned_at: float = -inf
     rests_until: float = 0.0
-    pods_awaited_since: float | None = None
-    """When a deletion began to wait for pods, and for Redis; on the operator's clock."""
-    redis_awaited_since: float | None = None
+    history: Mapping[str, ScalingHistory] = field(default_factory=dict)
+    workers: tuple[Workers, ...] = ()
+    rescales: Counter[tuple[str, Cause, str]] = field(default_factory=Counter)
+    """Carried out: (group, cause, direction) -> times."""
+
+
+@dataclass(slots=True)
+class StatusWrites:
+    """When the status was written, refused and postponed. Written by `status_writer`."""
+
+    written_at: float | None = None
+    within_a_minute: deque[float] = field(default_factory=deque)
+    """When it was written within the last minute."""
+    refused_at: float | None = None
+    """When the API server last refused the whole status, as its schema does."""
+    postponed: int = 0
+    """How many times in a row, because a pass had changed something."""
+
+
+@dataclass(slots=True)
+class DeletionWaits:
+    """When a deletion began to wait, on the operator's clock. Written by `deletion`."""
+
+    pods_since: float | None = None
+    redis_since: float | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """One part for each module that writes; the others read, or get the part that they need.
+
+    `born`: when this process first saw the pipeline, on the operator's clock.
+    """
+
+    uid: str
+    born: float
+    applied: AppliedChildren
+    connection: Connection = field(default_factory=Connection)
+    groups: GroupClaims = field(default_factory=GroupClaims)
+    planned: Planned = field(default_factory=Planned)
+    status: StatusWrites = field(default_factory=StatusWrites)
+    deletion: DeletionWaits = field(default_factory=DeletionWaits)
+
+    @classmethod
+    def empty(cls, uid: str, clock: Callable[[], float]) -> Memory:
+        """Of a pipeline seen for the first time. `clock`: monotonic seconds."""
+        return cls(uid, clock(), AppliedChildren(Conflicts(clock)))
 
 
 class Memories:
@@ -94,7 +146,7 @@ class Memories:
     def of(self, key: Key, uid: str) -> Memory:
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid:
-            memory = self._memories[key] = Memory(uid, self._clock(), Conflicts(self._clock))
+            memory = self._memories[key] = Memory.empty(uid, self._clock)
         return memory
 
     def last(self, key: Key) -> Memory | None:

@@ -1,4 +1,4 @@
-"""One look at one pipeline: observe -> plan -> apply -> status, and when to look again."""
+"""One pass over one pipeline: connect -> observe -> plan -> apply -> status; and when to repeat."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from headrace_operator.plan import Event, Plan, PlanSettings, RenderedPipeline, 
 from headrace_operator.plan.observation import Observation
 from headrace_operator.reconcile import invalid
 from headrace_operator.reconcile.apply import Applier, ApplyResult
+from headrace_operator.reconcile.connect import Connector
 from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
-from headrace_operator.reconcile.memory import Memories, Memory
+from headrace_operator.reconcile.finalizer import Finalizer
+from headrace_operator.reconcile.memory import Memories, Memory, Planned
 from headrace_operator.reconcile.observe import Observer
 from headrace_operator.reconcile.rollouts import Place, Rollouts
 from headrace_operator.reconcile.status_writer import StatusWriter
 
 logger = logging.getLogger(__name__)
 
-SOON = 0.05
-TERMINATING = 30.0
-LOOKS_AFTER_CHANGE = 3
+SOON_SECONDS = 0.05
+TERMINATING_SECONDS = 30.0
 # After a plan a pipeline rests this many times as long as the plan took, at most a second: one that
 # is as large as the API server takes must not keep the one event loop from the others.
 REST_FACTOR = 50
 LONGEST_REST_SECONDS = 1.0
 # A pipeline that was planned so short a time ago will be planned again soon.
 BUSY_SECONDS = 20.0
-FIRST_READING = 6.0  # longer than it takes to find out that Redis does not answer
 
 
 @dataclass(slots=True)
@@ -50,6 +50,8 @@ class Reconciler:
 
     cache: Cache
     memories: Memories
+    finalizer: Finalizer
+    connector: Connector
     observer: Observer
     applier: Applier
     deletion: Deletion
@@ -100,37 +102,40 @@ class Reconciler:
             return None
         memory = self.memories.of(key, live["metadata"]["uid"])
         if "deletionTimestamp" in live["metadata"]:
-            memory.workers = ()  # nothing is decided for it any more, so nothing is shown
+            memory.planned.workers = ()  # nothing is decided for it any more, so nothing is shown
             self.rollouts.forget(key)
             return await self._delete(key, live, memory)
 
         try:
-            pipeline = _parsed(live, memory)
+            pipeline = _parsed(live, memory.planned)
         except ValidationError as error:
             await self._refuse(key, Reason.INVALID_SPEC, invalid.in_words(error))
             return None  # only a change of the resource can help
 
-        live = await self.deletion.settle_finalizer(live, pipeline)
-        rendered = self._rendered(pipeline, memory)
+        live = await self.finalizer.settle(live, pipeline)
+        rendered = self._rendered(pipeline, memory.planned)
+        await self.connector.connect(pipeline, rendered, memory)
         observation = await self.observer.observe(live, pipeline, rendered, memory)
         began = time.thread_time()
         todo = plan(observation, self.settings, rendered)
         rest = REST_FACTOR * (time.thread_time() - began)
-        memory.rests_until = self.clock() + min(rest, LONGEST_REST_SECONDS)
+        memory.planned.rests_until = self.clock() + min(rest, LONGEST_REST_SECONDS)
         live, todo = await self._note_orphans(live, todo, memory)
-        memory.workers = todo.workers
+        memory.planned.workers = todo.workers
+        memory.planned.history = todo.history
         self._observe_rollouts(key, observation)
         outcome = await self.applier.carry_out(todo, observation, memory)
         await self._tell_rescales(live, todo, outcome, memory)
         if outcome.terminating:
-            return TERMINATING
-        early = self._status_is_early(observation, memory, outcome)
-        status_again = early or await self._write_status(live, todo, memory)
+            return TERMINATING_SECONDS
+        too_early = outcome.changed or outcome.saw_too_early
+        postponed = self.status.postponed(observation, memory, is_outdated=too_early)
+        status_again = postponed or await self._write_status(live, todo, memory)
         if outcome.errors:
             raise outcome.worst_error  # the status tells of it by now, and the key backs off
-        look_again = memory.look_again_at - self.clock()
-        soon = SOON if outcome.changed else None
-        return self._next_look(soon, status_again, todo.requeue_after, max(look_again, SOON))
+        soon = SOON_SECONDS if outcome.changed else None
+        connect_again = max(memory.connection.look_again_at - self.clock(), SOON_SECONDS)
+        return self._next_look(soon, status_again, todo.requeue_after, connect_again)
 
     def _observe_rollouts(self, key: Key, observation: Observation) -> None:
         for ref, child in observation.children.items():
@@ -140,7 +145,7 @@ class Reconciler:
     def _rest(self, key: Key) -> float:
         """Seconds until the pipeline may be planned again."""
         memory = self.memories.last(key)
-        return max(memory.rests_until - self.clock(), 0.0) if memory is not None else 0.0
+        return max(memory.planned.rests_until - self.clock(), 0.0) if memory is not None else 0.0
 
     async def _delete(self, key: Key, live: Manifest, memory: Memory) -> float | None:
         waiting = await self.deletion.proceed(live, memory)
@@ -149,21 +154,21 @@ class Reconciler:
             return None
         status = invalid.deleting(live, waiting.message)
         if status["conditions"] != (live.get("status") or {}).get("conditions"):
-            await self.status.write(live, status, memory)
+            await self.status.write(live, status, memory.status)
             event = Event("Normal", str(Reason.DELETING), waiting.message)
             await self.events.say(live, event)
         return waiting.seconds
 
-    def _rendered(self, pipeline: StreamPipeline, memory: Memory) -> RenderedPipeline:
+    def _rendered(self, pipeline: StreamPipeline, planned: Planned) -> RenderedPipeline:
         """Kept for as long as the pipeline is busy: 30 KiB each are too much for a fleet that
         sleeps."""
-        rendered = memory.rendered
+        rendered = planned.rendered
         if rendered is None or not rendered.is_of(pipeline, self.settings):
             rendered = RenderedPipeline(pipeline, self.settings)
-        busy = self.clock() - memory.planned_at < BUSY_SECONDS
-        memory.planned_at = self.clock()
-        memory.rendered = rendered if busy else None
-        memory.spec = (pipeline.metadata.generation, pipeline.spec) if busy else None
+        busy = self.clock() - planned.planned_at < BUSY_SECONDS
+        planned.planned_at = self.clock()
+        planned.rendered = rendered if busy else None
+        planned.spec = (pipeline.metadata.generation, pipeline.spec) if busy else None
         return rendered
 
     async def _note_orphans(
@@ -175,8 +180,8 @@ class Reconciler:
         if not todo.deletes or todo.status.get("orphanedGroups") == known:
             return live, todo
         try:
-            await self.status.write(live, todo.status, memory)
-            is_noted = memory.status_refused_at is None
+            await self.status.write(live, todo.status, memory.status)
+            is_noted = memory.status.refused_at is None
         except ApiError as error:
             if error.is_conflict:
                 raise
@@ -191,34 +196,20 @@ class Reconciler:
     async def _write_status(self, live: Manifest, todo: Plan, memory: Memory) -> float | None:
         if todo.status_due is None or todo.status_due > 0:
             return todo.status_due
-        again = await self.status.write(live, todo.status, memory, only_figures=todo.only_figures)
+        again = await self.status.write(
+            live, todo.status, memory.status, only_figures=todo.only_figures
+        )
         if again is None:
             for event in todo.events:
                 await self.events.say(live, event)
         return again
-
-    def _status_is_early(
-        self, observation: Observation, memory: Memory, outcome: ApplyResult
-    ) -> float | None:
-        """Seconds to postpone the status, or None to write it now. It is postponed after a change,
-        which this plan does not know yet, or was made in ignorance of; and before the first reading
-        of the backlog, which wakes the pipeline by itself."""
-        if outcome.changed or outcome.saw_too_early:
-            memory.looks_after_change += 1
-            return SOON if memory.looks_after_change <= LOOKS_AFTER_CHANGE else None
-        if observation.failures:
-            return None
-        memory.looks_after_change = 0
-        unread = observation.backlog is None and observation.redis_error is None
-        left = memory.born + FIRST_READING - observation.clock
-        return left if unread and left > 0 else None
 
     async def _tell_rescales(
         self, live: Manifest, todo: Plan, outcome: ApplyResult, memory: Memory
     ) -> None:
         for rescale in todo.rescales:
             if rescale.child in outcome.applied:
-                memory.rescales[rescale.group, rescale.cause, rescale.direction] += 1
+                memory.planned.rescales[rescale.group, rescale.cause, rescale.direction] += 1
                 await self.events.say(live, rescale.event)
 
     def _next_look(self, *delays: float | None) -> float:
@@ -230,14 +221,14 @@ class Reconciler:
         self.rollouts.forget(key)
         memory = self.memories.last(key)
         if memory is not None:
-            self.deletion.release_claims(memory)
+            self.deletion.release_claims(memory.connection)
             self.memories.forget(key)
         self.redis.forget(key)
 
     def _unwatch(self, key: Key, memory: Memory) -> None:
         """Nothing is decided for this pipeline any more, so nothing is shown of it either."""
         self.poller.forget(key)
-        memory.workers = ()
+        memory.planned.workers = ()
 
     async def _refuse(self, key: Key, reason: Reason, message: str) -> None:
         """Say in the status why nothing is done; what exists is left as it is.
@@ -250,7 +241,7 @@ class Reconciler:
         memory = self.memories.of(key, live["metadata"]["uid"])
         self._unwatch(key, memory)
         wanted: dict[str, Any] = invalid.status(live, reason, message)
-        await self.status.write(live, wanted, memory)
+        await self.status.write(live, wanted, memory.status)
 
     async def _tell_fault(self, key: Key, fault: Exception) -> None:
         try:
@@ -259,9 +250,9 @@ class Reconciler:
             logger.warning("the status could not be written: %s", error, extra={"pipeline": key})
 
 
-def _parsed(live: Manifest, memory: Memory) -> StreamPipeline:
+def _parsed(live: Manifest, planned: Planned) -> StreamPipeline:
     """Raises ValidationError. A busy pipeline's spec is parsed once per generation."""
     generation = live["metadata"].get("generation", 0)
-    if memory.spec is not None and memory.spec[0] == generation:
-        return StreamPipeline.model_validate({**live, "spec": memory.spec[1]})
+    if planned.spec is not None and planned.spec[0] == generation:
+        return StreamPipeline.model_validate({**live, "spec": planned.spec[1]})
     return StreamPipeline.model_validate(live)

@@ -16,7 +16,8 @@ from headrace_operator.kube.api_server import ApiError, ApiServer
 from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.kinds import STREAM_PIPELINE, Manifest
 from headrace_operator.kube.token_bucket import TokenBucket
-from headrace_operator.reconcile.memory import Memory
+from headrace_operator.plan.observation import Observation
+from headrace_operator.reconcile.memory import Memory, StatusWrites
 
 # After a refused status, only its conditions are written for so long.
 REFUSED_SECONDS = 60.0
@@ -25,6 +26,11 @@ REFUSED_SECONDS = 60.0
 WRITES_PER_MINUTE = 30
 # HTTP status of what the schema refuses.
 INVALID = 422
+# A status is postponed by so much after a pass that changed something, so many times in a row.
+POSTPONED_SECONDS = 0.05
+MAX_POSTPONED = 3
+# Longer than it takes to find out that Redis does not answer.
+FIRST_READING_SECONDS = 6.0
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +44,30 @@ class StatusWriter:
         self._numbers = numbers
         self._clock = clock
 
+    def postponed(
+        self, observation: Observation, memory: Memory, *, is_outdated: bool
+    ) -> float | None:
+        """Seconds to postpone the status, or None to write it now.
+
+        It is postponed after a change that its plan does not know yet or was made in ignorance of
+        (`is_outdated`), and before the first reading of the backlog, which wakes the pipeline by
+        itself.
+        """
+        if is_outdated:
+            memory.status.postponed += 1
+            return POSTPONED_SECONDS if memory.status.postponed <= MAX_POSTPONED else None
+        if observation.failures:
+            return None
+        memory.status.postponed = 0
+        unread = observation.backlog is None and observation.redis_error is None
+        left = memory.born + FIRST_READING_SECONDS - observation.clock
+        return left if unread and left > 0 else None
+
     async def write(
         self,
         live: Manifest,
         wanted: dict[str, Any],
-        memory: Memory,
+        memory: StatusWrites,
         *,
         only_figures: bool = False,
     ) -> float | None:
@@ -50,11 +75,11 @@ class StatusWriter:
 
         Raises ApiError (409: the resource has changed since it was observed), ApiUnreachable.
         """
-        wait = _until_next(memory.status_writes, self._clock())
+        wait = _until_next(memory.within_a_minute, self._clock())
         if wait > 0:
             return wait
         current = live.get("status") or {}
-        refused_at = memory.status_refused_at
+        refused_at = memory.refused_at
         if refused_at is None or self._clock() - refused_at > REFUSED_SECONDS:
             patch = merge_patch(current, wanted)
             if patch and only_figures and not self._numbers.try_take():
@@ -65,15 +90,15 @@ class StatusWriter:
                 if error.status != INVALID:
                     raise
                 logger.error("a status is refused, only its conditions are written: %s", error)
-                memory.status_refused_at = self._clock()
+                memory.refused_at = self._clock()
             else:
-                memory.status_refused_at = None
+                memory.refused_at = None
                 return None
         told = {name: wanted[name] for name in ("observedGeneration", "conditions")}
         await self._patch(live, merge_patch(current, {**current, **told}), memory)
         return None
 
-    async def _patch(self, live: Manifest, patch: dict[str, Any], memory: Memory) -> None:
+    async def _patch(self, live: Manifest, patch: dict[str, Any], memory: StatusWrites) -> None:
         if not patch:
             return
         metadata = live["metadata"]
@@ -84,8 +109,8 @@ class StatusWriter:
         seen = await self._api.merge_patch(
             STREAM_PIPELINE, metadata["namespace"], metadata["name"], body, sub="status"
         )
-        memory.status_written_at = self._clock()
-        memory.status_writes.append(memory.status_written_at)
+        memory.written_at = self._clock()
+        memory.within_a_minute.append(memory.written_at)
         self._cache.put(STREAM_PIPELINE, seen)
 
 

@@ -15,7 +15,7 @@ from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
 from headrace_operator.backlog.wakeups import Reading
 from headrace_operator.kube.cache import Key, split
 from headrace_operator.plan import Workers
-from headrace_operator.reconcile.memory import Memory
+from headrace_operator.reconcile.memory import Memory, Planned
 from headrace_operator.scaling.decide import ScalingHistory
 from headrace_operator.scaling.throughput import Rates
 
@@ -74,9 +74,9 @@ class Fleet:
     def text(self) -> str:
         samples = _Samples()
         for key, memory in self._memories:
-            if memory.workers:
+            if memory.planned.workers:
                 reading = self._reading(key)
-                samples.add(key, memory, reading.backlog if reading is not None else None)
+                samples.add(key, memory.planned, reading.backlog if reading is not None else None)
         return samples.text()
 
 
@@ -92,7 +92,7 @@ class _Samples:
                 parts += (f"# HELP {name} {words}\n# TYPE {name} {kind}\n", *lines)
         return "".join(parts)
 
-    def add(self, key: Key, memory: Memory, backlog: StreamBacklog | None) -> None:
+    def add(self, key: Key, planned: Planned, backlog: StreamBacklog | None) -> None:
         namespace, name = split(key)
         pipeline = f'namespace="{namespace}",pipeline="{name}"'
         if backlog is not None and backlog.exists:
@@ -100,13 +100,13 @@ class _Samples:
             if backlog.entries_added is not None:
                 self._set("headrace_stream_entries_added_total", pipeline, backlog.entries_added)
             self._set("headrace_stream_dead_letters", pipeline, backlog.dead_letters)
-        for workers in memory.workers:
+        for workers in planned.workers:
             labels = f'{pipeline},group="{workers.group}"'
             self._workers(labels, workers)
             seen = backlog.groups.get(workers.consumer_group) if backlog is not None else None
-            history = memory.history.get(workers.group, ScalingHistory())
+            history = planned.history.get(workers.group, ScalingHistory())
             self._backlog(labels, seen, history.rates)
-        for (group, cause, direction), times in memory.rescales.items():
+        for (group, cause, direction), times in planned.rescales.items():
             labels = f'{pipeline},group="{group}",cause="{cause}",direction="{direction}"'
             self._set("headrace_scaling_decisions_total", labels, times)
 

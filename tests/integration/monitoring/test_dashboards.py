@@ -25,7 +25,6 @@ from headrace_operator.backlog.wakeups import Reading
 from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.kinds import STREAM_PIPELINE
 from headrace_operator.plan import plan
-from headrace_operator.reconcile.conflicts import Conflicts
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.scaling.decide import ScalingHistory
 from headrace_operator.scaling.throughput import Rates, Sample
@@ -47,10 +46,10 @@ def of_the_operator() -> str:
     seen = backlog(delays=group_backlog(150, pending=30, parked=4, due_now=1, oldest_age_s=7.5))
     world = settled(subject, backlog=seen, pods=(pod("a"),))
     made = plan(world, SETTINGS)
-    memory = Memory("uid", 0, Conflicts(lambda: 0.0))
-    memory.workers = made.workers
+    memory = Memory.empty("uid", lambda: 0.0)
+    memory.planned.workers = made.workers
     rates = Rates((Sample(0, 0, 500, 500, 2), Sample(10, 300, 500, 500, 2)), per_worker=20.0)
-    memory.history = {"delays": ScalingHistory(rates=rates)}
+    memory.planned.history = {"delays": ScalingHistory(rates=rates)}
     fleet = Fleet([("default/flights", memory)], lambda _: Reading(seen, None, 1.0))
     cache = Cache()
     live = subject.model_dump(mode="json", by_alias=True, exclude_unset=True)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from redis.asyncio import Redis
-from tests.support.observations import UID, pipeline
+from tests.support.observations import pipeline
 from tests.support.redis_servers import RedisServer, running
 
 from headrace.streams.connect import Target, connect
@@ -16,9 +16,8 @@ from headrace_operator.identity import TAKE_OVER_ANNOTATION, owner_of_pipeline, 
 from headrace_operator.kube.leader_election import LeaseLost
 from headrace_operator.plan import EnsureGroup, ReleaseGroup
 from headrace_operator.plan.observation import ClaimState, GroupClaim
-from headrace_operator.reconcile.conflicts import Conflicts
 from headrace_operator.reconcile.consumer_groups import GroupOperations, Writer
-from headrace_operator.reconcile.memory import Memory
+from headrace_operator.reconcile.memory import GroupClaims
 
 OURS = "north"
 ENSURE = EnsureGroup("delays")
@@ -51,7 +50,7 @@ class Operator:
 
         self.held = True
         self.access = Access(Target(endpoints=(server.endpoint,)))
-        self.memory = Memory(UID, 0.0, Conflicts(lambda: 0.0), access=self.access)
+        self.memory = GroupClaims()
         writer = Writer(self._check, lambda: Leader("lease", term), exists, lambda: OURS)
         self.redis = RedisAccess()
         self.operations = GroupOperations(self.redis, writer)
@@ -61,7 +60,7 @@ class Operator:
             raise LeaseLost("not the holder")
 
     async def ensure(self, subject: StreamPipeline) -> GroupClaim:
-        await self.operations.carry_out(ENSURE, subject, self.memory)
+        await self.operations.carry_out(ENSURE, subject, self.access, self.memory)
         await self.redis.aclose()
         return self.memory.claims["delays"]
 
@@ -105,11 +104,13 @@ async def test_a_deposed_leader_writes_nothing_in_redis(
     await old.ensure(pipeline())
     await Operator(server, term=2).ensure(pipeline())
     with pytest.raises(LeaseLost):
-        await old.operations.carry_out(ReleaseGroup("delays", "delays"), pipeline(), old.memory)
+        await old.operations.carry_out(
+            ReleaseGroup("delays", "delays"), pipeline(), old.access, old.memory
+        )
     old.held = False
     await client.flushall()
     with pytest.raises(LeaseLost):
-        await old.operations.carry_out(ENSURE, pipeline(), old.memory)
+        await old.operations.carry_out(ENSURE, pipeline(), old.access, old.memory)
     assert await client.keys() == []
     await old.redis.aclose()
 

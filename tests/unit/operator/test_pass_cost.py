@@ -26,13 +26,13 @@ async def test_a_settled_pipeline_is_not_rendered_parsed_or_written_again(
 
     monkeypatch.setattr(WorkerConfig, "from_pipeline", fail)
     monkeypatch.setattr(Worker, "container_manifest", fail)
-    assert world.memory.spec is not None
-    spec = world.memory.spec[1]
+    assert world.memory.planned.spec is not None
+    spec = world.memory.planned.spec[1]
     children = Counter(child["kind"] for child in world.cache.children(KEY))
     before = world.api.applies
     for _ in range(3):
         await world.one_pass()
-    assert world.memory.spec[1] is spec
+    assert world.memory.planned.spec[1] is spec
     assert world.api.applies == before
     assert children["Deployment"] >= 1
 
@@ -68,18 +68,18 @@ async def test_a_pipeline_rests_after_a_pass_in_proportion_to_its_plan() -> None
     rest = await world.reconciler(KEY)
     assert rest is not None
     assert 0 < rest <= 1.0
-    assert world.memory.rests_until > world.reconciler.clock()
+    assert world.memory.planned.rests_until > world.reconciler.clock()
 
 
 async def test_a_sleeping_pipeline_keeps_nothing_rendered() -> None:
     """30 KiB each are too much for a fleet that sleeps."""
     world = small()
     await world.settle()
-    assert world.memory.rendered is not None
-    world.memory.planned_at -= 60
+    assert world.memory.planned.rendered is not None
+    world.memory.planned.planned_at -= 60
     await world.one_pass()
-    assert world.memory.rendered is None
+    assert world.memory.planned.rendered is None
     before = world.api.applies
     await world.one_pass()
-    assert world.memory.rendered is not None
+    assert world.memory.planned.rendered is not None
     assert world.api.applies == before

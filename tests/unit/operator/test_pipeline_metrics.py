@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from headrace_operator import metrics
 from headrace_operator.backlog.wakeups import Reading
 from headrace_operator.kube.cache import Key
 from headrace_operator.plan import plan
-from headrace_operator.reconcile.conflicts import Conflicts
 from headrace_operator.reconcile.memory import Memory
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import ScalingHistory
@@ -39,9 +37,9 @@ class World:
     def look(self, scaling: dict[str, Any] | None = None, seen: StreamBacklog | None = WORK) -> Any:
         subject = pipeline({"spec.groups.0.scaling": scaling or {}})
         world = settled(subject, backlog=seen, pods=(pod("a"), pod("b", ready=False)))
-        memory = self.memories.setdefault(KEY, Memory("uid", 0, Conflicts(lambda: 0.0)))
-        memory.workers = plan(world, SETTINGS).workers
-        memory.history = {"delays": ScalingHistory(rates=RATES)}
+        memory = self.memories.setdefault(KEY, Memory.empty("uid", lambda: 0.0))
+        memory.planned.workers = plan(world, SETTINGS).workers
+        memory.planned.history = {"delays": ScalingHistory(rates=RATES)}
         self.read[KEY] = seen
         return memory
 
@@ -60,7 +58,7 @@ class World:
 def test_a_group_shows_its_backlog_its_age_its_rates_and_its_workers() -> None:
     world = World()
     memory = world.look()
-    memory.rescales = Counter({("delays", Cause.BACKLOG, "up"): 3})
+    memory.planned.rescales = Counter({("delays", Cause.BACKLOG, "up"): 3})
     seen = world.scrape()
     stream = {"namespace": "default", "pipeline": "flights"}
     assert seen["headrace_stream_length"] == [(stream, 1000)]
@@ -123,8 +121,7 @@ def test_where_somebody_else_decides_there_is_neither_cause_nor_maximum() -> Non
 
 def test_a_pipeline_that_is_gone_or_no_longer_decided_for_has_no_series() -> None:
     world = World()
-    memory = world.look()
-    world.memories[KEY] = replace(memory, workers=())
+    world.look().planned.workers = ()
     assert world.scrape() == {}
     world.memories.clear()
     assert world.scrape() == {}

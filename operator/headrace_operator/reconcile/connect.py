@@ -1,0 +1,120 @@
+"""The way to a pipeline's Redis: its Secrets, the permission to go there, what the poller reads.
+
+Done on a change of the spec, every full look, and soon again while something is missing or Redis
+refuses.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from headrace.streams.keys import StreamKeys
+from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.backlog.allowed_hosts import NoAccess
+from headrace_operator.backlog.poller import BacklogPoller, Subject
+from headrace_operator.backlog.redis_clients import Access, RedisAccess
+from headrace_operator.backlog.wakeups import ScalingTarget
+from headrace_operator.identity import group_keys, owner_of_pipeline, place_of
+from headrace_operator.kube.api_server import ApiServer
+from headrace_operator.kube.cache import Key
+from headrace_operator.plan import RenderedPipeline
+from headrace_operator.plan.observation import References
+from headrace_operator.plan.references import problems
+from headrace_operator.reconcile.failures import failure_of
+from headrace_operator.reconcile.memory import Connection, Memory
+from headrace_operator.reconcile.referenced_objects import access_of, fetch
+
+# While a referenced object is missing or Redis refuses, so often is looked for a change.
+LOOK_FOR_MISSING_SECONDS = 5.0
+
+
+class Connector:
+    """`full_look`: seconds after which all is looked at again."""
+
+    def __init__(
+        self,
+        api: ApiServer,
+        redis: RedisAccess,
+        poller: BacklogPoller,
+        *,
+        clock: Callable[[], float],
+        full_look: float,
+    ) -> None:
+        self._api = api
+        self._redis = redis
+        self._poller = poller
+        self._clock = clock
+        self._full_look = full_look
+
+    async def connect(
+        self, pipeline: StreamPipeline, rendered: RenderedPipeline, memory: Memory
+    ) -> None:
+        """Brings `memory.connection` up to date where that is due. What could not be read is in its
+        `unread`, why there is no access in its `access_error`."""
+        known, now, generation = memory.connection, self._clock(), pipeline.metadata.generation
+        if not self._is_due(pipeline, rendered, known, now):
+            return
+        want = rendered.wanted
+        fetched = await fetch(self._api, pipeline.namespace, want.secrets, want.config_maps)
+        known.looked_at = now
+        known.unread = tuple(map(failure_of, fetched.errors))
+        # Jitter: what was started together must not look together for ever.
+        pause = LOOK_FOR_MISSING_SECONDS if known.unread else self._full_look
+        known.look_again_at = now + pause * random.uniform(0.8, 1.0)
+        if known.unread and known.looked_at_generation == generation:
+            return  # what was known of them still holds
+        known.references = fetched.seen()
+        known.looked_at_generation = generation
+        try:
+            access = self._redis.permitted(access_of(pipeline, fetched))
+        except NoAccess as error:
+            known.access, known.access_error = None, str(error)
+            self._poller.forget(pipeline.key)
+            return
+        known.access, known.access_error = access, None
+        place = place_of(pipeline)
+        if known.place not in (None, place):
+            # What was claimed and learned there says nothing of here.
+            memory.groups.claims.clear()
+            self._poller.forget(pipeline.key)
+        known.place = place
+        known.owner = owner_of_pipeline(pipeline)
+        known.group_keys = group_keys(pipeline)
+        self._redis.remember(pipeline.key, access)
+        self._poller.watch(pipeline.key, subject_of(pipeline, access))
+
+    def _is_due(
+        self, pipeline: StreamPipeline, rendered: RenderedPipeline, known: Connection, now: float
+    ) -> bool:
+        if known.looked_at_generation != pipeline.metadata.generation or now >= known.look_again_at:
+            return True
+        missed = self._lacks_something(pipeline.key, rendered, known)
+        return missed and now >= known.looked_at + LOOK_FOR_MISSING_SECONDS
+
+    def _lacks_something(self, key: Key, rendered: RenderedPipeline, known: Connection) -> bool:
+        reading = self._poller.reading(key) if known.access else None
+        references = known.references or References()
+        return (
+            known.access_error is not None
+            or (reading is not None and reading.refused)
+            or any(True for _ in problems(rendered.references, references))
+        )
+
+
+def subject_of(pipeline: StreamPipeline, access: Access) -> Subject:
+    """What the poller reads for a pipeline: its groups, and those that it left behind."""
+    return Subject(
+        access=access,
+        keys=StreamKeys(pipeline.spec.stream.name, pipeline.dead_letter_stream),
+        groups=(
+            *(group.consumer_group_name for group in pipeline.spec.groups),
+            *(orphan.consumer_group for orphan in pipeline.status.orphaned_groups),
+        ),
+        steps={
+            group.consumer_group_name: ScalingTarget(
+                group.scaling.target_backlog, group.scaling.max_replicas
+            )
+            for group in pipeline.spec.groups
+        },
+    )
