@@ -175,5 +175,5 @@ _CHECKS: dict[str, Callable[[list[str]], str | None]] = {
     "pytest": _pytest,
     "kubectl": _kubectl,
     "helm": _helm,
-    **dict.fromkeys((*_OTHERS, "redis-cli", "sed"), _anything),
+    **dict.fromkeys((*_OTHERS, "redis-cli", "sed", "tail"), _anything),
 }
