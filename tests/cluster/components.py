@@ -23,7 +23,8 @@ def etcd(binary: Path, directory: Path) -> Command:
     ]
 
 
-def apiserver(binary: Path, pki: Path, subnets: Subnets) -> Command:
+def apiserver(binary: Path, directory: Path, subnets: Subnets) -> Command:
+    pki = directory / "pki"
     return [
         binary,
         "kube-apiserver",
@@ -39,6 +40,12 @@ def apiserver(binary: Path, pki: Path, subnets: Subnets) -> Command:
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         "--authorization-mode=Node,RBAC",
         "--allow-privileged=true",
+        # As OpenShift has it: who writes an ownerReference that blocks needs a right for that.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+        f"--audit-policy-file={directory / 'audit-policy.json'}",
+        f"--audit-log-path={directory / 'audit.log'}",
+        "--audit-log-maxsize=100",
+        "--audit-log-maxbackup=1",
         f"--kubelet-client-certificate={pki / 'admin.crt'}",
         f"--kubelet-client-key={pki / 'admin.key'}",
         f"--kubelet-certificate-authority={pki / 'ca.crt'}",

@@ -130,7 +130,8 @@ def _boot(instance: Instance) -> None:
     for file, user in (("kubeconfig", "admin"), ("node.kubeconfig", "node")):
         (home / file).touch(mode=0o600)
         (home / file).write_text(api.kubeconfig(str(net.node_address), home / "pki", user))
-    daemons.start("kube-apiserver", components.apiserver(binary, home / "pki", net))
+    (home / "audit-policy.json").write_text(node_config.audit_policy())
+    daemons.start("kube-apiserver", components.apiserver(binary, home, net))
     if instance.node:
         _import_pause(instance, daemons)
     kubernetes = _api(instance)

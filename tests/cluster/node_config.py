@@ -1,4 +1,4 @@
-"""The configuration files of containerd, CNI, the kubelet and CoreDNS: pure text."""
+"""The configuration files of API server, containerd, CNI, kubelet and CoreDNS: pure text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from pathlib import Path
 from tests.cluster.subnets import Subnets
 
 PAUSE_IMAGE = "docker.io/library/pause:headrace"
+
+
+def audit_policy() -> str:
+    """What ServiceAccounts ask for, without bodies: tests compare it with the rights they have."""
+    told = {"level": "Metadata", "userGroups": ["system:serviceaccounts"]}
+    policy = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [told, {"level": "None"}],
+    }
+    return json.dumps(policy, indent=1) + "\n"
 
 
 def containerd(directory: Path, *, restrict_oom_score: bool, snapshotter: str) -> str:

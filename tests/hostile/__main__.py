@@ -1,7 +1,7 @@
 """Seeded stories of a hostile user, side by side under one operator.
 
 python -m tests.hostile --seeds 500 --jobs 12
-python -m tests.hostile --seed 17                   # one again; what fails is made small
+python -m tests.hostile --seed 17                   # one again, or a few: 17,22
 python -m tests.hostile --seed 17 --only 2,5        # with these of its acts alone
 python -m tests.hostile --seeds 6 --acts evict_pod,remove_group
 python -m tests.hostile --mutants                   # operators broken on purpose
@@ -45,14 +45,13 @@ def main() -> int:
     arguments = _arguments()
     if arguments.mutants:
         return hunt_all()
-    first = arguments.first if arguments.seed is None else arguments.seed
-    count = arguments.seeds if arguments.seed is None else 1
+    seeds = arguments.seed or range(arguments.first, arguments.first + arguments.seeds)
     names = arguments.acts.split(",") if arguments.acts else list(WEIGHTS)
     weights = {name: WEIGHTS[name] for name in names}
-    stories = (write(seed, weights) for seed in range(first, first + count))
+    stories = (write(seed, weights) for seed in seeds)
     if arguments.only is not None:
-        kept = {int(number) for number in arguments.only.split(",") if number.isdigit()}
-        stories = (one.only([s for s in one.steps if s.number in kept]) for one in stories)
+        only = arguments.only
+        stories = (one.only([s for s in one.steps if s.number in only]) for one in stories)
     results: list[Result] = []
     began = time.monotonic()
     with contextlib.ExitStack() as end:
@@ -69,7 +68,7 @@ def main() -> int:
                 small = smallest(on, result.story, result.broken)
                 acts = f" --acts {arguments.acts}" if arguments.acts else ""
                 print(f"smallest: {small}\n  {small.command}{acts}")
-    return summary(results, count, time.monotonic() - began)
+    return summary(results, len(seeds), time.monotonic() - began)
 
 
 def hunt_all() -> int:
@@ -103,6 +102,10 @@ def summary(results: list[Result], planned: int, seconds: float) -> int:
     return 1 if failed or len(results) < planned else 0
 
 
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number.isdigit()]
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.hostile",
@@ -111,9 +114,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, default=1, help="so many")
     parser.add_argument("--first", type=int, default=1, help="seed of the first")
-    parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--seed", type=_numbers, help="this one alone, or a few: 2,22")
     parser.add_argument("--acts", help="tell stories of these acts alone, such as flush,replace")
-    parser.add_argument("--only", help="numbers of the acts to keep, such as 2,5")
+    parser.add_argument("--only", type=_numbers, help="numbers of the acts to keep, such as 2,5")
     parser.add_argument("--jobs", type=int, default=12, help="seeds side by side")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so many")
     parser.add_argument("--shrink", action="store_true", help="make what fails small")

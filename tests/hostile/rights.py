@@ -1,18 +1,16 @@
-"""The operator's own account, with the chart's rights, some of them for each namespace apart."""
+"""The operator's own account: the rights of an install, some for each namespace apart."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.cluster import binaries, paths
 from tests.support import yaml_text
+from tests.support.access import RBAC, installed_rules
 from tests.support.kube import Kube, Refused
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 API = "rbac.authorization.k8s.io/v1"
 ACCOUNT, HOME = "headrace", "hostile-system"
 LOOKS = frozenset({"get", "list", "watch"})
@@ -26,8 +24,7 @@ def give(kube: Kube, directory: Path) -> Path:
     _put(kube, "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace"}, HOME)
     account = {"apiVersion": "v1", "kind": "ServiceAccount"}
     _put(kube, f"/api/v1/namespaces/{HOME}/serviceaccounts", account, ACCOUNT)
-    rules = _chart_rules()
-    look, write, secrets = _split(rules)
+    look, write, secrets = _split(installed_rules("ClusterRole"))
     leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["*"]}
     for name, given in (("hostile-look", look), (WRITE, write), (SECRETS, secrets)):
         _put(kube, f"{RBAC}/clusterroles", _role(given), name)
@@ -57,24 +54,6 @@ def bind(kube: Kube, namespace: str, role: str) -> None:
 
 def unbind(kube: Kube, namespace: str, role: str) -> None:
     kube.request("DELETE", f"{RBAC}/namespaces/{namespace}/rolebindings/{role}")
-
-
-def _chart_rules() -> list[dict[str, Any]]:
-    command = [
-        str(binaries.helm()),
-        "template",
-        "headrace",
-        str(paths.CHECKOUT / "charts/headrace"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    documents = [one for one in yaml_text.load_all(done.stdout) if one]
-    bound = {one["roleRef"]["name"] for one in documents if one["kind"] == "ClusterRoleBinding"}
-    return [
-        rule
-        for one in documents
-        if one["kind"] == "ClusterRole" and one["metadata"]["name"] in bound
-        for rule in one["rules"]
-    ]
 
 
 def _split(rules: list[dict[str, Any]]) -> tuple[list[Any], list[Any], list[Any]]:

@@ -26,6 +26,11 @@ class ControlPlane:
     kubeconfig: Path
     kubectl_path: Path
 
+    @property
+    def audit_log(self) -> Path:
+        """What ServiceAccounts asked of the API server; a cluster of the user's own has none."""
+        return self.kubeconfig.parent / "audit.log"
+
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Standard output of kubectl; raises ClusterError with what it said when it fails."""
         return run([self.kubectl_path, f"--kubeconfig={self.kubeconfig}", *arguments], stdin=stdin)

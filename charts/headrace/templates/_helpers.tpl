@@ -97,7 +97,7 @@ metricRelabelings:
 {{- define "headrace.rules" -}}
 - apiGroups: [headrace.dev]
   resources: [streampipelines]
-  verbs: [list, watch, patch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [headrace.dev]
   resources: [streampipelines/status]
   verbs: [patch]
@@ -119,7 +119,7 @@ metricRelabelings:
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [list, watch, delete]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]

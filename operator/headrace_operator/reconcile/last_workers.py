@@ -35,7 +35,11 @@ async def end_workers(api: ApiServer, live: Manifest) -> tuple[list[str], float]
     for kind in POD_OWNERS:
         for one in (await api.list_all(kind, namespace))[0]:
             makers[one["metadata"]["uid"]] = one
-    ours = {found: one for found, one in makers.items() if _controller(one) == uid}
+    ours = {
+        found: one
+        for found, one in makers.items()
+        if _controller(one) == uid and one["kind"] != JOB.kind  # a Job's is its CronJob
+    }
     for one in ours.values():
         if "deletionTimestamp" not in one["metadata"]:
             identity = {name: one["metadata"][name] for name in ("namespace", "name", "uid")}

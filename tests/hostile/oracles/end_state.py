@@ -39,7 +39,7 @@ def missing(world: World) -> list[str]:
         found += _workers(world, group, wanted_replicas(world.manifest, group, ready))
     if found:
         scaling = condition(live, "ScalingActive")
-        return [*found, f"(scaling: {_words(scaling)})"]
+        return [*found, f"(scaling: {in_words(scaling)})"]
     try:
         parsed = StreamPipeline.model_validate(live)
     except ValidationError as error:
@@ -53,11 +53,11 @@ def _status(live: Manifest) -> Iterator[str]:
         yield f"generation {live['metadata']['generation']} is not observed, but {observed}"
     ready = condition(live, "Ready")
     if ready is None or ready["status"] != "True":
-        yield f"Ready is not True: {_words(ready)}"
+        yield f"Ready is not True: {in_words(ready)}"
     for kind in ("Stalled", "Reconciling", "Conflict"):
         other = condition(live, kind)
         if other is not None and other["status"] == "True":
-            yield f"{kind} is True: {_words(other)}"
+            yield f"{kind} is True: {in_words(other)}"
 
 
 def _children(world: World, live: Manifest, parsed: StreamPipeline) -> Iterator[str]:
@@ -125,5 +125,5 @@ def controller(child: Manifest) -> str | None:
     return None
 
 
-def _words(one: dict[str, Any] | None) -> str:
+def in_words(one: dict[str, Any] | None) -> str:
     return f"{one['reason']}, {one['message'][:200]}" if one else "there is no condition"

@@ -10,8 +10,10 @@ import redis
 from headrace_api.names import deployment_name
 from headrace_operator.kube.kinds import DEPLOYMENT, STREAM_PIPELINE
 from tests.hostile.oracles import Violation
+from tests.hostile.oracles.end_state import in_words
 from tests.hostile.pipelines import consumer_group, wanted_replicas
 from tests.hostile.world import World
+from tests.support.kube import condition
 
 BOUND_SECONDS = 10.0
 LOOK_SECONDS = 1.0
@@ -55,7 +57,9 @@ class Scaling:
         self._short = {name: self._short.get(name, world.served) for name in short}
         for name, since in self._short.items():
             if world.served - since > BOUND_SECONDS:
-                yield Violation("scaling", f"{short[name]}, for {BOUND_SECONDS:.0f} s")
+                said = in_words(condition(live, "Ready"))
+                what = f"{short[name]}, for {BOUND_SECONDS:.0f} s; Ready says {said}"
+                yield Violation("scaling", what)
 
     def _wanting(self) -> Iterator[tuple[str, str]]:
         """Groups that have fewer workers than their backlog asks for."""

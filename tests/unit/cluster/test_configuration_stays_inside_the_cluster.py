@@ -42,7 +42,7 @@ def test_no_daemon_is_told_of_a_path_outside_the_cluster() -> None:
     binary = Path("/cache/kubernetes")
     commands = [
         components.etcd(binary, HOME),
-        components.apiserver(binary, HOME / "pki", NET),
+        components.apiserver(binary, HOME, NET),
         components.controller_manager(binary, HOME),
         components.scheduler(binary, HOME),
         components.kubelet(binary, HOME, NET),
