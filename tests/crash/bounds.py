@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tests.crash.progress import stood_still
+from tests.crash.progress import Signs, stood_still
 from tests.crash.report import Line, Report
 from tests.crash.setup import BATCH_SIZE, CONCURRENCY
 from tests.crash.workload import MAX_BYTES
@@ -16,22 +16,25 @@ if TYPE_CHECKING:
 MOST_HELD = 2 * CONCURRENCY + 3 * BATCH_SIZE
 """Entries: what runs, what claims may add, and three reads' worth."""
 MOST_MEBIBYTES = 256
-MOST_REPLY_BYTES = 4 * MAX_BYTES
-"""What one call may carry of the largest payloads: a new worker asks for four entries."""
+MOST_MESSAGE_BYTES = 4 * MAX_BYTES
+"""What one reply may carry: a read asks for what the mean size promises for a second, and by chance
+the largest come together."""
 
 
 def watched(world: World, lines: list[Line], report: Report) -> None:
     """Add to the report what the witness, the probes, the logs and the SLOWLOG tell."""
-    signs = defaultdict(list)
+    handled = defaultdict(list)
     for line in lines:
-        signs[line.consumer].append(line.at)
+        handled[line.consumer].append(line.at)
     mix = world.run.of.mix
-    longest = max(mix.slow_seconds) if mix.slow else 0.0
-    if mix.sized:
-        longest += MOST_REPLY_BYTES / world.run.of.link
     faults, probes = world.faults, world.probes
     for sentence in stood_still(
-        world.witness.looks, signs, world.fleet.lives, faults.outages, longest
+        world.witness.looks,
+        Signs(handled, world.proxy.carried),
+        world.fleet.lives,
+        faults.outages,
+        longest_handler=max(mix.slow_seconds) if mix.slow else 0.0,
+        longest_message=MOST_MESSAGE_BYTES / world.run.of.link if mix.sized else 0.0,
     ):
         report.broke("wedged", sentence)
     for end in world.fleet.exits:

@@ -9,10 +9,14 @@ import asyncio
 import contextlib
 import math
 import random
+import re
 import threading
+import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 CHUNK = 65_536
+NAMED = re.compile(rb"SETNAME\r\n\$\d+\r\n(\S+)\r\n")
 
 
 @dataclass(eq=False)
@@ -26,6 +30,8 @@ class Link:
     """The next reply is cut in the middle, then the link closes."""
     cut_request: bool = False
     """The next request is cut in the middle, then the link closes."""
+    client: str = ""
+    """The name that the client gave this connection."""
 
     def close(self) -> None:
         for writer in self.writers:
@@ -41,6 +47,8 @@ class Proxy:
     bytes_per_second: float = math.inf
     """Of each connection and direction."""
     links: set[Link] = field(default_factory=set)
+    carried: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Client -> Unix seconds at which a full chunk passed, which is part of a large message."""
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -150,7 +158,9 @@ class Proxy:
                     writer.write(data[: self._random.randrange(len(data))])
                     await writer.drain()
                     return
-                await self._pass_on(data, writer)
+                if not link.client and (named := NAMED.search(data)):
+                    link.client = named[1].decode()
+                await self._pass_on(link, data, writer)
 
     async def _replies(
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -164,9 +174,11 @@ class Proxy:
                     writer.write(data[: self._random.randrange(len(data))])
                     await writer.drain()
                     return
-                await self._pass_on(data, writer)
+                await self._pass_on(link, data, writer)
 
-    async def _pass_on(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, link: Link, data: bytes, writer: asyncio.StreamWriter) -> None:
+        if len(data) == CHUNK:
+            self.carried[link.client].append(time.time())
         writer.write(data)
         await writer.drain()
         if self._rate < math.inf:

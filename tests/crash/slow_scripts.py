@@ -1,8 +1,8 @@
 """How long our scripts blocked the server: its SLOWLOG, with the scripts' names.
 
-The bound is 5 ms. What carries payloads may take longer by their bytes: the server copies each a
-few times. A SLOWLOG counts wall time, so what the server waited for a processor is taken off: on a
-busy machine that is most of it.
+The bound is 5 ms. What writes payloads may take longer by their bytes: the server copies each a few
+times on its way through a script. A SLOWLOG counts wall time, so what the server waited for a
+processor is taken off: on a busy machine that is most of it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import redis
 
 BOUND_MS = 5.0
 MS_PER_MB = 4.0
-CARRIES = frozenset({"commit", "claim_idle", "take_due", "replay", "send"})
-"""Scripts that write or return payloads. All others know only ids and numbers."""
+CARRIES = frozenset({"commit", "replay", "send"})
+"""Scripts that write payloads. All others know only ids and numbers."""
 SLACK = 2
 """So many slower calls of a script are the machine's: what a page fault or a hypervisor takes is in
 nobody's books."""

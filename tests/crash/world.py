@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from tests.crash import outcome, setup
-from tests.crash.bounds import MOST_REPLY_BYTES, watched
+from tests.crash.bounds import watched
 from tests.crash.broker import Broker
 from tests.crash.checker import check
 from tests.crash.failover import Pair
@@ -30,7 +30,7 @@ from tests.crash.sender import Sender
 from tests.crash.setup import GROUP, KEYS, OUTPUT, PRODUCED, STREAM
 from tests.crash.slow_scripts import SlowScripts
 from tests.crash.witness import Witness
-from tests.crash.workload import events
+from tests.crash.workload import MAX_BYTES, events
 from tests.support.redis_servers import KINDS
 
 WORKERS = 3
@@ -77,7 +77,7 @@ class World:
         self.probes = Probes(self.fleet)
         self.slow_scripts = SlowScripts(
             {**os.environ, **environment},
-            megabytes=MOST_REPLY_BYTES / 1e6 if scenario.mix.sized else 0.0,
+            megabytes=MAX_BYTES / 1e6 if scenario.mix.sized else 0.0,
         )
         self.sender = Sender(
             self.broker,

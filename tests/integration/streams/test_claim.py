@@ -1,5 +1,8 @@
 """Entries change hands by rule: due, idle in a Custom group, hand-back."""
 
+from typing import Any
+
+import pytest
 from redis.asyncio import Redis
 from tests.integration.streams.redis_words import fill, pending, read
 
@@ -127,6 +130,26 @@ async def test_a_parked_entry_whose_body_was_trimmed_is_reported_and_cleared(
     assert (taken.entries, taken.trimmed) == ([], [(MAIN, held[0])])
     assert held[0] not in await pending(client, keys)
     assert await client.exists(keys.retry, keys.failures) == 0
+
+
+async def test_a_body_that_is_trimmed_before_it_is_read_is_reported_and_cleared(
+    client: Redis, keys: GroupKeys, held: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await park(client, keys, held[:2])
+    take_due = claim._TAKE_DUE.run
+
+    async def take_due_and_trim(*arguments: Any) -> Any:
+        reply = await take_due(*arguments)
+        await client.xtrim(keys.stream, minid="2-0", approximate=False)
+        return reply
+
+    monkeypatch.setattr(claim._TAKE_DUE, "run", take_due_and_trim)
+    taken = await claim.take_due(client, keys, "w2", count=10)
+    assert [entry.id for entry in taken.entries] == [held[1]]
+    assert taken.trimmed == [(MAIN, held[0])]
+    assert await claim.hand_back_unheld(client, keys, "w2", MAIN, [held[1]]) == 0
+    assert held[0] not in await pending(client, keys)
+    assert not await client.hexists(keys.failures, MAIN.member(held[0]))
 
 
 async def test_idle_entries_are_claimed_and_each_counts_a_crash(

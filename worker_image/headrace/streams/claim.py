@@ -72,7 +72,9 @@ async def take_due(
         [keys.group, consumer, count, count if suspects is None else suspects],
     )
     next_due_ms = None if wait < 0 else wait
-    return Claimed(_entries(entries), _ids(trimmed), next_due_ms, parked=parked)
+    return await _with_bodies(
+        client, keys, entries, Claimed([], _ids(trimmed), next_due_ms, parked=parked)
+    )
 
 
 async def park_idle(
@@ -137,7 +139,8 @@ async def claim_idle(
         [keys.of(source), keys.failures],
         [keys.group, consumer, source.value, min_idle_ms, count, victim, at],
     )
-    return Claimed(_entries(entries), _ids(trimmed), cursor=at + b" " + victim if victim else b"")
+    cursor = at + b" " + victim if victim else b""
+    return await _with_bodies(client, keys, entries, Claimed([], _ids(trimmed), cursor=cursor))
 
 
 class Delivery(Protocol):
@@ -274,11 +277,23 @@ async def _flushed(client: Redis, keys: GroupKeys) -> set[bytes]:
             return found
 
 
-def _entries(rows: list[Any]) -> list[ClaimedEntry]:
-    return [
-        ClaimedEntry(Source(source.decode()), entry_id, fields, count, Record.parse(record))
-        for source, entry_id, fields, count, record in rows
-    ]
+async def _with_bodies(client: Redis, keys: GroupKeys, rows: list[Any], to: Claimed) -> Claimed:
+    """Fill in the entries whose ids a script claimed. One whose body was trimmed since is ours
+    without our holding it: hand_back_unheld clears it."""
+    if not rows:
+        return to
+    pipeline = client.pipeline(transaction=False)
+    sources = [Source(row[0].decode()) for row in rows]
+    for source, (_, entry_id, _, _) in zip(sources, rows, strict=True):
+        pipeline.execute_command(b"XRANGE", keys.of(source), entry_id, entry_id)
+    bodies = await pipeline.execute()
+    for source, (_, entry_id, count, packed), found in zip(sources, rows, bodies, strict=True):
+        if found:
+            record = Record.parse(packed)
+            to.entries.append(ClaimedEntry(source, entry_id, found[0][1], count, record))
+        else:
+            to.trimmed.append((source, entry_id))
+    return to
 
 
 def _ids(rows: list[Any]) -> list[tuple[Source, bytes]]:

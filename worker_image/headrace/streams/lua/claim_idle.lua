@@ -13,14 +13,14 @@ local now, pages = now_ms(), 16
 
 local function claim(row)
   local id, member = row[1], source .. ':' .. row[1]
-  local claimed = redis.call('XCLAIM', stream, group, consumer, 0, id)[1]
-  if not claimed then
+  local count = row[4] + 1
+  if not redis.call('XCLAIM', stream, group, consumer, 0, id, 'RETRYCOUNT', count, 'JUSTID')[1] then
     redis.call('HDEL', failures, member)
     trimmed[#trimmed + 1] = {source, id}
     return
   end
   local packed = count_crash(failures, member, row, now)
-  entries[#entries + 1] = {source, id, claimed[2], row[4] + 1, packed}
+  entries[#entries + 1] = {source, id, count, packed}
 end
 
 for _, victim in ipairs(redis.call('XPENDING', stream, group)[4] or {}) do

@@ -1,7 +1,7 @@
 """How many entries to ask for at once, by the sizes and the speed of what came before. Pure.
 
 Redis counts entries, never bytes: what a reply weighs shows when it comes. So the count begins
-small and doubles, keeps to what the line carries in a second, and falls when a reply is lost.
+with one and doubles, keeps to what the line carries in a second, and falls when a reply is lost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ MAX_REPLY_BYTES = 32 << 20
 HELD_BYTES = 32 << 20
 """What the entries of a worker may weigh together. Decoded and in replies on their way they weigh
 as much again, twice."""
-FIRST_COUNT = 4
+FIRST_COUNT = 1
 TRANSFER_SECONDS = 1.0
 """How long a reply should take to come in."""
 MEASURABLE_BYTES = 1 << 18
