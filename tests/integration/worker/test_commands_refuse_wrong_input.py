@@ -144,11 +144,19 @@ def test_a_missing_right_or_password_names_the_next_step(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["backlog", "text"], ["pending", "text"], ["send", "text", *SENT, "/dev/stdin"]],
-    ids=lambda command: command[0],
+    [
+        ["backlog", "text"],
+        ["backlog", "text", "delays"],
+        ["pending", "text"],
+        ["send", "text", *SENT, "/dev/stdin"],
+        ["trim"],
+    ],
+    ids=" ".join,
 )
 def test_a_key_of_another_type_is_named(stage: Stage, command: list[str]) -> None:
     stage.redis.set("text", "x")
-    done = at(stage.server, *command, stdin="{}\n")
+    redis = {"endpoints": [stage.server.endpoint]}
+    trim = {"redis": redis, "stream": "text", "groups": ["delays"], "maxLength": 1}
+    done = at(stage.server, *command, stdin="{}\n", HEADRACE_TRIM=json.dumps(trim))
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert "not a stream" in done.stderr

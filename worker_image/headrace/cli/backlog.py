@@ -53,10 +53,10 @@ async def run_backlog(
 
 async def backlog_of(place: Place, keys: StreamKeys, groups: list[str]) -> StreamBacklog:
     """The backlog of these groups, or of all; ends the command where there is no such stream."""
-    names = groups or await group_names(place.client, keys.stream)
+    names = await group_names(place.client, keys.stream)
     if names is None:
         refuse(f"there is no stream {keys.stream} at {place.address}", FAILED)
-    (found,) = await read_backlogs(place.client, [(keys, names)])
+    (found,) = await read_backlogs(place.client, [(keys, groups or names)])
     if found.error:
         hint = refusals.hint(found.error)
         refuse(f"{keys.stream}: {found.error}" + (f"; {hint}" if hint else ""), FAILED)

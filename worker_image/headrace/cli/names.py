@@ -35,7 +35,7 @@ async def exists(client: Redis, stream: str) -> bool:
     """Whether there is such a stream. Raises NotAStream for a key of another type."""
     kind = (await call(client, ("TYPE", stream))).decode()
     if kind not in ("stream", "none"):
-        raise NotAStream(f"the key {stream} is a {kind}, not a stream")
+        raise NotAStream(stream, kind)
     return bool(kind == "stream")
 
 

@@ -166,6 +166,8 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run(coroutine)
     except (ConfigError, UnusableName) as error:
         refuse(str(error))
+    except NotAStream as error:
+        refuse(str(error), FAILED)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:

@@ -7,6 +7,7 @@ import os
 import typer
 from pydantic import ValidationError
 
+from headrace.cli.names import exists
 from headrace.cli.options import refuse
 from headrace.cli.redis_options import command, connected
 from headrace.streams.trim import Policy, Why
@@ -22,6 +23,7 @@ async def run_trim() -> None:
     client = connected(config.redis, config.stream)
     age = config.max_age_seconds
     try:
+        await exists(client, config.stream)  # raises NotAStream
         result = await trim_stream(
             client,
             config.stream,

@@ -35,6 +35,11 @@ class Deposed(Exception):
 class NotAStream(Exception):
     """The key that should be a stream holds something else."""
 
+    def __init__(self, key: str, kind: str) -> None:
+        super().__init__(
+            f"key {key!r} holds a {kind}, not a stream; rename it, or name another stream"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Leader:
@@ -108,10 +113,7 @@ async def ensure_groups(
     if kind == b"deposed":
         raise Deposed("a newer leader has written to the consumer group")
     if kind == b"type":
-        raise NotAStream(
-            f"key {rest[0].decode()!r} holds a {rest[1].decode()}, not a stream;"
-            " rename it, or name another stream"
-        )
+        raise NotAStream(rest[0].decode(), rest[1].decode())
     created, recreated, kept, delivered, ahead, zeroed, stood = rest
     return GroupState(
         created=bool(created),
