@@ -8,7 +8,7 @@ async def landed(flight: Flight, ctx: headrace.Context) -> None: ...
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -129,6 +129,11 @@ class App:
             return function
 
         return register
+
+    @property
+    def deserializers(self) -> Mapping[str, Decode]:
+        """By type; what is not among them is JSON."""
+        return self._deserializers
 
     def lifespan(self, function: Lifespan) -> Lifespan:
         """Register an async generator: before its `yield` runs at start, after it at stop."""

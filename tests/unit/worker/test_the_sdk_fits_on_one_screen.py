@@ -25,7 +25,7 @@ def test_all_public_names_fit_on_one_screen() -> None:
     assert len(headrace.__all__) + len(headrace.testing.__all__) <= SCREEN
     assert public(headrace.App) == {
         *("on", "batch", "raw", "deserializer", "lifespan"),
-        *("running", "handlers"),  # what the worker asks
+        *("running", "handlers", "deserializers"),  # what worker and commands ask
     }
 
 

@@ -41,6 +41,8 @@ def _add(heading: str, run: Callable[..., None], *examples: str) -> None:
 _add(LOOK, commands.streams, "headrace streams --url redis://localhost:6379/0")
 _add(LOOK, commands.backlog, "headrace backlog flights --watch")
 _add(LOOK, commands.pending, "headrace pending flights --group delays --entries")
+_add(LOOK, commands.peek, "headrace peek flights --from 2h --type flight.landed")
+_add(LOOK, commands.tail, "headrace tail flights --type flight.landed")
 _add(CHANGE, commands.send, "headrace send flights --type flight.landed --file events.ndjson")
 app.add_typer(dead, name="dead", rich_help_panel=CHANGE)
 _add(CHANGE, commands.release, "headrace release flights delays")

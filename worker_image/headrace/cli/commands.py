@@ -7,13 +7,16 @@ from pathlib import Path
 import typer
 
 from headrace.cli.options import (
+    AppOption,
     DeadLettersOption,
+    FromOption,
     GroupOption,
     ManifestOutput,
     Output,
     OutputOption,
     StreamArgument,
     TextOutput,
+    TypeOption,
     UrlOption,
 )
 from headrace_api.mounts import HTTP_PORT
@@ -106,6 +109,51 @@ def pending(
     from headrace.cli import pending
 
     pending.run_pending(stream, group, entries, limit, output, url)
+
+
+def peek(
+    stream: str = StreamArgument,
+    count: int = typer.Option(10, "--count", "-n", min=1, help="How many entries at most."),
+    first: bool = typer.Option(False, "--first", help="The oldest first, not the newest."),
+    since: str | None = FromOption,
+    type: str | None = TypeOption,
+    app: str | None = AppOption,
+    output: Output = OutputOption,
+    url: str | None = UrlOption,
+) -> None:
+    """Show entries, the newest first.
+
+    With --from: the first ones from there on. No group notices.
+    """
+    from headrace.cli import peek
+
+    peek.run_peek(
+        stream,
+        count=count,
+        first=first,
+        since=since,
+        type_=type,
+        app=app,
+        output=output,
+        url=url,
+    )
+
+
+def tail(
+    stream: str = StreamArgument,
+    since: str | None = FromOption,
+    type: str | None = TypeOption,
+    app: str | None = AppOption,
+    output: Output = OutputOption,
+    url: str | None = UrlOption,
+) -> None:
+    """Show entries as they come, until Ctrl-C.
+
+    No group notices. A Redis that is away is waited for, and no entry is passed over.
+    """
+    from headrace.cli import tail
+
+    tail.run_tail(stream, since=since, type_=type, app=app, output=output, url=url)
 
 
 def streams(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,15 +9,12 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-from headrace.cli.dead_output import milliseconds
+from headrace.cli.moments import ID, first_id, moment_of
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.redis_options import opened
 from headrace.streams.dead_letters import Letter, get_letter, last_id, pages
 from headrace.streams.keys import StreamKeys
 from headrace.streams.script import call
-from headrace_api.duration import parse as parse_duration
-
-_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +94,16 @@ class Choice:
             return b"0-0", newest
         seconds, _ = await call(client, ("TIME",))
         now = datetime.fromtimestamp(int(seconds), UTC)
-        since = b"0-0" if self.since is None else _first_id(moment_of(self.since, now))
-        until = newest if self.until is None else _first_id(moment_of(self.until, now))
+        since = b"0-0" if self.since is None else first_id(moment_of(self.since, now))
+        until = newest if self.until is None else first_id(moment_of(self.until, now))
         return since, min(until, newest, key=order)
 
 
 def check_id(text: str) -> None:
-    if _ID.fullmatch(text) is None:
+    if ID.fullmatch(text) is None:
         refuse(f"{text!r} is no id of a dead letter; it looks like 1700000000000-0")
-
-
-def moment_of(text: str, now: datetime) -> datetime:
-    """`2h` (ago), or `2026-11-26T18:00` (UTC unless it says otherwise)."""
-    try:
-        return now - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        refuse(f"{text!r} is no time; write 2h for two hours ago, or 2026-11-26T18:00 (UTC)")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def order(letter_id: bytes) -> tuple[int, int]:
     milliseconds, _, sequence = letter_id.partition(b"-")
     return int(milliseconds), int(sequence or 0)
-
-
-def _first_id(moment: datetime) -> bytes:
-    return b"%d-0" % max(0, milliseconds(moment))

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from headrace.cli.grouped_help import GroupedHelp, example
-from headrace.cli.options import DeadLettersOption, Output, OutputOption, UrlOption
+from headrace.cli.options import DeadLettersOption, Output, OutputOption, TypeOption, UrlOption
 
 dead = typer.Typer(
     cls=GroupedHelp,
@@ -20,7 +20,6 @@ StreamOption = typer.Option(
 )
 IdsArgument = typer.Argument(None, help="Ids of dead letters, as `list --each` shows them.")
 GroupOption = typer.Option(None, "--group", "-g", help="Only letters of this consumer group.")
-TypeOption = typer.Option(None, "--type", "-t", help="Only events of this type.")
 ErrorOption = typer.Option(
     None, "--error", "-e", help="Only letters whose error, or its class, holds this text."
 )

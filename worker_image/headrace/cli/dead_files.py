@@ -17,12 +17,13 @@ import typer
 from redis.asyncio import Redis
 
 from headrace.cli.dead_choice import Choice, Letters
-from headrace.cli.dead_output import known, ms_of, value_of
+from headrace.cli.dead_output import known
 from headrace.cli.files import opened_file
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
 from headrace.cli.redis_options import command, run
+from headrace.cli.values import ms_of, value_of
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.dead_letters import Letter, get_letter, stored_fields
 from headrace.streams.keys import StreamKeys

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
 
 from headrace.cli.options import Output
 from headrace.cli.output import cut, plural, print_data, print_table, printable, screen_width
+from headrace.cli.values import text_of, time_of, value_of
 from headrace.streams.dead_letters import Letter
 
 SHOWN_ERROR = 100
@@ -86,14 +85,14 @@ class Lines:
 def whole(letter: Letter) -> dict[str, Any]:
     """All of a letter, for programs; bytes that are no text as {"base64": ...}."""
     fields = zip(letter.fields[::2], letter.fields[1::2], strict=True)
-    return known(letter) | {"fields": {_text(name): value_of(value) for name, value in fields}}
+    return known(letter) | {"fields": {text_of(name): value_of(value) for name, value in fields}}
 
 
 def print_whole(letter: Letter) -> None:
     for name, value in known(letter).items():
         typer.echo(f"{name:<16} {printable(str(value))}")
     for field, content in zip(letter.fields[::2], letter.fields[1::2], strict=True):
-        typer.echo(f"\n{printable(_text(field))}:\n{_readable(content)}")
+        typer.echo(f"\n{printable(text_of(field))}:\n{_readable(content)}")
 
 
 def known(letter: Letter) -> dict[str, Any]:
@@ -110,8 +109,8 @@ def known(letter: Letter) -> dict[str, Any]:
         "crashes": letter.crashes,
         "replays": letter.replays,
         "consumer": letter.consumer,
-        "firstSeen": _time(letter.first_seen_ms),
-        "deadAt": _time(letter.dead_at_ms),
+        "firstSeen": time_of(letter.first_seen_ms),
+        "deadAt": time_of(letter.dead_at_ms),
     }
 
 
@@ -138,41 +137,8 @@ def _line(error: str) -> str:
     return first if len(first) <= SHOWN_ERROR else f"{first[: SHOWN_ERROR - 1]}…"
 
 
-def _time(ms: int) -> str | None:
-    if not ms:
-        return None
-    try:
-        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def ms_of(text: str | None) -> int:
-    """The milliseconds of a time that `known` wrote; 0 for None."""
-    if text is None:
-        return 0
-    return milliseconds(datetime.fromisoformat(text))
-
-
-def milliseconds(moment: datetime) -> int:
-    """Since the epoch, as the server counts them."""
-    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")
-
-
-def value_of(value: bytes) -> object:
-    """Text, or {"base64": ...} for bytes that are none."""
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(value).decode()}
-
-
 def _readable(value: bytes) -> str:
     try:
         return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return "\n".join(printable(line) for line in _text(value).split("\n"))
+        return "\n".join(printable(line) for line in text_of(value).split("\n"))

@@ -54,6 +54,19 @@ StreamArgument = typer.Argument(
 GroupOption = typer.Option(
     None, "--group", "-g", help="Only this consumer group; all, unless told."
 )
+FromOption = typer.Option(
+    None,
+    "--from",
+    metavar="WHERE",
+    help="Begin there: an id, 2h (ago), or 2026-11-26T18:00.",
+)
+AppOption = typer.Option(
+    None,
+    "--app",
+    metavar="MODULE:APP",
+    help="Read payloads that are no JSON with this app's deserializers.",
+)
+TypeOption = typer.Option(None, "--type", "-t", help="Only events of this type.")
 OutputOption = typer.Option(
     "table", "--output", "-o", help="table for people; json or yaml for programs."
 )

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import msgpack
 from redis.asyncio import Redis
 
+from headrace.streams.entry_pages import entry_pages
 from headrace.streams.keys import GroupKeys, StreamKeys
 from headrace.streams.script import Argument, Command, call
 from headrace.streams.settlement import DeadLetter
 
 _MAX_ERROR = 4_000
-# How many letters are read at once: few at first, for nobody knows what they weigh.
-FIRST_PAGE, MAX_PAGE, PAGE_BYTES = 4, 500, 4 << 20
 _MAX_PAIRS = 3_000
 _PACKED = b"packed_fields"
 
@@ -168,16 +167,8 @@ async def pages(
     client: Redis, keys: StreamKeys, *, since: bytes = b"-", until: bytes = b"+"
 ) -> AsyncIterator[list[Letter]]:
     """The letters from `since` to `until`, oldest first, in pages of a few MiB at most."""
-    after, count = since, FIRST_PAGE
-    while True:
-        command = ("XRANGE", keys.dead_letters, after, until, "COUNT", count)
-        reply = await call(client, command)
-        if not reply:
-            return
-        yield [read_letter(letter_id, flat) for letter_id, flat in reply]
-        after = b"(" + reply[-1][0]
-        weight = sum(len(part) for _, flat in reply for part in flat) // len(reply)
-        count = max(1, min(MAX_PAGE, 2 * count, PAGE_BYTES // max(1, weight)))
+    async for page in entry_pages(client, keys.dead_letters, since=since, until=until):
+        yield [read_letter(letter_id, flat) for letter_id, flat in page]
 
 
 async def last_id(client: Redis, keys: StreamKeys) -> bytes | None:
