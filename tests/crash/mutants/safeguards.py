@@ -132,7 +132,7 @@ SAFEGUARDS = [
         "reclaim takes from workers that renew",
         short("rolling"),
         "calm",
-        (CLAIM, "'IDLE', min_idle,", "'IDLE', 0,"),
+        (CLAIM, "name, min_idle,", "name, 0,"),
     ),
     mutant(
         "outputs are written before the fence is asked",

@@ -176,3 +176,18 @@ async def test_a_process_takes_over_what_earlier_ones_of_its_pod_held_and_no_oth
     assert found.parked == 1
     (entry,) = await taken(client, keys)
     assert (entry.id, entry.delivery_count, entry.record.crashes) == (b"1-0", 2, 1)
+
+
+async def test_a_takeover_parks_no_more_than_asked_and_reports_what_was_trimmed(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await ensure_groups(client, keys)
+    await fill(client, keys, 7)
+    for name in ("a-00000001", "a-00000002"):
+        await read(client, keys, name, 3)
+    await client.xdel(keys.stream, "1-0")
+    calls = [
+        await claim.take_over(client, keys, "a-33333333", pod="a", source=MAIN, count=4)
+        for _ in range(3)
+    ]
+    assert [(one.parked, one.trimmed) for one in calls] == [(3, [b"1-0"]), (2, []), (0, [])]

@@ -3,24 +3,12 @@
 --       6 consumer where an earlier call stopped ("": from the start)
 -- returns {entries parked, ids of trimmed ones, consumer to go on with or ""}
 -- Ids only: who takes them when they fall due, now, gets the bodies.
--- uses: clock, park_crashed
+-- uses: clock, park_held
 local PAGES = 32 -- consumers looked at in a call
 local stream, failures, retry = KEYS[1], KEYS[2], KEYS[3]
 local group, asking, source = ARGV[1], ARGV[2], ARGV[3]
 local min_idle, room, from = ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local now, parked, trimmed, pages = now_ms(), 0, {}, PAGES
-
-local function park_of(name)
-  local page = redis.call('XPENDING', stream, group, 'IDLE', min_idle, '-', '+', room, name)
-  for _, row in ipairs(page) do
-    if park_crashed(stream, failures, retry, group, source, row, now) then
-      parked = parked + 1
-    else
-      trimmed[#trimmed + 1] = row[1]
-    end
-  end
-  room = room - #page
-end
 
 -- Consumers come in the order of their names. One that holds nothing now is not among them, so the
 -- scan goes on at the first name that is not before it.
@@ -29,7 +17,9 @@ for _, row in ipairs(redis.call('XPENDING', stream, group)[4] or {}) do
   if name >= from and name ~= asking and name ~= 'headrace:parked' then
     if room == 0 or pages == 0 then return {parked, trimmed, name} end
     pages = pages - 1
-    park_of(name)
+    local looked, done = park_held(
+      stream, failures, retry, group, source, name, min_idle, room, now, trimmed)
+    room, parked = room - looked, parked + done
     if room == 0 then return {parked, trimmed, name} end
   end
 end
