@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -69,15 +69,16 @@ class _Watched:
     reported: Reading | None = None
 
 
-def pace(interval: float, took: Iterable[float], failures: int) -> float:
+def pace(interval: float, took: Collection[float], failures: int) -> float:
     """Seconds until the next round, after rounds that took so long and so many that failed.
 
-    The shortest of them counts: one round that a stalled server or a busy machine held up says
-    nothing of what a round costs.
+    The shortest of the last `ROUNDS` counts: one round that a stalled server or a busy machine held
+    up says nothing of what a round costs. Nor does the very first.
     """
     if failures:
         return min(interval * 2.0**failures, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.0)
-    return min(max(interval, min(took) * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
+    costs = min(took) if len(took) >= ROUNDS else 0.0
+    return min(max(interval, costs * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
 
 
 class BacklogPoller:
