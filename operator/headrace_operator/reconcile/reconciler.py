@@ -109,8 +109,8 @@ class Reconciler:
         try:
             pipeline = _parsed(live, memory.planned)
         except ValidationError as error:
-            await self._refuse(key, Reason.INVALID_SPEC, invalid.in_words(error))
-            return None  # only a change of the resource can help
+            # Once it is told, only a change of the resource can help.
+            return await self._refuse(key, Reason.INVALID_SPEC, invalid.in_words(error))
 
         live = await self.finalizer.settle(live, pipeline)
         rendered = self._rendered(pipeline, memory.planned)
@@ -180,8 +180,8 @@ class Reconciler:
         if not todo.deletes or todo.status.get("orphanedGroups") == known:
             return live, todo
         try:
-            await self.status.write(live, todo.status, memory.status)
-            is_noted = memory.status.refused_at is None
+            again = await self.status.write(live, todo.status, memory.status)
+            is_noted = again is None and memory.status.refused_at is None
         except ApiError as error:
             if error.is_conflict:
                 raise
@@ -230,18 +230,19 @@ class Reconciler:
         self.poller.forget(key)
         memory.planned.workers = ()
 
-    async def _refuse(self, key: Key, reason: Reason, message: str) -> None:
+    async def _refuse(self, key: Key, reason: Reason, message: str) -> float | None:
         """Say in the status why nothing is done; what exists is left as it is.
 
-        Raises ApiError, ApiUnreachable.
+        Seconds after which to say it again, as it is not written yet. Raises ApiError,
+        ApiUnreachable.
         """
         live = self.cache.pipeline(key)
         if live is None:
-            return
+            return None
         memory = self.memories.of(key, live["metadata"]["uid"])
         self._unwatch(key, memory)
         wanted: dict[str, Any] = invalid.status(live, reason, message)
-        await self.status.write(live, wanted, memory.status)
+        return await self.status.write(live, wanted, memory.status)
 
     async def _tell_fault(self, key: Key, fault: Exception) -> None:
         try:

@@ -21,8 +21,9 @@ from headrace_operator.reconcile.memory import Memory, StatusWrites
 
 # After a refused status, only its conditions are written for so long.
 REFUSED_SECONDS = 60.0
-# So many writes of one pipeline in a minute, whatever the news: two installations of the operator
-# that see it differently must not answer each other without end.
+# So many writes of one pipeline within a minute, whatever the news, and from then on one every two
+# seconds: two installations of the operator that see it differently must not answer each other
+# without end, and news must not be late.
 WRITES_PER_MINUTE = 30
 # HTTP status of what the schema refuses.
 INVALID = 422
@@ -118,7 +119,9 @@ def _until_next(writes: deque[float], now: float) -> float:
     """Seconds until one more write is within the limit."""
     while writes and now - writes[0] >= 60:
         writes.popleft()
-    return writes[0] + 60 - now if len(writes) >= WRITES_PER_MINUTE else 0.0
+    if len(writes) < WRITES_PER_MINUTE:
+        return 0.0
+    return max(writes[-1] + 60 / WRITES_PER_MINUTE - now, 0.0)
 
 
 def merge_patch(current: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:

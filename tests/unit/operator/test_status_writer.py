@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace_operator.reconcile.status_writer import merge_patch
+from headrace_operator.kube.cache import Cache
+from headrace_operator.kube.token_bucket import TokenBucket
+from headrace_operator.reconcile.memory import StatusWrites
+from headrace_operator.reconcile.status_writer import WRITES_PER_MINUTE, StatusWriter, merge_patch
 
 values = st.recursive(
     st.one_of(st.integers(), st.text(max_size=2)),
@@ -43,3 +46,40 @@ def test_the_patch_leads_from_the_current_to_the_wanted(
 @given(objects)
 def test_nothing_is_written_when_nothing_differs(current: dict[str, Any]) -> None:
     assert merge_patch(current, json.loads(json.dumps(current))) == {}
+
+
+class Scribe:
+    """Writes the status of one pipeline, each time with news."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.written = 0
+        self._memory = StatusWrites()
+        self._writer = StatusWriter(cast(Any, self), Cache(), TokenBucket(1, 1), lambda: self.now)
+
+    async def merge_patch(self, *_: Any, **__: Any) -> dict[str, Any]:
+        self.written += 1
+        metadata = {"namespace": "n", "name": "p", "uid": "u", "resourceVersion": str(self.written)}
+        return {"metadata": metadata}
+
+    async def write(self) -> float | None:
+        live = {"metadata": {"uid": "u", "resourceVersion": "1", "namespace": "n", "name": "p"}}
+        return await self._writer.write(live, {"lag": self.now}, self._memory)
+
+
+async def test_after_many_writes_news_is_late_by_two_seconds_at_most() -> None:
+    scribe = Scribe()
+    assert [await scribe.write() for _ in range(WRITES_PER_MINUTE)] == [None] * WRITES_PER_MINUTE
+    assert await scribe.write() == 2.0
+    scribe.now = 2.0
+    assert await scribe.write() is None
+    scribe.now = 3.5
+    assert await scribe.write() == 0.5
+
+
+async def test_two_that_answer_each_other_write_thirty_times_a_minute_in_the_long_run() -> None:
+    scribe = Scribe()
+    for _ in range(10 * 600):
+        await scribe.write()
+        scribe.now += 0.1
+    assert scribe.written <= 11 * WRITES_PER_MINUTE
