@@ -20,8 +20,8 @@ from tests.hostile.stage import Stage
 from tests.hostile.story import Step, Story
 from tests.hostile.world import Undo, World
 
-SETTLE_SECONDS = 75.0
-"""Served seconds. A refused child is sent again after a minute."""
+SETTLE_SECONDS = 45.0
+"""Served seconds. What was refused is tried again within ten."""
 SAMPLE_SECONDS = 0.25
 BACKLOG = 250
 

@@ -12,7 +12,9 @@ from headrace_operator.reconcile.memory import AppliedChildren, Rejection
 
 logger = logging.getLogger(__name__)
 
-RETRY_REJECTED_SECONDS = 60.0
+# A quota, a policy or a right may be mended at any time, and no status code tells these from what
+# only another spec mends. Less than the time after which a pipeline with a problem is looked at.
+RETRY_REJECTED_SECONDS = 5.0
 # Who else may write as our field manager: the operator of a second installation.
 ANOTHER_OPERATOR = "another Headrace operator"
 

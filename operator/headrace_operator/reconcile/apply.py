@@ -193,8 +193,10 @@ class Applier:
                 return
             if error.status not in REJECTED:
                 raise
-            logger.warning("%s %s is refused: %s", *apply.ref, error.message)
-            outcome.changed |= remember_rejection(apply, error.message, known, observation.clock)
+            is_new = remember_rejection(apply, error.message, known, observation.clock)
+            level = logging.WARNING if is_new else logging.DEBUG
+            logger.log(level, "%s %s is refused: %s", *apply.ref, error.message)
+            outcome.changed |= is_new
             return
         metrics.APPLIES.labels(apply.ref.kind).inc()
         self._cache.put(BY_KIND[apply.ref.kind], seen)

@@ -28,6 +28,11 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
+# With its jitter below ten seconds: so soon is seen what somebody has mended in the cluster, such
+# as a right, a quota or a webhook, which the operator cannot watch.
+LONGEST_BACK_OFF_SECONDS = 8.0
+JITTER = 0.2
+
 
 class WorkQueue(Generic[K]):
     """See the module's docstring. `on_wait` is told how long each key waited after it was due."""
@@ -36,9 +41,9 @@ class WorkQueue(Generic[K]):
         self,
         *,
         base_delay: float = 0.5,
-        max_delay: float = 60.0,
+        max_delay: float = LONGEST_BACK_OFF_SECONDS,
         on_wait: Callable[[float], None] = lambda _seconds: None,
-        jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
+        jitter: Callable[[], float] = lambda: random.uniform(1 - JITTER, 1 + JITTER),
     ) -> None:
         self._base_delay = base_delay
         self._max_delay = max_delay

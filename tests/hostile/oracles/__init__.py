@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LONGEST_BACK_OFF_SECONDS = 72.0
-"""The work queue's longest, and its jitter: so late may the operator look after a refusal."""
+from headrace_operator.reconcile import work_queue
+
+LONGEST_BACK_OFF_SECONDS = work_queue.LONGEST_BACK_OFF_SECONDS * (1 + work_queue.JITTER)
+"""So late may the operator look after a refusal."""
 
 
 @dataclass(frozen=True)

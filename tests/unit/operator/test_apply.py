@@ -5,6 +5,7 @@ from bench.operator.passes import World, small
 
 from headrace_operator.plan import Apply
 from headrace_operator.plan.observation import ChildRef
+from headrace_operator.plan.pipeline import RETRY_SECONDS
 from headrace_operator.reconcile.applied_children import (
     RETRY_REJECTED_SECONDS,
     remember_applied,
@@ -51,6 +52,10 @@ def test_a_refused_manifest_is_not_sent_again_at_once(
     known = knows_nothing()
     remember_rejection(config("1"), "no", known, 10.0)
     assert was_rejected(config(value), known, 10.0 + seconds) is waits
+
+
+def test_what_a_quota_refused_is_sent_again_at_the_next_look() -> None:
+    assert RETRY_REJECTED_SECONDS < RETRY_SECONDS < 10
 
 
 def test_the_same_refusal_is_no_change() -> None:

@@ -90,6 +90,20 @@ def test_backoff_doubles_to_the_cap_and_starts_over_after_success() -> None:
     run(main())
 
 
+def test_no_backoff_is_longer_than_ten_seconds() -> None:
+    """What hindered the work may be mended by then, and a status promises that much."""
+
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue()
+        delays = []
+        for _ in range(100):
+            delays.append(queue.put_backoff("a"))
+            queue.done(await queue.get())
+        assert 6 < max(delays) < 10
+
+    run(main())
+
+
 def test_a_put_during_the_backoff_is_obeyed_at_once() -> None:
     async def main() -> None:
         queue: WorkQueue[str] = WorkQueue(base_delay=30, jitter=lambda: 1.0)
