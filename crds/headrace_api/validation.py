@@ -21,7 +21,7 @@ from headrace_api.schema import Schema, structural
 from headrace_api.v1alpha1 import Group, Runtime, StreamPipeline, StreamPipelineSpec
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
-_LOOKS_SECRET = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|CREDENTIALS?)$", re.IGNORECASE)
+LOOKS_SECRET = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|CREDENTIALS?)$", re.IGNORECASE)
 
 
 class Severity(StrEnum):
@@ -126,7 +126,7 @@ def _doubts(group: Group, path: str) -> Iterator[Problem]:
     yield from _timing(group, path)
     yield from _schedule(group.reclaim.schedule, f"{path}.reclaim")
     for index, variable in enumerate(group.worker.env or ()):
-        if variable.value and _LOOKS_SECRET.search(variable.name):
+        if variable.value and LOOKS_SECRET.search(variable.name):
             yield Problem(
                 f"{path}.worker.env[{index}]",
                 "looks like a secret in plain text; take it from a Secret by"

@@ -1,0 +1,3 @@
+from headrace.kubectl import main
+
+main()
