@@ -105,7 +105,7 @@ def test_wrong_input_is_a_sentence(stage: Stage, command: str) -> None:
     stage.redis.xadd(STREAM, {"type": "a"}, "5-1")
     for arguments, code, said in (
         (["nothing"], 1, "there is no stream nothing at"),
-        (["text"], 1, "the key text is a string, not a stream"),
+        (["text"], 1, "key 'text' holds a string, not a stream"),
         (["a}b"], 2, "needs a name without"),
         ([STREAM, "--from", "yesterday"], 2, "'yesterday' is neither an id nor a time"),
         ([STREAM, "--from", "2h"], 2, "the ids of flights are no clock; say an id"),

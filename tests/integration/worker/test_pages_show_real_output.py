@@ -21,6 +21,9 @@ FILE = re.compile(r"^```yaml\n(# (\S+)\n.*?)^```", re.MULTILINE | re.DOTALL)
 AGE = re.compile(r"(?<![\w:.-])[\d.]+[smhd](?![\w-])")
 
 
+VERSION = re.compile(r"\b(redis|valkey) \d+\.\d+\.\d+(; after a trim .*)?")
+
+
 def shown(page: Path) -> list[tuple[str, str]]:
     """(command, output) of each `$ ` line."""
     found = []
@@ -32,7 +35,11 @@ def shown(page: Path) -> list[tuple[str, str]]:
 
 
 def words(text: str) -> list[list[str]]:
-    return [line.split() for line in AGE.sub("AGE", text).splitlines() if line.strip()]
+    return [
+        line.split()
+        for line in VERSION.sub("VERSION", AGE.sub("AGE", text)).splitlines()
+        if line.strip()
+    ]
 
 
 @pytest.mark.parametrize("page", ["dead-letters.md", "command-line.md"])

@@ -6,6 +6,8 @@ from pathlib import Path
 from tests.support.documented_users import worker_rights
 
 import headrace
+from headrace.streams.keys import StreamKeys
+from headrace.streams.rights import rights_of
 
 PACKAGE = Path(headrace.__file__).parent
 IN_LUA = re.compile(r"call\('([A-Z]+)'")
@@ -30,3 +32,8 @@ def test_every_command_of_our_scripts_is_among_them() -> None:
 
 def test_no_command_that_nobody_uses_is() -> None:
     assert documented() <= found(IN_QUOTES, "lua", "py") | OF_SCRIPTS | OF_CONNECTIONS
+
+
+def test_what_check_asks_for_is_what_the_page_lists() -> None:
+    rights = rights_of(StreamKeys("flights").for_group("delays"))
+    assert {one.name for one in rights} == {w[1:] for w in worker_rights() if w.startswith("+")}

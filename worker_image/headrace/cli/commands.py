@@ -12,6 +12,7 @@ from headrace.cli.options import (
     FromOption,
     GroupOption,
     ManifestOutput,
+    OptionalStreamArgument,
     Output,
     OutputOption,
     StreamArgument,
@@ -165,6 +166,22 @@ def streams(
     from headrace.cli import streams
 
     streams.run_streams(beginning, output, url)
+
+
+def check(
+    stream: str | None = OptionalStreamArgument,
+    strict: bool = typer.Option(False, "--strict", help="Warnings fail, too."),
+    output: Output = OutputOption,
+    url: str | None = UrlOption,
+) -> None:
+    """Check whether a Redis can carry a pipeline.
+
+    Connection, version, rights, persistence, memory, replicas, clock. Nothing is written.
+    Exit code 0: fine (warnings allowed), 1: something failed.
+    """
+    from headrace.cli import check
+
+    check.run_check(stream, strict, output, url)
 
 
 def release(

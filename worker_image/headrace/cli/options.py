@@ -51,6 +51,12 @@ def _streams(incomplete: str) -> list[str]:
 StreamArgument = typer.Argument(
     help="Key of the stream.", show_default=False, autocompletion=_streams
 )
+OptionalStreamArgument = typer.Argument(
+    None,
+    help="Key of the stream; that of HEADRACE_CONFIG, unless told.",
+    show_default=False,
+    autocompletion=_streams,
+)
 GroupOption = typer.Option(
     None, "--group", "-g", help="Only this consumer group; all, unless told."
 )

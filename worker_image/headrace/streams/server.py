@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 
 from headrace.streams.script import call
 
+_FLOORS = {"redis": (7, 0), "valkey": (8, 0)}
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -18,6 +20,10 @@ class Server:
 
     def __str__(self) -> str:
         return f"{self.name} {'.'.join(map(str, self.version))}"
+
+    @property
+    def is_supported(self) -> bool:
+        return self.version >= _FLOORS[self.name]
 
     @property
     def lag_is_exact(self) -> bool:
