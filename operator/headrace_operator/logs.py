@@ -6,9 +6,20 @@ import logging
 
 from headrace import logs
 
+_KOPFS_REFUSALS = "kopf._cogs.clients.errors"
+
 
 def configure(level: str, style: str) -> None:
     logs.configure(level, style)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(without_trace_of_a_refusal)
     if level != "DEBUG":
         # kopf says for every object and event that its handler was called.
         logging.getLogger("kopf").setLevel(logging.WARNING)
+
+
+def without_trace_of_a_refusal(record: logging.LogRecord) -> bool:
+    """An answer of the API server to kopf is no fault in code: its sentence is enough."""
+    if record.exc_info and type(record.exc_info[1]).__module__ == _KOPFS_REFUSALS:
+        record.exc_info = None
+    return True

@@ -151,6 +151,25 @@ def test_an_expired_watch_is_begun_again_and_misses_nothing(
     until("put right", lambda: carried_out(kube, namespace, 2), within=60)
 
 
+def test_a_list_of_the_watches_that_is_refused_is_told_without_a_trace(
+    kube: Kube, api: FaultyApi, behind: OperatorProcess, namespace: str, make: Any
+) -> None:
+    """Also at the start: kopf lists for itself while the operator leads already."""
+
+    def fate(_method: str, path: str) -> Fault | None:
+        if "watch=" in path:
+            return EXPIRED
+        return CONFLICT if "limit=" in path else None
+
+    api.fate = fate
+    api.cut()
+    until("the watches end", lambda: "the watches of all namespaces" in behind.log.read_text())
+    api.fate = lambda _method, _path: None
+    make(groups=fixed(2))
+    until("2 workers", lambda: carried_out(kube, namespace, 2), within=60)
+    assert "Traceback" not in behind.log.read_text()
+
+
 def test_answers_about_the_lease_that_are_lost_depose_nobody(
     api: FaultyApi, behind: OperatorProcess
 ) -> None:
