@@ -19,9 +19,9 @@ def _any_digits(number: int) -> str:
     return {0: "", 1: "[0-9]"}.get(number, f"[0-9]{{{number}}}")
 
 
-_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # The last label of a name holds a letter: what is digits and dots only is an address, or wrong.
-_LAST_LABEL = "([0-9]+[0-9-]*)?[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_LAST_LABEL = "([0-9]+[0-9-]*)?[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _OCTET = number_up_to(255)
 _IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _HEX = "[0-9A-Fa-f]{1,4}"
@@ -36,8 +36,12 @@ _IPV6 = "|".join(
         f"::([Ff]{{4}}:)?{_IPV4}",
     ]
 )
-HOST = rf"({_IPV4}|({_LABEL}\.)*{_LAST_LABEL}|\[({_IPV6})\])"
+_DNS_NAME = rf"({_LABEL}\.)*{_LAST_LABEL}"
+HOST = rf"({_IPV4}|{_DNS_NAME}|\[({_IPV6})\])"
 """A DNS name, an IPv4 address, or an IPv6 address in brackets."""
+
+CERTIFIED_NAME = f"^({_IPV4}|{_DNS_NAME}|{_IPV6})$"
+"""What a certificate may say of a server: a DNS name, or an address."""
 
 PORT = number_up_to(65535).replace("(0|", "(")
 ENDPOINT = f"^{HOST}:{PORT}$"

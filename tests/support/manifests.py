@@ -166,6 +166,18 @@ REFUSALS = [
         "Redis Cluster has database 0 only; remove database",
     ),
     Refusal(
+        "a server name with a label that DNS does not take",
+        {"spec.redis.tls": {"serverName": f"{'a' * 64}.example"}},
+        "spec.redis.tls.serverName",
+        "tls.serverName is a DNS name with at most 63 characters between two dots",
+    ),
+    Refusal(
+        "an endpoint with a label that DNS does not take",
+        {"spec.redis.endpoints": [f"{'a' * 64}.example:6379"]},
+        "spec.redis.endpoints",
+        _ENDPOINT,
+    ),
+    Refusal(
         "two sources of CA certificates",
         {"spec.redis.tls": {"caSecretRef": {"name": "a"}, "caConfigMapRef": {"name": "b"}}},
         "spec.redis.tls",

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from headrace_api.patterns import ENDPOINT
+from headrace_api.patterns import CERTIFIED_NAME, ENDPOINT
 from headrace_api.rules import Rule, Shape
 from headrace_api.v1alpha1.scalars import Name, atomic, integer
 
 _ENDPOINT_SHAPE = re.compile(ENDPOINT.replace("$", r"\Z"))
+_CERTIFIED_NAME_SHAPE = re.compile(CERTIFIED_NAME.replace("$", r"\Z"))
 _MASTER = r"^[A-Za-z0-9._-]+$"
 
 
@@ -85,6 +86,16 @@ class Tls(Shape):
             "!(has(self.caSecretRef) && has(self.caConfigMapRef))",
             "give caSecretRef or caConfigMapRef, not both",
             lambda tls: tls.ca_secret_ref is None or tls.ca_config_map_ref is None,
+        ),
+        Rule(
+            f"!has(self.serverName) || self.serverName.matches(r'{CERTIFIED_NAME}')",
+            "tls.serverName is a DNS name with at most 63 characters between two dots, or an IP"
+            " address, as the server's certificate has it",
+            lambda tls: (
+                tls.server_name is None or _CERTIFIED_NAME_SHAPE.match(tls.server_name) is not None
+            ),
+            field="serverName",
+            reason="FieldValueForbidden",
         ),
     )
 

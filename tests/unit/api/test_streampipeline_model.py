@@ -136,6 +136,15 @@ def test_a_host_without_a_dot_is_a_service_of_the_same_namespace(endpoint, quali
     assert placed.endpoints == (qualified,)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["redis", "redis.example.com", "a" * 63 + ".example", "10.0.0.1", "fd00::1"],
+)
+def test_a_server_name_is_what_a_certificate_may_say(name) -> None:
+    spec = {"spec.redis.tls": {"serverName": name}}
+    assert pipeline(spec).spec.redis.tls.server_name == name
+
+
 def test_container_and_pod_fields_are_what_the_user_wrote() -> None:
     path = next(path for path in EXAMPLES if path.stem == "pod-template")
     written = pipelines(path)[0]["spec"]["groups"][0]["worker"]
