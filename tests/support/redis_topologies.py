@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -37,14 +38,15 @@ def plain(port: int) -> redis.Redis:
 class Sentinel(RedisServer):
     """One sentinel, which watches a primary."""
 
-    def __init__(self, kind: str, primary: RedisServer) -> None:
+    def __init__(self, kind: str, primary: int, *settings: str) -> None:
         super().__init__(kind)
-        (self.directory / "sentinel.conf").write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {self.directory}\n"
-            f"sentinel monitor {MASTER} 127.0.0.1 {primary.port} 2\n"
-            f"sentinel down-after-milliseconds {MASTER} 1000\n"
-            f"sentinel failover-timeout {MASTER} 5000\n"
+        lines = (
+            *(f"port {self.port}", "bind 127.0.0.1", f"dir {self.directory}", *settings),
+            f"sentinel monitor {MASTER} 127.0.0.1 {primary} 2",
+            f"sentinel down-after-milliseconds {MASTER} 1000",
+            f"sentinel failover-timeout {MASTER} 5000",
         )
+        (self.directory / "sentinel.conf").write_text("\n".join(lines) + "\n")
 
     def _arguments(self) -> list[str]:
         return [str(self.directory / "sentinel.conf"), "--sentinel"]
@@ -54,15 +56,33 @@ class SentinelSet:
     """A primary, a replica and three sentinels. With one replica, WAIT 1 means the one that a
     failover promotes."""
 
-    def __init__(self, kind: str) -> None:
-        self.servers = [RedisServer(kind, "--repl-diskless-sync-delay", "0") for _ in range(2)]
-        self.sentinels = [Sentinel(kind, self.servers[0]) for _ in range(3)]
+    def __init__(self, kind: str, certificates: Mapping[str, Path] | None = None) -> None:
+        """`certificates`: of redis_tls; then all of them speak TLS on `tls_ports`, too."""
+        self._tls = _tls_settings(certificates) if certificates is not None else {}
+        self.tls_ports = [free_port() for _ in range(5)] if self._tls else []
+        options = [self._options(number) for number in range(5)]
+        self.servers = [
+            RedisServer(
+                kind,
+                *("--repl-diskless-sync-delay", "0"),
+                *(word for name, value in options[n].items() for word in (f"--{name}", value)),
+            )
+            for n in range(2)
+        ]
+        self._first = self.tls_ports[0] if self._tls else self.servers[0].port
+        self.sentinels = [
+            Sentinel(kind, self._first, *(f"{name} {value}" for name, value in told.items()))
+            for told in options[2:]
+        ]
+
+    def _options(self, number: int) -> dict[str, str]:
+        return {**self._tls, "tls-port": str(self.tls_ports[number])} if self._tls else {}
 
     def start(self) -> SentinelSet:
         for server in self.servers:
             server.start()
         for replica in self.servers[1:]:
-            plain(replica.port).replicaof("127.0.0.1", self.servers[0].port)
+            plain(replica.port).replicaof("127.0.0.1", self._first)
         first = plain(self.servers[0].port)
         until(lambda: first.info("replication")["connected_slaves"] == 1, "a replica")
         for sentinel in self.sentinels:
@@ -79,6 +99,18 @@ class SentinelSet:
     def stop(self) -> None:
         for server in (*self.sentinels, *self.servers):
             server.stop()
+
+    def protect(self, servers: str, sentinels: str) -> None:
+        """From now on they want these passwords, of each other, too."""
+        for server in self.servers:
+            plain(server.port).config_set("masterauth", servers, "requirepass", servers)
+        for sentinel in self.sentinels:
+            client = plain(sentinel.port)
+            client.execute_command("SENTINEL", "SET", MASTER, "auth-pass", servers)
+            client.execute_command("SENTINEL", "CONFIG", "SET", "sentinel-pass", sentinels)
+        for sentinel in self.sentinels:
+            rule = ("ACL", "SETUSER", "default", "resetpass", f">{sentinels}")
+            plain(sentinel.port).execute_command(*rule)
 
     @property
     def endpoint(self) -> str:
@@ -204,6 +236,15 @@ class Cluster:
         until(lambda: self.primary(key) == after, "the slot's new owner")
 
 
+def _tls_settings(certificates: Mapping[str, Path]) -> dict[str, str]:
+    return {
+        "tls-replication": "yes",
+        "tls-ca-cert-file": str(certificates["ca.crt"]),
+        "tls-cert-file": str(certificates["tls.crt"]),
+        "tls-key-file": str(certificates["tls.key"]),
+    }
+
+
 def _replace(topology: SentinelSet | Cluster, key: str) -> None:
     before = topology.primary(key)
     killed = next(server for server in topology.servers if server.port == before)
@@ -227,9 +268,11 @@ def _raw_slots(client: redis.Redis) -> list[Any]:
 
 
 @contextlib.contextmanager
-def sentinel_set(kind: str = "redis") -> Iterator[SentinelSet]:
+def sentinel_set(
+    kind: str = "redis", certificates: Mapping[str, Path] | None = None
+) -> Iterator[SentinelSet]:
     """A Sentinel set of one's own."""
-    topology = SentinelSet(kind)
+    topology = SentinelSet(kind, certificates)
     try:
         yield topology.start()
     finally:

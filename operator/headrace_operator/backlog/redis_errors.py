@@ -14,6 +14,7 @@ import ssl
 import redis.exceptions
 
 from headrace.streams import refusals
+from headrace.streams.primary import NoPrimary
 
 NO_ANSWER = "no Redis answers there"
 
@@ -24,11 +25,13 @@ _OURS = (socket.gaierror, ssl.SSLError)
 
 def is_refusal(error: BaseException) -> bool:
     """The server answered and said no, so waiting does not help."""
-    return isinstance(error, _REFUSALS)
+    return isinstance(error, _REFUSALS) or (isinstance(error, NoPrimary) and error.refused)
 
 
 def for_people(error: BaseException) -> str:
     """The error as a status may tell it, in one line; never a credential."""
+    if isinstance(error, NoPrimary) and error.of_answers is not None:
+        return error.of_answers
     replied = is_refusal(error) or getattr(error, "status_code", None) is not None
     if replied or any(isinstance(one, _OURS) for one in refusals.causes(error)):
         return refusals.describe(error)

@@ -14,7 +14,12 @@ import redis
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, NodesManager
 from redis.crc import key_slot
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 
 from headrace.streams import refusals
 
@@ -33,6 +38,26 @@ Check = Callable[[Address], None]
 
 def allow(_: Address) -> None:
     """Every address."""
+
+
+class NoPrimary(redis.ConnectionError):
+    """No sentinel names a primary that is up.
+
+    `reasons`: why, by the sentinel's address. `answered`: those that are a sentinel's own words,
+    and not what the network did. `refused`: every one of them refused the question.
+    """
+
+    def __init__(
+        self, master: str, reasons: Sequence[str], answered: Sequence[str], *, refused: bool
+    ) -> None:
+        super().__init__(_no_primary(master, reasons))
+        self.refused = refused
+        self.of_answers = _no_primary(master, answered) if answered else None
+        """The message without what the network did; None where no sentinel answered."""
+
+
+def _no_primary(master: str, reasons: Sequence[str]) -> str:
+    return f"no sentinel names a primary {master!r} that is up ({'; '.join(reasons)})"
 
 
 class SlotNotServed(redis.ConnectionError):
@@ -70,38 +95,46 @@ class SentinelLocator:
         self._options = options
 
     async def __call__(self) -> Address:
-        reasons = []
+        reasons, answered, refused = [], [], 0
         for sentinel in tuple(self._sentinels):
             host, port = sentinel
             client = Redis.from_pool(ConnectionPool(host=host, port=port, **self._options))
             try:
                 known: Any = await client.sentinel_masters()
+            except (ResponseError, AuthenticationError) as error:
+                refused += 1
+                answer = refusals.describe(error)
             except (RedisError, OSError) as error:
                 reasons.append(f"{host}:{port}: {refusals.describe(error)}")
                 continue
+            else:
+                state = known.get(self._master)
+                if state is not None and _is_up(state):
+                    return self._chosen(sentinel, (state["ip"], int(state["port"])))
+                answer = "knows no primary of this name" if state is None else "sees it down"
             finally:
                 await client.aclose()
-            state = known.get(self._master)
-            if state is None:
-                reasons.append(f"{host}:{port}: knows no primary of this name")
-            elif not state["is_master"] or state["is_sdown"] or state["is_odown"]:
-                reasons.append(f"{host}:{port}: sees it down")
-            else:
-                self._sentinels.remove(sentinel)
-                self._sentinels.insert(0, sentinel)
-                address = state["ip"], int(state["port"])
-                self._check(address)
-                self.found = address
-                return self.found
-        raise redis.ConnectionError(
-            f"no sentinel names a primary {self._master!r} that is up ({'; '.join(reasons)})"
-        )
+            answered.append(f"{host}:{port}: {answer}")
+            reasons.append(answered[-1])
+        everybody = refused == len(reasons)
+        raise NoPrimary(self._master, reasons, answered, refused=everybody)
+
+    def _chosen(self, sentinel: Address, address: Address) -> Address:
+        self._sentinels.remove(sentinel)
+        self._sentinels.insert(0, sentinel)
+        self._check(address)
+        self.found = address
+        return address
 
     def unreachable(self, address: Address) -> str:
         settings = "replica-announce-ip, or sentinel resolve-hostnames and announce-hostnames"
         host, port = address
         advice = ADVICE.format(settings=settings)
         return f"the sentinels give {host}:{port} as primary {self._master!r}; {advice}"
+
+
+def _is_up(state: dict[str, Any]) -> bool:
+    return bool(state["is_master"] and not state["is_sdown"] and not state["is_odown"])
 
 
 class ClusterMap:

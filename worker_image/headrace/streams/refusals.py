@@ -26,6 +26,22 @@ HINTS = (
 )
 """(words of the server, what to do); the first that occurs counts."""
 
+SENTINEL_HINTS = (
+    ("NOAUTH", "set spec.redis.sentinel.credentialsSecretRef"),
+    ("WRONGPASS", "the Secret of spec.redis.sentinel.credentialsSecretRef holds other credentials"),
+    (
+        "invalid username-password",
+        "the Secret of spec.redis.sentinel.credentialsSecretRef holds others",
+    ),
+    (
+        "nknown command",
+        "a server answers there: write the sentinels' addresses, mostly of port 26379",
+    ),
+    ("knows no primary", "correct spec.redis.sentinel.masterName"),
+    ("sees it down", "start the primary, or let the sentinels fail over"),
+)
+"""The same where the sentinels name no primary."""
+
 _SCRIPT_PLACE = re.compile(r",? ?script: [0-9a-f]{40}, on @user_script:\d+\.?")
 
 
@@ -49,4 +65,5 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def hint(text: str) -> str | None:
     """What to do about an error with this text; None where that is not known."""
-    return next((advice for words, advice in HINTS if words in text), None)
+    hints = SENTINEL_HINTS if text.startswith("no sentinel names") else HINTS
+    return next((advice for words, advice in hints if words in text), None)
