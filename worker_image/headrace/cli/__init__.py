@@ -45,13 +45,13 @@ _add(LOOK, commands.peek, "headrace peek flights --from 2h --type flight.landed"
 _add(LOOK, commands.tail, "headrace tail flights --type flight.landed")
 _add(LOOK, commands.check, "headrace check flights --strict")
 _add(CHANGE, commands.send, "headrace send flights --type flight.landed --file events.ndjson")
+_add(CHANGE, commands.trim, "headrace trim flights --max-length 1000000 --dry-run")
 app.add_typer(dead, name="dead", rich_help_panel=CHANGE)
 _add(CHANGE, commands.release, "headrace release flights delays")
 _add(MANIFESTS, commands.validate, "headrace validate pipeline.yaml")
 _add(MANIFESTS, commands.render, "headrace render pipeline.yaml")
 _add(IN_PODS, commands.worker, "headrace worker --port 8080")
 _add(IN_PODS, commands.reclaim, "headrace reclaim")
-_add(IN_PODS, commands.trim, "headrace trim")
 
 
 def _version(wanted: bool) -> None:

@@ -17,6 +17,7 @@ from headrace.cli.options import (
     OutputOption,
     StreamArgument,
     TextOutput,
+    TrimmedStreamArgument,
     TypeOption,
     UrlOption,
 )
@@ -45,11 +46,21 @@ def reclaim() -> None:
     raise typer.Exit(run_reclaim())
 
 
-def trim() -> None:
-    """Trim a stream to its limits, and say why it stopped."""
+def trim(
+    stream: str | None = TrimmedStreamArgument,
+    max_length: int | None = typer.Option(None, "--max-length", min=0, help="Entries that stay."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Say what would go, and what stays."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
+    url: str | None = UrlOption,
+) -> None:
+    """Remove the oldest entries that no group needs.
+
+    What a group has not read, or still holds, stays beyond the limit, too, and is shown with the
+    group and its consumer. Without a stream: what the environment of a trim Job says.
+    """
     from headrace.cli import trim
 
-    trim.run_trim()
+    trim.run_trim(stream, max_length, dry_run=dry_run, yes=yes, url=url)
 
 
 def send(

@@ -57,6 +57,12 @@ OptionalStreamArgument = typer.Argument(
     show_default=False,
     autocompletion=_streams,
 )
+TrimmedStreamArgument = typer.Argument(
+    None,
+    help="Key of the stream; in a trim Job, HEADRACE_TRIM says it.",
+    show_default=False,
+    autocompletion=_streams,
+)
 GroupOption = typer.Option(
     None, "--group", "-g", help="Only this consumer group; all, unless told."
 )

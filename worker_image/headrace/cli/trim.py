@@ -1,24 +1,111 @@
-"""`headrace trim`: remove from a stream what no group needs any more."""
+"""`headrace trim`: remove from a stream what no group needs any more.
+
+A person names stream and length. In a trim Job the environment does.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 from pydantic import ValidationError
 
+from headrace.cli.backlog import backlog_of
 from headrace.cli.names import exists
-from headrace.cli.options import refuse
-from headrace.cli.redis_options import command, connected
+from headrace.cli.options import FAILED, refuse
+from headrace.cli.output import duration, plural, print_table
+from headrace.cli.progress import Progress
+from headrace.cli.redis_options import Place, command, connected, opened
+from headrace.streams.backlog import GroupBacklog, StreamBacklog
+from headrace.streams.keys import PARKED
+from headrace.streams.script import call
 from headrace.streams.trim import Policy, Why
 from headrace.streams.trim import trim as trim_stream
+from headrace.streams.trim_plan import Keeper, TrimPlan, plan_trim
 from headrace.worker.errors import ConfigError
 from headrace_api.mounts import ENV_TRIM
 from headrace_api.worker_config import TrimConfig, first_wrong
 
+COLUMNS = ("GROUP", "KEEPS", "BECAUSE")
+
+
+def run_trim(
+    stream: str | None, max_length: int | None, *, dry_run: bool, yes: bool, url: str | None
+) -> None:
+    """Refuses half a choice: a stream without a length, or a length without a stream."""
+    if stream is None:
+        if max_length is not None or dry_run or yes:
+            refuse("name the stream: headrace trim STREAM --max-length N")
+        _trim_as_configured()
+    elif max_length is None:
+        refuse("say how many entries stay: --max-length N")
+    else:
+        _trim_as_told(stream, max_length, dry_run=dry_run, yes=yes, url=url)
+
 
 @command
-async def run_trim() -> None:
+async def _trim_as_told(
+    stream: str, max_length: int, *, dry_run: bool, yes: bool, url: str | None
+) -> None:
+    async with opened(url) as place:
+        found = await backlog_of(place, place.keys(stream, None), [])
+        if not found.groups:
+            refuse(f"no group reads {stream}, so nothing says what was handled: all stays", FAILED)
+        beyond = max(0, found.length - max_length)
+        plan = await _plan(place, found, beyond)
+        would = f"{plural(plan.removable, 'entry')} of {found.length:,}"
+        if dry_run or not plan.removable:
+            typer.echo(f"would remove {would}" if dry_run else f"removed 0 of {found.length:,}")
+        else:
+            if not yes:
+                _ask(f"Remove {would} of {stream} for good?")
+            result = await trim_stream(place.client, stream, [], max_length=max_length)
+            typer.echo(f"removed {plural(result.removed, 'entry')}, {result.length:,} left")
+        await _print_keepers(place, found, plan, beyond)
+
+
+async def _plan(place: Place, found: StreamBacklog, beyond: int) -> TrimPlan:
+    with Progress("entries counted:", beyond) as progress:
+        return await plan_trim(place.client, found.stream, found.groups, beyond, progress.show)
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        refuse("trimming is for good, and nobody is there to ask; add --yes if it is meant")
+    typer.confirm(question, abort=True, err=True)
+
+
+async def _print_keepers(place: Place, found: StreamBacklog, plan: TrimPlan, beyond: int) -> None:
+    """The groups without which more would go, and which consumer it is."""
+    if not plan.keepers:
+        return
+    kept = beyond - plan.removable
+    typer.echo(f"{plural(kept, 'entry')} beyond the limit must stay:")
+    rows = [(one.group, f"{one.entries:,}", await _why(place, found, one)) for one in plan.keepers]
+    print_table(COLUMNS, rows, right="KEEPS")
+
+
+async def _why(place: Place, found: StreamBacklog, keeper: Keeper) -> str:
+    group: GroupBacklog = found.groups[keeper.group]
+    if group.ahead_of_stream:
+        return "it stands ahead of the stream, and will be set back"
+    id_ = keeper.floor
+    rows = await call(place.client, ("XPENDING", found.stream, keeper.group, id_, id_, 1))
+    if not rows and group.lag == 0:
+        return "it has handled all; the last entry stays"
+    if not rows:
+        return f"it has not read what came after {id_}"
+    _, consumer, idle, _ = rows[0]
+    name = consumer.decode("utf-8", "replace")
+    if name == PARKED:
+        return f"{id_} waits for its next try"
+    return f"{name} holds {id_}, for {duration(idle / 1000)}"
+
+
+@command
+async def _trim_as_configured() -> None:
+    """What a trim Job does."""
     config = _config()
     client = connected(config.redis, config.stream)
     age = config.max_age_seconds
@@ -45,7 +132,10 @@ async def run_trim() -> None:
 def _config() -> TrimConfig:
     text = os.environ.get(ENV_TRIM)
     if not text:
-        raise ConfigError(f"{ENV_TRIM} is empty; it holds the JSON of the trim to do")
+        raise ConfigError(
+            "which stream? headrace trim STREAM --max-length N"
+            f" (in a trim Job {ENV_TRIM} says it, as JSON)"
+        )
     try:
         return TrimConfig.model_validate_json(text)
     except ValidationError as error:
