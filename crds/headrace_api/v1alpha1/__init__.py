@@ -32,7 +32,15 @@ from headrace_api.v1alpha1.pod_template import (
     PodTemplate,
     Volume,
 )
-from headrace_api.v1alpha1.redis import CaRef, CredentialsSecretRef, Redis, RedisMode, Sentinel, Tls
+from headrace_api.v1alpha1.redis import (
+    CaRef,
+    CredentialsSecretRef,
+    DataLoss,
+    Redis,
+    RedisMode,
+    Sentinel,
+    Tls,
+)
 from headrace_api.v1alpha1.scaling import Scaling, ScalingMode
 from headrace_api.v1alpha1.status import (
     Condition,
@@ -64,6 +72,7 @@ __all__ = [
     "ConditionStatus",
     "ConditionType",
     "CredentialsSecretRef",
+    "DataLoss",
     "DeadLetter",
     "Deduplicate",
     "DeletionPolicy",

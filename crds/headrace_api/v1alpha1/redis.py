@@ -24,6 +24,13 @@ class RedisMode(StrEnum):
     CLUSTER = "Cluster"
 
 
+class DataLoss(StrEnum):
+    """What is to be said of a Redis that can lose events by itself."""
+
+    WARN = "Warn"
+    ACCEPT = "Accept"
+
+
 class CredentialsSecretRef(Shape):
     """A Secret of the pipeline's namespace with a password and, for ACL users, a user name."""
 
@@ -122,6 +129,14 @@ class Redis(Shape):
     sentinel: Sentinel | None = Field(None, description="Goes with mode Sentinel, and only there.")
     tls: Tls | None = Field(
         None, description="TLS settings; present means TLS, absent means plain TCP."
+    )
+
+    data_loss: DataLoss = Field(
+        DataLoss.WARN,
+        description=(
+            "Warn: the condition PersistenceRisk tells when this Redis can lose events by itself"
+            " (no persistence and no replica, a policy that evicts streams). Accept: it does not."
+        ),
     )
 
     rules = (

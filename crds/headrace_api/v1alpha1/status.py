@@ -25,6 +25,7 @@ class ConditionType(StrEnum):
     TRIM_HELD_BACK = "TrimHeldBack"
     TRIM_FAILED = "TrimFailed"
     RECLAIM_FAILED = "ReclaimFailed"
+    PERSISTENCE_RISK = "PersistenceRisk"
     CONFLICT = "Conflict"
 
 
@@ -81,6 +82,10 @@ class Reason(StrEnum):
     # the Jobs for trim and reclaim
     JOB_FAILED = "JobFailed"
     JOB_NOT_STARTED = "JobNotStarted"
+    # what the Redis behind it can lose
+    DISK_WRITE_FAILED = "DiskWriteFailed"
+    STREAM_EVICTABLE = "StreamEvictable"
+    NOT_PERSISTENT = "NotPersistent"
     # anything that the operator did not expect
     INTERNAL_ERROR = "InternalError"
 

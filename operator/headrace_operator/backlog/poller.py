@@ -24,6 +24,7 @@ from headrace.streams.keys import StreamKeys
 from headrace.streams.primary import SlotNotServed
 from headrace.worker.cancel import cancel
 from headrace_operator.backlog import redis_errors
+from headrace_operator.backlog.durability_watch import DurabilityWatch
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import (
     WAKE_INTERVAL,
@@ -158,6 +159,7 @@ class _Endpoint:
         self.watched: dict[str, _Watched] = {}
         self.answers = False
         self._redis = redis
+        self._durability = DurabilityWatch()
         self._access = access
         self._on_change = on_change
         self._interval = interval
@@ -247,6 +249,7 @@ class _Endpoint:
                 [watched.subject.query for _, watched in known],
                 before=[w.reading.backlog if w.reading else None for _, w in known],
             )
+            risk = await self._durability.risk_of(client)
         except REDIS_ERRORS:
             raise
         except Exception as error:
@@ -267,7 +270,7 @@ class _Endpoint:
                 if backlog.error.startswith("MOVED"):
                     continue  # the next round asks the node that has it now
             watched.failures = 0
-            self._take(key, watched, Reading(backlog, None, now))
+            self._take(key, watched, Reading(backlog, None, now, risk=risk))
 
     def _answered(self) -> None:
         """Comes before a reading is told: whoever is woken by it goes by `answers`."""

@@ -12,6 +12,7 @@ from enum import Enum
 from math import ceil
 
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
+from headrace.streams.durability import Risk
 
 WAKE_INTERVAL = 5.0
 
@@ -20,6 +21,7 @@ WAKE_INTERVAL = 5.0
 class Reading:
     """The newest answer: either a backlog or why there is none. `clock`: monotonic seconds.
 
+    `risk`: how the server may lose the stream by itself.
     `refused`: the server answered and said no (credentials, rights), so waiting does not help.
     """
 
@@ -27,6 +29,7 @@ class Reading:
     error: str | None
     clock: float
     refused: bool = False
+    risk: Risk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Urgency(Enum):
 
 def urgency(reported: Reading | None, new: Reading, steps: Mapping[str, ScalingTarget]) -> Urgency:
     """`reported`: the reading that the pipeline was last looked at with."""
-    if reported is None or reported.error != new.error:
+    if reported is None or (reported.error, reported.risk) != (new.error, new.risk):
         return Urgency.NOW
     before, after = reported.backlog, new.backlog
     if before is None or after is None:

@@ -12,6 +12,7 @@ from headrace_operator.plan.condition_list import Condition
 from headrace_operator.plan.group import GroupPlan, GroupView
 from headrace_operator.plan.observation import ChildRef, Observation
 from headrace_operator.plan.orphans import Orphans
+from headrace_operator.plan.persistence import persistence_risk
 from headrace_operator.plan.problems import Problem
 from headrace_operator.scaling.causes import Cause
 
@@ -43,6 +44,9 @@ def conditions_of(
     if held is not None:
         yield held
     yield from _job_conditions(observation)
+    risk = persistence_risk(observation)
+    if risk is not None:
+        yield risk
     conflicts = [p.message for p in problems if p.reason is Reason.CONFLICT]
     if conflicts:
         yield Condition(ConditionType.CONFLICT, True, Reason.CONFLICT, "; ".join(conflicts))

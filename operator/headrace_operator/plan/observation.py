@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from headrace.streams.backlog import StreamBacklog
+from headrace.streams.durability import Risk
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.scaling.decide import ScalingHistory
 
@@ -106,6 +107,7 @@ class Observation:
     held          Deployments whose update comes from the operator and waits for its turn.
     failures      calls to the API server that failed. unreadable: wanted children that could not
                   be looked at, so that nothing may be applied under their names.
+    risk          how its server may lose the stream by itself, None where nothing is known.
     history       scaling history by group name, as the previous plan returned it.
     now           wall clock, Unix seconds. clock: monotonic seconds, for everything measured.
     status_written_at  `clock` of the last status write by this process, None if never.
@@ -127,6 +129,7 @@ class Observation:
     held: frozenset[ChildRef] = frozenset()
     failures: tuple[Failure, ...] = ()
     unreadable: frozenset[ChildRef] = frozenset()
+    risk: Risk | None = None
     history: Mapping[str, ScalingHistory] = field(default_factory=lambda: MappingProxyType({}))
     live_status: Manifest = field(default_factory=lambda: MappingProxyType({}))
     status_written_at: float | None = None

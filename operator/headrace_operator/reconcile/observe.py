@@ -62,6 +62,7 @@ class Observer:
             redis_answers=connection.access is not None and self._poller.answers(connection.access),
             redis_error=connection.access_error or (reading.error if reading else None),
             redis_refused=reading is not None and reading.refused,
+            risk=reading.risk if reading is not None else None,
             references=connection.references or References(),
             claims=dict(memory.groups.claims),
             conflicts=applied.conflicts.standing(),

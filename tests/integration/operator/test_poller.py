@@ -16,8 +16,10 @@ from headrace.streams.backlog import StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import Target, connect
 from headrace.streams.credentials import StaticCredentials
+from headrace.streams.durability import Danger
 from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog import poller, redis_errors
+from headrace_operator.backlog.durability_watch import DurabilityWatch
 from headrace_operator.backlog.poller import BATCH, ROUNDS, SHARE, BacklogPoller, Subject
 from headrace_operator.backlog.redis_clients import CLIENT_NAME, Access, RedisAccess
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget
@@ -213,6 +215,42 @@ async def test_what_needs_another_worker_is_told_at_once_and_standstill_never(
     await add(client, "s", 20)
     await fleet.until("ns/p", ready(110))
     assert fleet.changed == ["ns/p", "ns/p"]
+
+
+async def test_it_is_told_how_a_server_may_lose_the_stream(
+    fleet: Fleet, redis_server: RedisServer, client: Redis
+) -> None:
+    await stream_with_group(client, "s")
+    fleet.watch("ns/p", redis_server, "s", "g")
+    reading = await fleet.until("ns/p", lambda r: r.backlog is not None)
+    assert reading.risk is not None
+    assert reading.risk.danger is Danger.NOT_PERSISTENT
+
+
+async def test_a_risk_is_asked_for_once_a_minute(client: Redis) -> None:
+    now = 0.0
+    watch = DurabilityWatch(lambda: now)
+
+    async def danger() -> Danger | None:
+        risk = await watch.risk_of(client)
+        return risk.danger if risk else None
+
+    try:
+        assert await danger() is Danger.NOT_PERSISTENT
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        await client.config_set("maxmemory", "1gb")
+        now += 59
+        assert await danger() is Danger.NOT_PERSISTENT
+        now += 2
+        assert await danger() is Danger.EVICTABLE
+        await client.config_set("maxmemory-policy", "noeviction")
+        await client.config_set("appendonly", "yes")
+        now += 61
+        assert await danger() is None
+    finally:
+        await client.config_set("appendonly", "no")
+        await client.config_set("maxmemory-policy", "noeviction")
+        await client.config_set("maxmemory", "0")
 
 
 async def commands_seen(client: Redis) -> int:

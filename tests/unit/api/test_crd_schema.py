@@ -44,6 +44,7 @@ def test_defaults_outside_lists_stand_in_the_schema(root) -> None:
         ".spec.suspend": False,
         ".spec.deletionPolicy": "Retain",
         ".spec.redis.mode": "Standalone",
+        ".spec.redis.dataLoss": "Warn",
         ".spec.redis.database": 0,
         ".spec.redis.credentialsSecretRef.usernameKey": "username",
         ".spec.redis.credentialsSecretRef.passwordKey": "password",

@@ -24,6 +24,7 @@ from tests.support.observations import (
     settled,
 )
 
+from headrace.streams.durability import Danger, Risk
 from headrace_api.v1alpha1 import StreamPipeline, StreamPipelineSpec
 from headrace_operator.plan import RenderedPipeline, plan
 from headrace_operator.scaling.decide import ScalingHistory
@@ -44,6 +45,8 @@ TRIM_POD = "spec.stream.trim.podTemplate"
 FROM_ID = {f"{G}.start": {"from": "Id", "id": "1-1"}}
 FIXED = {S: {"mode": "Fixed", "replicas": 1}}
 OUTPUT = {f"{G}.outputs": [{"stream": "late"}]}
+
+RISK = Risk(Danger.NOT_PERSISTENT, "a crash loses events", "add a replica")
 
 # What is there before, and what the field is set to.
 Case = tuple[dict[str, Any], Any]
@@ -66,6 +69,7 @@ CASES: dict[str, Case] = {
     "spec.redis.tls.caConfigMapRef.key": (CA_MAP, "root.pem"),
     "spec.redis.tls.clientCertificateSecretRef.name": ({"spec.redis.tls": {}}, "client"),
     "spec.redis.tls.serverName": ({"spec.redis.tls": {}}, "redis.example"),
+    "spec.redis.dataLoss": ({}, "Accept"),
     "spec.stream.name": ({}, "other"),
     "spec.stream.trim.schedule": (TRIM, "1 2 3 4 5"),
     "spec.stream.trim.timeZone": (TRIM, "Europe/Berlin"),
@@ -186,6 +190,8 @@ def doings(subject: StreamPipeline) -> list[object]:
         made = plan(world, SETTINGS)
         numbers = [(workers.group, workers.wanted) for workers in made.workers]
         found.append((made.applies, made.scales, made.deletes, made.group_operations, numbers))
+    at_risk = plan(replace(idle, risk=RISK), SETTINGS).status["conditions"]
+    found.append([one["type"] for one in at_risk])
     return found
 
 

@@ -18,6 +18,7 @@ from tests.support.observations import (
 )
 
 from headrace.streams.backlog import Quality
+from headrace.streams.durability import Danger, Risk
 from headrace_api.v1alpha1 import Reason, Status
 from headrace_operator.plan import Plan, plan
 from headrace_operator.plan.observation import (
@@ -446,6 +447,17 @@ def test_a_stream_over_its_bound_names_the_group_that_holds_it() -> None:
     assert "waits for delays" in message(held, "TrimHeldBack")
     free = plan(settled(subject, backlog=backlog(delays=fast)), SETTINGS)
     assert condition(free, "TrimHeldBack") is None
+
+
+@pytest.mark.parametrize("danger", Danger)
+def test_a_redis_that_can_lose_events_is_told_beside_ready(danger: Danger) -> None:
+    risk = Risk(danger, "a crash loses events", "add a replica")
+    made = plan(settled(pipeline(), risk=risk), SETTINGS)
+    assert message(made, "PersistenceRisk").startswith("a crash loses events; add a replica, or")
+    assert ready(made)[0] == "True"
+    silent = settled(pipeline({"spec.redis.dataLoss": "Accept"}), risk=risk)
+    assert condition(plan(silent, SETTINGS), "PersistenceRisk") is None
+    assert condition(plan(settled(pipeline()), SETTINGS), "PersistenceRisk") is None
 
 
 def test_an_orphan_holds_trimming_back_until_the_advice_was_followed() -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.support.observations import backlog, group_backlog
 
 from headrace.streams.backlog import GroupBacklog, Quality
+from headrace.streams.durability import Danger, Risk
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget, Urgency, urgency
 
 STEPS = {"delays": ScalingTarget(target=100, max_replicas=10)}
@@ -16,6 +17,7 @@ def reading(group: GroupBacklog | None = None, **stream: Any) -> Reading:
     return Reading(replace(backlog(delays=group or group_backlog(50)), **stream), None, 1.0)
 
 
+RISK = Risk(Danger.EVICTABLE, "it may be evicted", "set noeviction")
 DARK = Reading(None, "Connection refused.", 1.0)
 
 CASES: list[tuple[str, Reading | None, Reading, Urgency]] = [
@@ -41,6 +43,7 @@ CASES: list[tuple[str, Reading | None, Reading, Urgency]] = [
      Urgency.NOW),
     ("the key is no stream", reading(), reading(error="WRONGTYPE"), Urgency.NOW),
     ("a dead letter more", reading(), reading(dead_letters=1), Urgency.LATER),
+    ("it can lose the stream", reading(), replace(reading(), risk=RISK), Urgency.NOW),
     ("time passes", reading(group_backlog(50, oldest_age_s=1.0, next_due_ms=500)),
      reading(group_backlog(50, oldest_age_s=2.0, next_due_ms=400)), Urgency.NONE),
 ]  # fmt: skip

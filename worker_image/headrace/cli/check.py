@@ -15,9 +15,10 @@ from headrace.cli import preflight
 from headrace.cli.names import group_names
 from headrace.cli.options import FAILED, Output
 from headrace.cli.output import plural, print_data, printable
-from headrace.cli.preflight import Finding, Info, Result
+from headrace.cli.preflight import Finding, Result
 from headrace.cli.progress import said_when_slow
 from headrace.cli.redis_options import Place, command, place_of
+from headrace.streams import durability
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import NotAStream
 from headrace.streams.rights import missing_rights, right_to_emit, rights_of
@@ -105,7 +106,7 @@ async def _server(place: Place) -> AsyncIterator[Finding]:
     except ResponseError as error:
         yield Finding("server", Result.FAILED, place.advice(error))
         return
-    info: Info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    info = durability.info_of(text)
     yield preflight.server_finding(parse_info(text))
     yield preflight.persistence_finding(
         info, await _setting(place, "appendfsync"), await _setting(place, "save")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from headrace.cli.output import plural, size
+from headrace.streams.durability import Info, evicts_streams, failed_write
 from headrace.streams.rights import Right
 from headrace.streams.server import Server
 
@@ -32,10 +33,6 @@ class Finding:
     advice: str = ""
 
 
-Info = Mapping[str, str]
-"""INFO, all sections, as name -> value."""
-
-
 def server_finding(server: Server) -> Finding:
     if not server.is_supported:
         advice = "use Redis 7.0 or newer, or Valkey 8 or newer"
@@ -46,13 +43,8 @@ def server_finding(server: Server) -> Finding:
 
 def persistence_finding(info: Info, fsync: str | None, save: str | None) -> Finding:
     """`fsync`, `save`: of CONFIG GET; None where this user may not ask."""
-    failing = [
-        name
-        for name in ("rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status")
-        if info.get(name, "ok") != "ok"
-    ]
-    if failing:
-        found = f"Redis cannot write to its disk ({failing[0]})"
+    if (name := failed_write(info)) is not None:
+        found = f"Redis cannot write to its disk ({name})"
         return Finding("persistence", Result.FAILED, found, "see its log, and the disk's room")
     if info.get("aof_enabled") != "1":
         found = "appendonly no: a crash loses what came since the last snapshot"
@@ -71,7 +63,7 @@ def memory_finding(info: Info) -> Finding:
     limit, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
     policy = info.get("maxmemory_policy", "noeviction")
     advice = "set maxmemory-policy noeviction"
-    if policy.startswith("allkeys-"):
+    if evicts_streams(info):
         found = f"{policy}: when memory is full, Redis deletes the stream with its groups"
         return Finding("memory", Result.FAILED if limit else Result.WARNING, found, advice)
     if not limit:

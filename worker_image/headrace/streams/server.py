@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
 
+from headrace.streams.durability import info_of
 from headrace.streams.script import call
 
 _FLOORS = {"redis": (7, 0), "valkey": (8, 0)}
@@ -50,7 +51,7 @@ async def detect(client: Redis) -> Server:
 
 def parse_info(text: str) -> Server:
     """Read the section `server` of INFO."""
-    info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    info = info_of(text)
     name = "valkey" if info.get("server_name") == "valkey" else "redis"
     text = info[f"{name}_version"]
     return Server(name, tuple(int(part) for part in text.split(".") if part.isdecimal()))
