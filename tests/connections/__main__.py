@@ -1,4 +1,5 @@
-"""Prints one row per server, topology and fault; exit code 1 where an event was lost."""
+"""Prints one row per server, topology and fault; exit code 1 where an event was lost, or
+handled more often than it was delivered."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def main() -> int:
                     run_through(servers, getattr(servers, fault), events=told.events)
                 )
             late = result.handlers_gap > result.senders_gap + OUTAGE_SECONDS
-            word = "LOST" if result.lost else "slow" if late else "ok"
+            untold = result.twice > result.redelivered + result.as_new
+            word = "LOST" if result.lost else "TWICE" if untold else "slow" if late else "ok"
             failed += word != "ok"
             print(
                 f"{kind:<9} {topology:<9} {fault:<13} {result.kept:>6} {len(result.lost):>5}"

@@ -76,7 +76,12 @@ class Result:
     kept: int
     lost: set[int]
     twice: int
-    claimed: int
+    as_new: int
+    """Of those handled twice, the ones that came as if for the first time: the server that took
+    over had forgotten that the group had read them."""
+    redelivered: int
+    """Entries that the worker parked for another run: handed back, because the server that took
+    over had forgotten their end, or claimed from a dead worker."""
     senders_gap: float
     handlers_gap: float
 
@@ -85,11 +90,13 @@ async def run_through(
     topology: SentinelSet | Cluster, fault: Callable[[str], None], *, events: int = 1_000
 ) -> Result:
     """Handle at least so many events, with the fault in their middle."""
-    app, seen, output = headrace.App(), Counter[int](), "landed"
+    app, seen, as_new, output = headrace.App(), Counter[int](), Counter[int](), "landed"
     handled = [time.monotonic(), 0.0]
 
     @app.on("flight.landed")
     async def landed(event: dict[str, Any], ctx: headrace.Context) -> None:
+        if event["n"] in seen and ctx.delivery_count == 1:
+            as_new[event["n"]] += 1
         seen[event["n"]] += 1
         now = time.monotonic()
         handled[:] = now, max(handled[1], now - handled[0])
@@ -128,7 +135,8 @@ async def run_through(
         kept=len(sender.kept),
         lost=sender.kept - seen.keys(),
         twice=sum(count - 1 for count in seen.values()),
-        claimed=runtime.metrics.counts["claimed"],
+        as_new=as_new.total(),
+        redelivered=runtime.metrics.counts["claimed"] + runtime.metrics.counts["handed_back"],
         senders_gap=sender.gap,
         handlers_gap=handled[1],
     )

@@ -58,7 +58,7 @@ COUNTERS = {
     "duplicates": "Entries acknowledged unhandled because their event id was seen before",
     "claimed": "Entries taken from consumers that had stopped renewing them",
     "taken_due": "Parked entries taken for their next try",
-    "handed_back": "Entries given back unstarted",
+    "handed_back": "Entries given back without an end",
     "leases_renewed": "Leases renewed for entries held",
     "leases_lost": "Leases that could not be renewed because another consumer had the entry",
     "timeouts": "Handlers that ran longer than their time-out",
