@@ -72,7 +72,8 @@ def _leaked(
         if key.decode() not in known and SENT not in key:
             yield f"{key.decode()} is unknown"
     for name in (name.decode() for name in client.hkeys(keys.state)):
-        if name.startswith("flush:") and name.removeprefix("flush:") not in consumers:
+        kind, _, consumer = name.partition(":")
+        if kind in ("flush", "trimmed") and consumer not in consumers:
             yield f"field {name} of no consumer is left in {keys.state}"
     for name in consumers - {PARKED}:
         if name.rpartition("-")[0] in ended_well:

@@ -93,7 +93,7 @@ SAFEGUARDS = [
         "a dead consumer is deleted with its pending entries",
         short("kills"),
         "lost",
-        ("streams/claim.py", 'row[b"pending"] > 0 or ', ""),
+        ("streams/consumers.py", 'row[b"pending"] > 0 or ', ""),
         ("streams/lua/delete_dead_consumers.lua", "if owned == 0 then", "if true then"),
         (
             "worker/intake/claims.py",
@@ -170,6 +170,10 @@ SAFEGUARDS = [
         "a consumer leaves its flush number behind",
         short("rolling", events=400),
         "leaks",
-        ("streams/lua/delete_consumer.lua", "redis.call('HDEL', KEYS[3], 'flush:' .. ARGV[2])", ""),
+        (
+            "streams/lua/delete_consumer.lua",
+            "'flush:' .. ARGV[2], 'tr",
+            "'tr",
+        ),
     ),
 ]

@@ -12,7 +12,7 @@ from tests.integration.streams.redis_words import fill, read
 from tests.support.redis_servers import ALL_KINDS, RedisServer, running
 
 from headrace.entry import Entry
-from headrace.streams import claim
+from headrace.streams import claim, consumers
 from headrace.streams.backlog import Quality, StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.commit import Committer
@@ -213,8 +213,8 @@ async def test_what_workers_do_with_entries_that_they_hold_or_claim(
         ),
         "claim_idle": lambda _: claim.claim_idle(client, large, "w3", source=main, **idle),
         "adopt_parked": lambda _: claim.adopt_parked(client, large),
-        "delete_consumer": lambda n: claim.delete_consumer_if_empty(client, large, f"w{n}"),
-        "delete_dead_consumers": lambda _: claim.delete_dead_consumers(
+        "delete_consumer": lambda n: consumers.delete_if_empty(client, large, f"w{n}"),
+        "delete_dead_consumers": lambda _: consumers.delete_dead(
             client, large, "w2", min_idle_ms=0
         ),
         "release": lambda _: release(client, large, "a/b/c"),
@@ -222,8 +222,8 @@ async def test_what_workers_do_with_entries_that_they_hold_or_claim(
     for name, act in acts.items():
         times = [await longest(client, partial(act, n)) for n in range(tries)]
         assert min(times) <= LONGEST_MS, name
-    consumers = await client.xinfo_consumers(large.stream, large.group)
-    owned = {one["name"]: one["pending"] for one in consumers}
+    known = await client.xinfo_consumers(large.stream, large.group)
+    owned = {one["name"]: one["pending"] for one in known}
     assert owned[b"w2"] == owned[b"w3"] == owned[b"headrace:parked"] == tries
     times = []
     for _ in range(tries):

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from tests.integration.streams.redis_words import fill, pending, read
 
-from headrace.streams import claim
+from headrace.streams import claim, consumers
 from headrace.streams.commit import Committer
 from headrace.streams.entries import NO_RECORD, ClaimedEntry, Record, Source
 from headrace.streams.groups import ensure_groups
@@ -277,6 +277,31 @@ async def test_renewal_tells_what_was_trimmed_while_ours(
     assert (renewed.lost, renewed.trimmed) == ([], held[:3])
 
 
+async def test_renewal_tells_again_what_was_trimmed_until_its_answer_came(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    await client.xtrim(keys.stream, minid="3-0", approximate=False)
+    first = await claim.renew(client, keys, "w1", MAIN, held)
+    await client.xtrim(keys.stream, minid="4-0", approximate=False)
+    again = await claim.renew(client, keys, "w1", MAIN, held, answered=False)
+    assert first.trimmed == held[:2]
+    assert (again.lost, sorted(again.trimmed)) == ([], held[:3])
+    third = await claim.renew(client, keys, "w1", MAIN, held[1:], answered=False)
+    assert (third.lost, third.trimmed) == ([], held[1:3])
+    assert (await claim.renew(client, keys, "w1", MAIN, held)).lost == held[:3]
+    assert not await client.hexists(keys.state, "trimmed:w1")
+
+
+async def test_what_renewal_remembers_goes_with_its_consumer(
+    client: Redis, keys: GroupKeys, held: list[bytes]
+) -> None:
+    await client.xtrim(keys.stream, maxlen=0, approximate=False)
+    await claim.renew(client, keys, "w1", MAIN, held)
+    assert await client.hexists(keys.state, "trimmed:w1")
+    assert await consumers.delete_if_empty(client, keys, "w1")
+    assert not await client.hexists(keys.state, "trimmed:w1")
+
+
 async def test_renewal_drops_the_record_of_what_was_trimmed(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
@@ -362,9 +387,9 @@ async def test_a_consumer_is_deleted_only_when_both_its_lists_are_empty(
     replayed = await read(client, keys, "w1", 1, REPLAY)
     worker = Committer(keys, "w1", dead_letter_max_length=9)
     await worker.commit(client, held)
-    assert not await claim.delete_consumer_if_empty(client, keys, "w1")
+    assert not await consumers.delete_if_empty(client, keys, "w1")
     await client.xack(keys.replay, keys.group, *replayed)
-    assert await claim.delete_consumer_if_empty(client, keys, "w1")
+    assert await consumers.delete_if_empty(client, keys, "w1")
     assert await client.xinfo_consumers(keys.stream, keys.group) == []
     assert not await client.hexists(keys.state, "flush:w1")
 
@@ -373,7 +398,7 @@ async def test_scheduled_retries_do_not_keep_a_worker_from_leaving(
     client: Redis, keys: GroupKeys, held: list[bytes]
 ) -> None:
     await park(client, keys, held, 3_600_000)
-    assert await claim.delete_consumer_if_empty(client, keys, "w1")
+    assert await consumers.delete_if_empty(client, keys, "w1")
     assert len(await pending(client, keys)) == 5
 
 
@@ -382,8 +407,8 @@ async def test_only_empty_and_silent_consumers_are_swept(
 ) -> None:
     for name in ("empty", "asking", PARKED):
         await client.xgroup_createconsumer(keys.stream, keys.group, name)
-    assert await claim.delete_dead_consumers(client, keys, "asking", min_idle_ms=60_000) == 0
-    assert await claim.delete_dead_consumers(client, keys, "asking", min_idle_ms=0) == 1
+    assert await consumers.delete_dead(client, keys, "asking", min_idle_ms=60_000) == 0
+    assert await consumers.delete_dead(client, keys, "asking", min_idle_ms=0) == 1
     names = {row["name"] for row in await client.xinfo_consumers(keys.stream, keys.group)}
     assert names == {b"w1", b"asking", PARKED.encode()}
 
@@ -401,7 +426,7 @@ async def test_thousands_of_consumers_are_swept_in_slices_that_block_nobody(
     times = []
     for _ in range(5):
         await client.execute_command("SLOWLOG", "RESET")
-        assert await claim.delete_dead_consumers(client, keys, "asking", min_idle_ms=0) == 100
+        assert await consumers.delete_dead(client, keys, "asking", min_idle_ms=0) == 100
         times.append(max(entry["duration"] for entry in await client.slowlog_get(100)))
     await client.config_set("slowlog-log-slower-than", 10_000)
     assert min(times) <= 2_000
@@ -413,7 +438,7 @@ async def test_the_sweep_drops_flush_numbers_of_consumers_that_never_came_to_rea
 ) -> None:
     for name in ("w1", "asking", "died-before-its-first-read"):
         await client.hset(keys.state, f"flush:{name}", "1 ")
-    await claim.delete_dead_consumers(client, keys, "asking", min_idle_ms=60_000)
+    await consumers.delete_dead(client, keys, "asking", min_idle_ms=60_000)
     fields = await client.hkeys(keys.state)
     assert {f for f in fields if f.startswith(b"flush:")} == {b"flush:w1", b"flush:asking"}
 

@@ -88,13 +88,43 @@ async def test_an_event_trimmed_while_its_handler_runs_has_its_outcome_written(
         stage.send({"n": 1}, {"n": 2})
         await eventually(lambda: runtime.dispatcher.running == 2)
         stage.redis.xtrim(STREAM, maxlen=0, approximate=False)
-        await eventually(lambda: runtime.metrics.counts["trimmed"] == 2)  # the lease saw it
+        counts = runtime.metrics.counts
+        await eventually(lambda: counts["trimmed"] == 2)  # the lease saw it
         assert stage.pending == 0
+        stage.send({"n": 3})
+        await eventually(lambda: counts["leases_renewed"] >= 4)  # and looked again
         gate.set()
         await eventually(lambda: len(stage.dead) == 1)
-        await eventually(lambda: stage.redis.xlen(OUT) == 1)
-    assert outcomes == {1: 1, 2: 1}
+        await eventually(lambda: stage.redis.xlen(OUT) == 2)
+        assert counts["leases_lost"] == counts["lost"] == 0
+    assert outcomes == {1: 1, 2: 1, 3: 1}
     assert stage.dead[0][b"f:payload"] == b'{"n": 2}'
+
+
+async def test_an_event_whose_trimming_was_told_in_a_lost_reply_has_its_outcome_written(
+    stage: Stage,
+) -> None:
+    app, gate = headrace.App(), asyncio.Event()
+
+    @app.on("flight.landed")
+    async def landed(event: dict, ctx: headrace.Context) -> None:
+        await gate.wait()
+        ctx.emit(OUT, headrace.Event("out", event))
+
+    with proxy_before(stage) as proxy:
+        redis = {"endpoints": [f"127.0.0.1:{proxy.port}"]}
+        delivery = {"minIdle": "3s", "handlerTimeout": "60s"}
+        async with worker(stage, app, outputs=OUTPUTS, redis=redis, delivery=delivery) as runtime:
+            stage.send({"n": 1})
+            counts = runtime.metrics.counts
+            await eventually(lambda: counts["leases_renewed"])  # its connection stands
+            proxy.withhold_replies()
+            stage.redis.xtrim(STREAM, maxlen=0, approximate=False)
+            await eventually(lambda: counts["trimmed"] or counts["leases_lost"])
+            gate.set()
+            await eventually(lambda: not len(runtime.holding))
+            assert counts["leases_lost"] == 0
+    assert stage.redis.xlen(OUT) == 1
 
 
 @pytest.mark.parametrize("ending", ["output", "dead letter", "retry"])

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from redis.asyncio import Redis
 
 from headrace.streams.entries import ClaimedEntry, Record, Source
-from headrace.streams.keys import PARKED, GroupKeys
-from headrace.streams.script import Script, call
+from headrace.streams.keys import GroupKeys
+from headrace.streams.script import Script
 
 _TAKE_DUE = Script("take_due")
 _CLAIM_IDLE = Script("claim_idle")
@@ -21,9 +21,6 @@ _TAKE_OVER = Script("take_over")
 _MARK_SOLO = Script("mark_solo")
 _RENEW = Script("renew")
 _HAND_BACK = Script("hand_back")
-_DELETE_CONSUMER = Script("delete_consumer")
-_DELETE_DEAD_CONSUMERS = Script("delete_dead_consumers")
-_MAX_DELETIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +166,25 @@ async def mark_solo(client: Redis, keys: GroupKeys, consumer: str, entry: Delive
 
 
 async def renew(
-    client: Redis, keys: GroupKeys, consumer: str, source: Source, held: Sequence[bytes]
+    client: Redis,
+    keys: GroupKeys,
+    consumer: str,
+    source: Source,
+    held: Sequence[bytes],
+    *,
+    answered: bool = True,
 ) -> Renewed:
-    """Renew the lease of held ids (running and buffered) only."""
+    """Renew the lease of held ids (running and buffered) only.
+
+    `answered`: the replies to all earlier calls came. What these found trimmed is told again until
+    then: no later call could tell it from what was lost.
+    """
     if not held:
         return Renewed([], [])
     lost, trimmed = await _RENEW.run(
-        client, [keys.of(source), keys.failures], [keys.group, consumer, source.value, *held]
+        client,
+        [keys.of(source), keys.failures, keys.state],
+        [keys.group, consumer, source.value, int(answered), *held],
     )
     return Renewed(lost, trimmed)
 
@@ -225,56 +234,6 @@ async def hand_back_unheld(
         [keys.group, consumer, source.value, "unheld", min_idle_ms, *held],
     )
     return given
-
-
-async def delete_consumer_if_empty(client: Redis, keys: GroupKeys, consumer: str) -> bool:
-    """Delete the consumer and its flush number, in the script that sees both its PELs empty."""
-    return bool(
-        await _DELETE_CONSUMER.run(
-            client, [keys.stream, keys.replay, keys.state], [keys.group, consumer]
-        )
-    )
-
-
-async def delete_dead_consumers(
-    client: Redis, keys: GroupKeys, consumer: str, *, min_idle_ms: int
-) -> int:
-    """Delete consumers other than us and the parked one that are empty and silent that long.
-
-    A hundred at most. Also drops flush numbers of consumers that are in neither stream: a process
-    that died before its first read leaves one. Lists of thousands never pass through a script.
-    """
-    flushed = await _flushed(client, keys)
-    known: set[bytes] = set()
-    busy = {consumer.encode(), PARKED.encode()}
-    for stream in (keys.stream, keys.replay):
-        for flat in await call(client, ("XINFO", "CONSUMERS", stream, keys.group)):
-            row = dict(zip(flat[::2], flat[1::2], strict=True))
-            known.add(row[b"name"])
-            if row[b"pending"] > 0 or row[b"idle"] < min_idle_ms:
-                busy.add(row[b"name"])
-    if gone := list(flushed - known - busy)[:_MAX_DELETIONS]:
-        await call(client, ("HDEL", keys.state, *(b"flush:" + name for name in gone)))
-    dead = sorted(known - busy)[:_MAX_DELETIONS]
-    if not dead:
-        return 0
-    deleted: int = await _DELETE_DEAD_CONSUMERS.run(
-        client, [keys.stream, keys.replay, keys.state], [keys.group, *dead]
-    )
-    return deleted
-
-
-async def _flushed(client: Redis, keys: GroupKeys) -> set[bytes]:
-    """The consumers that have a flush number."""
-    found: set[bytes] = set()
-    cursor = b"0"
-    while True:
-        cursor, flat = await call(
-            client, ("HSCAN", keys.state, cursor, "MATCH", "flush:*", "COUNT", 500)
-        )
-        found |= {field.removeprefix(b"flush:") for field in flat[::2]}
-        if cursor == b"0":
-            return found
 
 
 async def _with_bodies(client: Redis, keys: GroupKeys, rows: list[Any], to: Claimed) -> Claimed:

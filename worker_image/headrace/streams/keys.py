@@ -57,7 +57,8 @@ class GroupKeys:
 
     @cached_property
     def state(self) -> str:
-        """Hash: `owner`, `checkpoint`, `checkpoint_at` and `flush:<consumer>` numbers."""
+        """Hash: `owner`, `checkpoint`, `checkpoint_at` and for each consumer
+        `flush:<name>`, its last flush, and `trimmed:<name>`, what its renewals found trimmed."""
         return self._key("state")
 
     @cached_property

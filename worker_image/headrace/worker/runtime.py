@@ -15,7 +15,7 @@ from typing import Any
 from headrace.app import App
 from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
-from headrace.streams import claim
+from headrace.streams import claim, consumers
 from headrace.streams.commit import Committer
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import ensure_groups
@@ -291,7 +291,7 @@ class Runtime:
                 await self.claims.hand_back([e for e in held if e not in begun])
                 if not self._custom:
                     await self._hand_back_unheld()
-                await claim.delete_consumer_if_empty(
+                await consumers.delete_if_empty(
                     self.control, self.settings.keys, self.settings.consumer
                 )
                 return

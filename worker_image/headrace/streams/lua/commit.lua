@@ -14,7 +14,7 @@
 --       8.. ids delivered once and plainly acked
 -- returns flat (id, verdict, reason) of what was refused; empty: all done
 --         verdicts: 1 owned by another, 2 gone, 3 duplicate, 4 failed, 5 trimmed
--- uses: ids, clock, floor, record
+-- uses: ids, clock, floor, record, primary
 local KEYS, ARGV = KEYS, ARGV -- a local is found faster than a global
 local stream, state = KEYS[1], KEYS[2]
 local group, consumer, number, source = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
@@ -280,7 +280,10 @@ settle(ended, ended_members)
 
 -- A flush that settled nothing is safe to run again, so it is not remembered. Where a lost group
 -- restarts (the checkpoint) is written at most once a second.
-if settled == 0 then return refused end
+if settled == 0 then
+  must_be_primary(state)
+  return refused
+end
 local value = string.format('%.0f', number)
 if #refused > 0 then value = value .. cmsgpack.pack(refused) end
 local noted = {flush_field, value}

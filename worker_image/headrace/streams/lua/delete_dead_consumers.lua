@@ -9,7 +9,7 @@ for i = 2, #ARGV do
   end
   if owned == 0 then
     for key = 1, 2 do redis.call('XGROUP', 'DELCONSUMER', KEYS[key], ARGV[1], ARGV[i]) end
-    redis.call('HDEL', KEYS[3], 'flush:' .. ARGV[i])
+    redis.call('HDEL', KEYS[3], 'flush:' .. ARGV[i], 'trimmed:' .. ARGV[i])
     deleted = deleted + 1
   end
 end

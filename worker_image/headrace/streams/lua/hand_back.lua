@@ -4,13 +4,14 @@
 --       unheld: 5 least idle time in ms  6.. ids that are held
 -- returns how many were given to the parked consumer, due now; as if never delivered, but for those
 -- begun, whose delivery counts, and those unheld for a while, whose reply may still come
--- uses: clock
+-- uses: clock, primary
 local stream, retry, failures = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, source = ARGV[1], ARGV[2], ARGV[3]
 local now = string.format('%.0f', now_ms())
 local counted = ARGV[4] == 'begun' or (ARGV[4] == 'unheld' and tonumber(ARGV[5]) > 0)
 local uncounted = counted and 0 or 1
 local given = 0
+must_be_primary(failures)
 
 local function give(id, count)
   local member = source .. ':' .. id

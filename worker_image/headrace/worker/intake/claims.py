@@ -18,7 +18,7 @@ from time import monotonic
 from redis.asyncio import Redis
 
 from headrace.entry import Entry
-from headrace.streams import claim
+from headrace.streams import claim, consumers
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
@@ -153,7 +153,7 @@ class Claims:
     async def delete_dead_consumers(self) -> None:
         """Delete consumers that are empty and have been silent for long."""
         silent_ms = max(DEAD_CONSUMER_MS, DEAD_CONSUMER_FACTOR * self._min_idle_ms)
-        await claim.delete_dead_consumers(
+        await consumers.delete_dead(
             self._control, self._keys, self._consumer, min_idle_ms=silent_ms
         )
 

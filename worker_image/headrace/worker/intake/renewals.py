@@ -59,6 +59,8 @@ class Renewer:
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._work, name="lease", daemon=True)
         self._expired_said = False
+        self._answered = True
+        """All renewals of the last round were."""
 
     def start(self) -> None:
         self._thread.start()
@@ -105,18 +107,24 @@ class Renewer:
             return
         self._expired_said = False
         held = self._holding.snapshot()
+        answered, self._answered = self._answered, False
         for source in Source:
-            entries = {entry.id: entry for entry in held if entry.source is source}
+            # What was trimmed is out of the pending list, and nobody can take it any more.
+            entries = {e.id: e for e in held if e.source is source and not e.trimmed}
             ids = list(entries)
             for start in range(0, len(ids), CHUNK):
                 chunk = ids[start : start + CHUNK]
                 self._holding.renewing = True
                 try:
-                    renewed = await claim.renew(client, self._keys, self._consumer, source, chunk)
+                    renewed = await claim.renew(
+                        client, self._keys, self._consumer, source, chunk, answered=answered
+                    )
+                    answered = False  # what this round finds is kept until it is over
                     self._note(renewed, entries, source)
                 finally:
                     self._holding.renewing = False
                 self._metrics.counts["leases_renewed"] += len(chunk) - len(renewed.lost)
+        self._answered = True
 
     def _note(self, renewed: claim.Renewed, entries: dict[bytes, Entry], source: Source) -> None:
         for id_ in renewed.trimmed:
