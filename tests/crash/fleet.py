@@ -38,11 +38,23 @@ class Worker:
     log: Path = Path("/dev/null")
     lifespan: str = ""
     life: Life | None = None
+    announced_at: float | None = None
+    """Monotonic seconds at which it was first seen to have announced its consumer."""
 
     def said(self, words: re.Pattern[str]) -> str | None:
         """What its log says in the place of the pattern's group."""
         found = words.search(self.log.read_text(errors="replace"))
         return found[1] if found else None
+
+    @property
+    def handles(self) -> bool:
+        """It has announced its consumer, and its lifespan's start is over and did not fail."""
+        if self.announced_at is None and self.log.stat().st_size:
+            self.announced_at = time.monotonic()
+        how, _, seconds = self.lifespan.partition(" ")
+        if self.announced_at is None or how == "fails":
+            return False
+        return time.monotonic() - self.announced_at >= float(seconds)
 
     @property
     def may_refuse(self) -> bool:
@@ -112,8 +124,8 @@ class Fleet:
 
     @property
     def at_work(self) -> list[Worker]:
-        """Running ones that have announced their consumer: what faults strike."""
-        return [w for w in self.running if w.log.stat().st_size]
+        """Running ones that handle events, or may: what faults strike."""
+        return [worker for worker in self.running if worker.handles]
 
     def wait_at_work(self, count: int, seconds: float = 30.0) -> bool:
         """Wait until so many are at work; False when that takes too long."""
