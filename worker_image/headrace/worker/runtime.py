@@ -158,6 +158,7 @@ class Runtime:
             check_groups=lambda: self.ensure_groups(claim=False),
             rng=random,
         )
+        room.on_claimed = self.reader.room_changed
         self.settler.on_room = self._room_changed
         self.settler.on_parked = self.claims.due_in
         self.dispatcher.on_resume = self._room_changed

@@ -165,22 +165,23 @@ class Claims:
 
     async def take_due(self) -> tuple[int, int | None]:
         """Take what fell due, as far as there is room: how many, and ms until the next does."""
-        count = self._room.for_claim(self._count)
-        sizes, began = self._room.reply_size, monotonic()
+        sizes = self._room.reply_size
         async with self.lock:
-            try:
-                claimed = await claim.take_due(
-                    self._control,
-                    self._keys,
-                    self._consumer,
-                    count=count,
-                    suspects=self._room.for_suspects(),
-                )
-            except REDIS_ERRORS:
-                sizes.failed(count)
-                raise
-            seconds = monotonic() - began
-            entries = self._take(claimed)
+            count, began = self._room.for_claim(self._count), monotonic()
+            with self._room.kept(count):
+                try:
+                    claimed = await claim.take_due(
+                        self._control,
+                        self._keys,
+                        self._consumer,
+                        count=count,
+                        suspects=self._room.for_suspects(),
+                    )
+                except REDIS_ERRORS:
+                    sizes.failed(count)
+                    raise
+                seconds = monotonic() - began
+                entries = self._take(claimed)
         sizes.arrived(len(entries), sum(entry.size for entry in entries), seconds)
         self._metrics.counts["taken_due"] += len(entries)
         self._metrics.parked = claimed.parked

@@ -6,6 +6,9 @@ no more than about half a second of handling at its measured speed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from headrace.entry import Entry
 from headrace.worker.handling.dispatcher import Dispatcher
 from headrace.worker.held import Holding
@@ -60,18 +63,37 @@ class Room:
             default=0,
         )
         self.reply_size = ReplySize()
+        self.on_claimed: Callable[[], None] = lambda: None
+        """Called when a claim has ended: it may have brought less than it might have."""
+        self._claiming = 0
+        """How many entries the claim under way may bring."""
+        self._reading = 0
+        """The same of the read: one is under way from `for_read` to the next."""
 
     def for_read(self) -> int:
         """COUNT of the next read; 0 = do not read."""
         self._mean.update(self._dispatcher)
-        free = self._free(len(self._holding) - self._settler.leaving)
+        free = self._free(len(self._holding) - self._settler.leaving + self._claiming)
         # Rounded up: a slot without work is worse than one entry too many.
-        return self._cut(min(self._batch_size, -(-free // STREAMS_PER_READ)))
+        count = self._cut(min(self._batch_size, -(-free // STREAMS_PER_READ)))
+        self._reading = min(free, STREAMS_PER_READ * count) if count else 0
+        return count
 
     def for_claim(self, most: int) -> int:
         """How many entries a claim may bring, at most `most`. A slot's worth is kept for claims
         beside what reads may fill, or retries would starve while the stream has a backlog."""
-        return self._cut(min(most, self._free(len(self._holding)) + self._concurrency))
+        free = self._free(len(self._holding) + self._reading)
+        return self._cut(min(most, free + self._concurrency))
+
+    @contextmanager
+    def kept(self, count: int) -> Iterator[None]:
+        """Around a claim that may bring so many entries: a read meanwhile leaves them room."""
+        self._claiming = count
+        try:
+            yield
+        finally:
+            self._claiming = 0
+            self.on_claimed()
 
     def for_suspects(self) -> int:
         """How many entries with a crash behind them a claim may bring: one at a time runs alone."""
