@@ -20,11 +20,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.crash.mutants import MUTANTS
-from tests.crash.mutants.hunt import Verdict, hunt
+from tests.crash.mutants.hunt import hunt
 from tests.crash.results import Result, Results
 from tests.crash.run import Run
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.world import play
+from tests.support.broken_package import Verdict
 from tests.support.redis_servers import KINDS
 
 
@@ -113,7 +114,7 @@ def hunt_all(jobs: int, name: str) -> int:
     with ThreadPoolExecutor(jobs) as pool:
         for mutant, hunted in zip(wanted, pool.map(hunt, wanted), strict=True):
             verdicts[hunted.verdict] += 1
-            print(f"{mutant.name:58s} {hunted.verdict.upper()} {hunted.why}", flush=True)
+            print(f"{mutant.name:58s} {hunted}", flush=True)
     print(f"mutants={len(wanted)}", *(f"{verdict}={verdicts[verdict]}" for verdict in Verdict))
     return 0 if wanted and verdicts[Verdict.CAUGHT] == len(wanted) else 1
 

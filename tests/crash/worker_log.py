@@ -2,15 +2,21 @@
 
 Handlers fail on purpose, and their tracebacks are no defect: those of a part of the worker are
 logged as critical, those of a forgotten task by asyncio, and those that nobody caught are no JSON.
+An error of a script is answered as Redis's other errors are, and known by its words.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from itertools import takewhile
 from typing import Any
 
 UNCAUGHT = "Traceback (most recent call last)"
+# What Lua says of a script that is wrong. A command that is refused reads otherwise.
+LUA_SLIP = re.compile(
+    r"nonexistent global variable|attempt to (call|index|compare|concatenate|get length|perform)"
+)
 
 
 def first_defect(log: str) -> str | None:
@@ -25,6 +31,8 @@ def first_defect(log: str) -> str | None:
         elif said.get("level") == "critical" or said.get("logger") == "asyncio":
             raised = str(said.get("exception", "")).splitlines()
             return f"{said.get('message')}: {_raised(raised)}"
+        elif LUA_SLIP.search(message := str(said.get("message"))):
+            return message
     return None
 
 

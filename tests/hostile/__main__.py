@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.hostile.shrink import shrink
 from tests.hostile.stage import Stage, stage
 from tests.hostile.story import Step, Story, write
 from tests.support import control_plane
+from tests.support.broken_package import Verdict
 
 MADE_SMALL, TRIES = 5, 20
 """So many of the seeds that fail are made small, each with so many tries."""
@@ -73,14 +75,14 @@ def main() -> int:
 
 def hunt_all() -> int:
     """Let every mutant run until it is caught; 1 when one is not."""
-    escaped = 0
+    verdicts = Counter[Verdict]()
     with control_plane.running() as plane:
         for mutant in MUTANTS:
-            caught = hunt(mutant, plane.kubeconfig)
-            escaped += caught is None
-            print(f"{mutant.name:62s} {caught or 'ESCAPED'}", flush=True)
-    print(f"mutants={len(MUTANTS)} caught={len(MUTANTS) - escaped} escaped={escaped}")
-    return 1 if escaped else 0
+            hunted = hunt(mutant, plane.kubeconfig)
+            verdicts[hunted.verdict] += 1
+            print(f"{mutant.name:62s} {hunted}", flush=True)
+    print(f"mutants={len(MUTANTS)}", *(f"{verdict}={verdicts[verdict]}" for verdict in Verdict))
+    return 0 if verdicts[Verdict.CAUGHT] == len(MUTANTS) else 1
 
 
 def summary(results: list[Result], planned: int, seconds: float) -> int:

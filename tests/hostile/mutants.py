@@ -12,10 +12,11 @@ from pathlib import Path
 
 import headrace_operator
 from tests.hostile.actions import WEIGHTS
-from tests.hostile.play import play_all
+from tests.hostile.oracles import FAULT
+from tests.hostile.play import Result, play_all
 from tests.hostile.stage import stage
 from tests.hostile.story import write as write_story
-from tests.support.broken_package import Edit, write_broken
+from tests.support.broken_package import Edit, Hunted, Verdict, write_broken
 
 TRIES = 6
 """Seeds that a mutant may survive: its fault has to meet the right acts."""
@@ -44,25 +45,35 @@ def write(mutant: Mutant, directory: Path) -> None:
     write_broken(Path(headrace_operator.__path__[0]), mutant.edits, directory)
 
 
-def hunt(mutant: Mutant, kubeconfig: Path) -> str | None:
-    """Play stories of its acts until it is caught: what was seen; None if it escaped."""
+def hunt(mutant: Mutant, kubeconfig: Path) -> Hunted:
+    """Play stories of its acts until an oracle that it names catches it."""
     weights = {name: WEIGHTS[name] for name in mutant.acts}
     stories = (write_story(seed, weights) for seed in range(1, TRIES + 1))
-    caught: list[str] = []
+    ends: list[Hunted] = []
 
     def found() -> bool:
-        return bool(caught)
+        return bool(ends)
 
     with tempfile.TemporaryDirectory(prefix="hostile-mutant-") as name:
         write(mutant, Path(name))
         with stage(kubeconfig, Path(name), Path(name)) as on:
             for result in play_all(on, stories, TRIES, found):
-                caught += [
-                    f"{one} [{result.story}]"
-                    for one in result.violations
-                    if one.oracle in mutant.oracles
-                ]
-    return caught[0] if caught else None
+                hunted = judge(mutant, result)
+                ends += [hunted] if hunted.verdict is not Verdict.ESCAPED else []
+    # Played side by side: one that broke makes the others' answers doubtful.
+    broken = [one for one in ends if one.verdict is Verdict.BROKEN]
+    return next(iter((*broken, *ends)), Hunted(Verdict.ESCAPED))
+
+
+def judge(mutant: Mutant, result: Result) -> Hunted:
+    """What one story says of a mutant. An operator that fails of a fault of its own shows nothing
+    of the safeguard that was taken out. Pure."""
+    for one in sorted(result.violations, key=lambda one: one.oracle != FAULT):
+        if one.oracle == FAULT and FAULT not in mutant.oracles:
+            return Hunted(Verdict.BROKEN, FAULT, f"{one.what} [{result.story}]")
+        if one.oracle in mutant.oracles:
+            return Hunted(Verdict.CAUGHT, one.oracle, f"{one.what} [{result.story}]")
+    return Hunted(Verdict.ESCAPED)
 
 
 MUTANTS = [

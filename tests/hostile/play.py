@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import redis
 
 from tests.hostile.actions import ACTS
-from tests.hostile.oracles import Violation, bystanders, end_state, quiet, the_end
+from tests.hostile.oracles import FAULT, Violation, bystanders, end_state, quiet, the_end
 from tests.hostile.oracles.kept import Kept
 from tests.hostile.oracles.neighbours import Neighbours
 from tests.hostile.oracles.scaling import Scaling
@@ -73,7 +73,7 @@ class Player:
             result.violations += quiet.no_tracebacks(self._world, log)
             result.violations += bystanders.told(self._world, log)
             for ending in self._stage.operator.ended_by_itself[endings:]:
-                result.violations.append(Violation("no fault of ours", f"the operator: {ending}"))
+                result.violations.append(Violation(FAULT, f"the operator: {ending}"))
         except Exception:
             result.harness = f"the harness: {traceback.format_exc()}"
         finally:

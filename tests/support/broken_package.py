@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -19,6 +20,26 @@ class Edit:
     file: str
     old: str
     new: str
+
+
+class Verdict(StrEnum):
+    CAUGHT = "caught"
+    ESCAPED = "escaped"
+    BROKEN = "broken"
+    """It failed of something else than its fault: nothing is proven."""
+
+
+@dataclass(frozen=True)
+class Hunted:
+    """How the hunt for a broken package ended, what caught it, and the example that says so."""
+
+    verdict: Verdict
+    oracle: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        said = ": ".join(filter(None, (self.oracle, self.why)))
+        return f"{self.verdict.upper()} {said}".rstrip()
 
 
 def write_broken(package: Path, edits: Iterable[Edit], directory: Path) -> None:

@@ -10,6 +10,10 @@ LONGEST_BACK_OFF_SECONDS = work_queue.LONGEST_BACK_OFF_SECONDS * (1 + work_queue
 """So late may the operator look after a refusal."""
 
 
+FAULT = "no fault of ours"
+"""The oracle that sees tracebacks: what else such an operator does proves nothing."""
+
+
 @dataclass(frozen=True)
 class Violation:
     """`oracle` is one of the names in the table of docs/hostile.md."""

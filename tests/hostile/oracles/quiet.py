@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 
-from tests.hostile.oracles import Violation
+from tests.hostile.oracles import FAULT, Violation
 from tests.hostile.world import World
 
 QUIET_SECONDS = 5.0
@@ -42,4 +42,4 @@ def no_tracebacks(world: World, log: str) -> Iterator[Violation]:
         ours = about.partition("/")[0] in (world.namespace, world.elsewhere)
         if "exception" in entry and ours:
             last = str(entry["exception"]).strip().splitlines()[-1]
-            yield Violation("no fault of ours", f"{entry.get('message')}: {last[:300]}")
+            yield Violation(FAULT, f"{entry.get('message')}: {last[:300]}")

@@ -8,7 +8,7 @@ import redis
 
 from headrace_api.names import GROUP_LABEL, PIPELINE_LABEL, deployment_name
 from headrace_operator.kube.kinds import DEPLOYMENT, POD, STREAM_PIPELINE
-from tests.hostile.oracles import LONGEST_BACK_OFF_SECONDS, Violation
+from tests.hostile.oracles import FAULT, LONGEST_BACK_OFF_SECONDS, Violation
 from tests.hostile.oracles.end_state import controller
 from tests.hostile.pipelines import Manifest, consumer_group
 from tests.hostile.world import World
@@ -55,7 +55,7 @@ class Truth:
             self._since.clear()
         ready = condition(live, "Ready")
         if ready is not None and ready["reason"] == "InternalError":
-            yield Violation("no fault of ours", f"InternalError: {ready['message'][:300]}")
+            yield Violation(FAULT, f"InternalError: {ready['message'][:300]}")
         standing = self._standing(live, ready)
         if self._is_mute():
             return

@@ -1,9 +1,10 @@
 """A mutant counts as caught only by a bound that it names, and never by a slip of its own."""
 
-from tests.crash.mutants.hunt import Verdict, judge
+from tests.crash.mutants.hunt import confirm, judge
 from tests.crash.mutants.mutant import mutant, short
 from tests.crash.report import Report
 from tests.crash.results import Result
+from tests.support.broken_package import Hunted, Verdict
 
 RUN = short("kills")
 
@@ -32,3 +33,9 @@ def test_death_is_a_bound_where_the_log_says_what_the_mutant_names() -> None:
     deadly = mutant("m", RUN, "defects", dies_of="zip() argument")
     assert judge(deadly, result(defects="ValueError: zip() argument 2")).verdict is Verdict.CAUGHT
     assert judge(deadly, result(defects="NameError: 'x'")).verdict is Verdict.BROKEN
+
+
+def test_a_bound_that_the_unbroken_package_breaks_in_that_run_proves_nothing() -> None:
+    caught = Hunted(Verdict.CAUGHT, "calm", "event 3 was delivered twice")
+    assert confirm(caught, result(held="a worker held 90")) == caught
+    assert confirm(caught, result(calm="event 7")).verdict is Verdict.BROKEN

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from tests.crash.worker_log import first_defect
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nNameError: no x'
@@ -31,3 +32,21 @@ def test_so_is_a_task_that_nobody_asked_for_its_end() -> None:
 def test_and_what_ends_the_process_uncaught() -> None:
     said = line(level="info", message="begins") + TRACEBACK + "\n" + line(message="goes on")
     assert (first_defect(said) or "").endswith("NameError: no x")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_slip"),
+    [
+        ("Script attempted to access nonexistent global variable 'park'", True),
+        ("user_script:12: attempt to index a nil value (local 'row')", True),
+        ("user_script:12: attempt to perform arithmetic on a nil value", True),
+        (
+            "OOM command not allowed. script: ab, on @user_script:65.",
+            False,
+        ),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", False),
+    ],
+)
+def test_so_is_a_script_that_is_wrong(answer: str, is_slip: bool) -> None:
+    said = line(level="warning", logger="headrace.worker", message=f"commit failed: {answer}")
+    assert (first_defect(said) is not None) is is_slip
