@@ -6,80 +6,12 @@ reading could change a decision (wakeups.py says when). A stuck endpoint delays 
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import random
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-import redis.asyncio
-
-from headrace.streams import refusals
-from headrace.streams.backlog_reader import read_backlogs
-from headrace.streams.connect import REDIS_ERRORS, Mode
-from headrace.streams.keys import StreamKeys
-from headrace.streams.primary import SlotNotServed
 from headrace.worker.cancel import cancel
-from headrace_operator.backlog import redis_errors
-from headrace_operator.backlog.durability_watch import DurabilityWatch
+from headrace_operator.backlog.endpoint import Endpoint, Subject
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
-from headrace_operator.backlog.wakeups import (
-    WAKE_INTERVAL,
-    Reading,
-    ScalingTarget,
-    Urgency,
-    urgency,
-)
-
-logger = logging.getLogger(__name__)
-
-BATCH = 100  # streams per round trip: bounds what the server does in one go
-SHARE = 10  # a round may take this part of its interval, or the interval grows
-SLOWEST = 30.0
-# A Redis that is away is asked at least as often, or its status is told too late.
-LONGEST_RETRY_SECONDS = 5.0
-ROUNDS = 3  # newest rounds whose durations count
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What to read for one pipeline. `steps`: by Redis group name, what a new worker takes."""
-
-    access: Access
-    keys: StreamKeys
-    groups: tuple[str, ...]  # Redis group names
-    steps: Mapping[str, ScalingTarget] = field(default_factory=dict)
-
-    @property
-    def query(self) -> tuple[StreamKeys, tuple[str, ...]]:
-        return self.keys, self.groups
-
-
-@dataclass(slots=True)
-class _Watched:
-    """`is_due`: read it now, not in the next round."""
-
-    subject: Subject
-    is_due: bool = True
-    failures: int = 0
-    """Rounds in which its server did not answer, one after the other."""
-    reading: Reading | None = None
-    reported: Reading | None = None
-
-
-def pace(interval: float, took: Collection[float], failures: int) -> float:
-    """Seconds until the next round, after rounds that took so long and so many that failed.
-
-    The shortest of the last `ROUNDS` counts: one round that a stalled server or a busy machine held
-    up says nothing of what a round costs. Nor does the very first.
-    """
-    if failures:
-        return min(interval * 2.0**failures, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.0)
-    costs = min(took) if len(took) >= ROUNDS else 0.0
-    return min(max(interval, costs * SHARE), SLOWEST) * random.uniform(0.95, 1.05)
+from headrace_operator.backlog.wakeups import Reading
 
 
 class BacklogPoller:
@@ -91,7 +23,7 @@ class BacklogPoller:
         self._redis = redis
         self._on_change = on_change
         self._interval = interval
-        self._endpoints: dict[Access, _Endpoint] = {}
+        self._endpoints: dict[Access, Endpoint] = {}
         self._keys: dict[str, Subject] = {}
 
     def watch(self, key: str, subject: Subject) -> None:
@@ -106,7 +38,7 @@ class BacklogPoller:
         self.forget(key)
         endpoint = self._endpoints.get(subject.access)
         if endpoint is None:
-            endpoint = _Endpoint(self._redis, subject.access, self._on_change, self._interval)
+            endpoint = Endpoint(self._redis, subject.access, self._on_change, self._interval)
             self._endpoints[subject.access] = endpoint
         self._keys[key] = subject
         endpoint.add(key, subject)
@@ -144,164 +76,3 @@ class BacklogPoller:
         for endpoint in endpoints:
             endpoint.stop()
         await cancel(endpoint.task for endpoint in endpoints)
-
-
-class _Endpoint:
-    """One Redis access and the loop that reads everything watched behind it."""
-
-    def __init__(
-        self,
-        redis: RedisAccess,
-        access: Access,
-        on_change: Callable[[str], None],
-        interval: float,
-    ) -> None:
-        self.watched: dict[str, _Watched] = {}
-        self.answers = False
-        self._redis = redis
-        self._durability = DurabilityWatch()
-        self._access = access
-        self._on_change = on_change
-        self._interval = interval
-        self._new = asyncio.Event()
-        self._failures = 0
-        self._stopped = False
-        self.task = asyncio.create_task(self._run(), name=f"poll {access.endpoint}")
-
-    def add(self, key: str, subject: Subject) -> None:
-        self.watched[key] = _Watched(subject)
-        self._new.set()  # the first reading is not kept waiting for the next round
-
-    def change(self, key: str, subject: Subject) -> None:
-        """Reads other groups of the same stream; what was read of the others still holds."""
-        watched = self.watched[key]
-        if watched.subject.groups != subject.groups:
-            watched.is_due = True
-            self._new.set()
-        watched.subject = subject
-
-    def stop(self) -> None:
-        self._stopped = True  # a cancellation may be swallowed, see worker/cancel.py
-        self.task.cancel()
-
-    async def _run(self) -> None:
-        pause = 0.0
-        took: deque[float] = deque(maxlen=ROUNDS)
-        while not self._stopped:
-            await self._until_new_or(pause)
-            started = time.monotonic()
-            only_new = self._new.is_set() and pause > 0
-            self._new.clear()
-            keys = [k for k, w in self.watched.items() if not only_new or w.is_due]
-            await self._read(keys)
-            if not only_new:
-                took.append(time.monotonic() - started)
-            pause = pace(self._interval, took, self._failures)
-
-    async def _until_new_or(self, pause: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await self._new.wait()
-
-    async def _read(self, keys: list[str]) -> None:
-        """One round, every server at once. A failure is told to all whose server it is."""
-        if not keys:
-            return  # nobody was asked: that says nothing about the server
-        try:
-            servers = await self._by_server(keys)
-        except REDIS_ERRORS as error:
-            self._failed(error, list(self.watched))
-            return
-        await asyncio.gather(*(self._read_from(*one) for one in servers.items()))
-
-    async def _by_server(self, keys: list[str]) -> dict[redis.asyncio.Redis, list[str]]:
-        """Whom to ask for which keys: one server, but for the nodes of a Cluster."""
-        servers: dict[redis.asyncio.Redis, list[str]] = {}
-        for key in keys:
-            if key not in self.watched:
-                continue
-            stream = self.watched[key].subject.keys.stream
-            try:
-                client = await self._redis.client(self._access, stream)
-            except SlotNotServed as error:
-                self._failed(error, [key])
-            else:
-                servers.setdefault(client, []).append(key)
-        return servers
-
-    async def _read_from(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
-        """Read from one server, in bounded batches."""
-        try:
-            for start in range(0, len(keys), BATCH):
-                await self._read_batch(client, keys[start : start + BATCH])
-        except REDIS_ERRORS as error:
-            is_one_of_many = self._access.target.mode is Mode.CLUSTER
-            self._failed(error, keys if is_one_of_many else list(self.watched))
-
-    async def _read_batch(self, client: redis.asyncio.Redis, keys: list[str]) -> None:
-        known = [(key, self.watched[key]) for key in keys if key in self.watched]
-        now = time.monotonic()  # when it is asked: what happens meanwhile may not be in the answer
-        try:
-            for _, watched in known:
-                watched.is_due = False
-            backlogs = await read_backlogs(
-                client,
-                [watched.subject.query for _, watched in known],
-                before=[w.reading.backlog if w.reading else None for _, w in known],
-            )
-            risk = await self._durability.risk_of(client)
-        except REDIS_ERRORS:
-            raise
-        except Exception as error:
-            # A poisoned subject must harm only itself: find it, one by one.
-            if len(known) > 1:
-                for key, _ in known:
-                    await self._read_batch(client, [key])
-                return
-            self._answered()
-            for key, watched in known:
-                reading = Reading(None, str(error), time.monotonic(), refused=True)
-                self._take(key, watched, reading)
-            return
-        self._answered()
-        for (key, watched), backlog in zip(known, backlogs, strict=True):
-            if backlog.error is not None:
-                self._redis.doubt(self._access)
-                if backlog.error.startswith("MOVED"):
-                    continue  # the next round asks the node that has it now
-            watched.failures = 0
-            self._take(key, watched, Reading(backlog, None, now, risk=risk))
-
-    def _answered(self) -> None:
-        """Comes before a reading is told: whoever is woken by it goes by `answers`."""
-        if self._failures:
-            logger.info("Redis at %s answers again", self._access.endpoint)
-        self._failures = 0
-        self.answers = True
-
-    def _failed(self, error: Exception, keys: list[str]) -> None:
-        """`keys` could not be read."""
-        self._redis.doubt(self._access)
-        if len(keys) == len(self.watched):
-            self._failures += 1
-            self.answers = False
-        if all(self.watched[key].failures == 0 for key in keys if key in self.watched):
-            words = refusals.describe(error)
-            logger.warning("Redis at %s cannot be read: %s", self._access.endpoint, words)
-        words, refused = redis_errors.for_people(error), redis_errors.is_refusal(error)
-        reading = Reading(None, words, time.monotonic(), refused)
-        for key in keys:
-            if (watched := self.watched.get(key)) is None:
-                continue
-            watched.failures += 1
-            # One lost round is no outage: what was read a second ago still holds.
-            if watched.failures > 1 or watched.reading is None:
-                self._take(key, watched, reading)
-
-    def _take(self, key: str, watched: _Watched, reading: Reading) -> None:
-        watched.reading = reading
-        how = urgency(watched.reported, reading, watched.subject.steps)
-        last = watched.reported.clock if watched.reported is not None else 0.0
-        if how is Urgency.NOW or (how is Urgency.LATER and reading.clock - last >= WAKE_INTERVAL):
-            watched.reported = reading
-            self._on_change(key)

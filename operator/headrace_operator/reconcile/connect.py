@@ -12,7 +12,8 @@ from collections.abc import Callable
 from headrace.streams.keys import StreamKeys
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.allowed_hosts import NoAccess
-from headrace_operator.backlog.poller import BacklogPoller, Subject
+from headrace_operator.backlog.endpoint import Subject
+from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import ScalingTarget
 from headrace_operator.identity import group_keys, owner_of_pipeline, place_of
@@ -111,7 +112,7 @@ def subject_of(pipeline: StreamPipeline, access: Access) -> Subject:
             *(group.consumer_group_name for group in pipeline.spec.groups),
             *(orphan.consumer_group for orphan in pipeline.status.orphaned_groups),
         ),
-        steps={
+        targets={
             group.consumer_group_name: ScalingTarget(
                 group.scaling.target_backlog, group.scaling.max_replicas
             )

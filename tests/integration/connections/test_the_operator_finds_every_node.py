@@ -8,7 +8,8 @@ from tests.support.waiting import eventually
 from headrace.streams.connect import Mode, Target
 from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog.allowed_hosts import AllowedHosts
-from headrace_operator.backlog.poller import BacklogPoller, Subject
+from headrace_operator.backlog.endpoint import Subject
+from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 
 STREAMS = ("a", "b", "c", "d", "e", "f")

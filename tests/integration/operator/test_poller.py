@@ -18,9 +18,11 @@ from headrace.streams.connect import Target, connect
 from headrace.streams.credentials import StaticCredentials
 from headrace.streams.durability import Danger
 from headrace.streams.keys import StreamKeys
-from headrace_operator.backlog import poller, redis_errors
+from headrace_operator.backlog import endpoint, redis_errors
 from headrace_operator.backlog.durability_watch import DurabilityWatch
-from headrace_operator.backlog.poller import BATCH, ROUNDS, SHARE, BacklogPoller, Subject
+from headrace_operator.backlog.endpoint import BATCH, Subject
+from headrace_operator.backlog.pace import ROUNDS, SHARE
+from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import CLIENT_NAME, Access, RedisAccess
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget
 
@@ -144,7 +146,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> Rounds:
         await asyncio.sleep(seen.seconds)
         return await read_backlogs(client, queries, before=before)
 
-    monkeypatch.setattr(poller, "read_backlogs", read)
+    monkeypatch.setattr(endpoint, "read_backlogs", read)
     return seen
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_operator.backlog.poller import LONGEST_RETRY_SECONDS, ROUNDS, SLOWEST, pace
+from headrace_operator.backlog.pace import LONGEST_RETRY_SECONDS, ROUNDS, SLOWEST_SECONDS, pace
 
 
 def between(low: float, high: float) -> object:
@@ -16,7 +16,7 @@ def between(low: float, high: float) -> object:
         (0.1, 0.95, 1.05),  # a tenth of the interval is not too much
         (0.2, 1.9, 2.1),
         (1.5, 14.25, 15.75),
-        (60.0, SLOWEST * 0.95, SLOWEST * 1.05),
+        (60.0, SLOWEST_SECONDS * 0.95, SLOWEST_SECONDS * 1.05),
     ],
 )
 def test_a_round_takes_at_most_a_tenth_of_its_interval(
