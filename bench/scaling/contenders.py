@@ -16,7 +16,7 @@ from bench.scaling.numaflow import Numaflow
 from bench.scaling.world import Scaler, Sight
 
 from headrace_api.v1alpha1 import Scaling
-from headrace_operator.backlog.wakeups import WAKE_INTERVAL, ScalingTarget
+from headrace_operator.backlog.wakeups import WAKE_INTERVAL_SECONDS, ScalingTarget
 from headrace_operator.scaling.decide import GroupState, ScalingHistory, decide
 
 TARGET = 100
@@ -28,7 +28,7 @@ WINDOW = int(Scaling().scale_down_after.total_seconds())
 class Headrace:
     """The operator's own function, shown what the poller read a second ago, and asked only when
     the operator would ask: more workers are wanted, pods changed, a look is due, or, where any
-    figure moved, every `WAKE_INTERVAL` seconds."""
+    figure moved, every `WAKE_INTERVAL_SECONDS` seconds."""
 
     def __init__(self, target: int = TARGET, scale_down_after: int = WINDOW) -> None:
         self._spec = Scaling(
@@ -71,7 +71,7 @@ class Headrace:
         if self._wants(read) > self._wants(last):
             return True
         moved = (last.backlog, last.lag, last.added) != (read.backlog, read.lag, read.added)
-        return moved and sight.second - last.second >= WAKE_INTERVAL
+        return moved and sight.second - last.second >= WAKE_INTERVAL_SECONDS
 
     def _wants(self, sight: Sight) -> int:
         return min(ceil(sight.backlog / self._step.target), self._step.max_replicas)

@@ -11,7 +11,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 PATTERN = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 MAX_LENGTH = 20
-LONGEST = "87600h"  # ten years
+# Ten years.
+LONGEST = "87600h"
 SENTENCE = "a duration is written like 30s, 5m or 168h (units h, m, s, ms)"
 SHAPE_RULE = f"self.matches('{PATTERN}')"
 

@@ -22,7 +22,7 @@ from headrace_operator.backlog.durability_watch import DurabilityWatch
 from headrace_operator.backlog.pace import ROUNDS, pace
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import (
-    WAKE_INTERVAL,
+    WAKE_INTERVAL_SECONDS,
     Reading,
     ScalingTarget,
     Urgency,
@@ -218,6 +218,7 @@ class Endpoint:
         watched.reading = reading
         how = urgency(watched.reported, reading, watched.subject.targets)
         last = watched.reported.clock if watched.reported is not None else 0.0
-        if how is Urgency.NOW or (how is Urgency.LATER and reading.clock - last >= WAKE_INTERVAL):
+        may_wake = reading.clock - last >= WAKE_INTERVAL_SECONDS
+        if how is Urgency.NOW or (how is Urgency.LATER and may_wake):
             watched.reported = reading
             self._on_change(key)

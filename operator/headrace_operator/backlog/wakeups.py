@@ -1,7 +1,7 @@
 """When is a new reading of the backlog worth a look at the pipeline? Pure.
 
-At once: what may need more workers, and what is known or not known of a sudden. Everything else
-(fewer entries, moving figures) can wait for `WAKE_INTERVAL` seconds: going down is never urgent.
+At once: when more workers may be needed, or when the backlog becomes known or unknown. Everything
+else (fewer entries, moving figures) waits for `WAKE_INTERVAL_SECONDS`: going down is never urgent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from math import ceil
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.durability import Risk
 
-WAKE_INTERVAL = 5.0
+WAKE_INTERVAL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,11 @@ from headrace_operator.kube.kinds import CHILDREN, POD, Kind, Manifest
 Key = str
 """`namespace/name` of a StreamPipeline."""
 
-Ref = tuple[str, str, str]  # kind, namespace, name
+Ref = tuple[str, str, str]
+"""kind, namespace, name."""
 REMEMBERED_DELETIONS = 20_000
-APPLIED = frozenset(CHILDREN)  # only of these does anybody ask who owns which field
+# managedFields are kept only of what is applied.
+APPLIED = frozenset(CHILDREN)
 
 
 def key_of(namespace: str, name: str) -> Key:

@@ -9,7 +9,8 @@ from typing import Any
 
 from headrace_api.v1alpha1 import ConditionType, Reason
 
-MESSAGE_LENGTH = 2000  # a condition is read by people; the API server allows 32,768
+# People read a condition; the API server allows 32,768.
+MAX_MESSAGE_LENGTH = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +47,6 @@ def merged(
 
 
 def _bounded(message: str) -> str:
-    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"
+    return (
+        message if len(message) <= MAX_MESSAGE_LENGTH else message[: MAX_MESSAGE_LENGTH - 1] + "…"
+    )

@@ -15,7 +15,7 @@ from headrace_operator.kube.apply_diff import Difference
 from headrace_operator.plan.observation import ChildRef, FieldConflict
 
 LOSSES = 3
-WINDOW = 600.0
+WINDOW_SECONDS = 600.0
 # So many managers have a sample of their own in the metric.
 MAX_LABELS = 20
 _labels: set[str] = set()
@@ -34,7 +34,9 @@ class Conflicts:
         now = self._clock()
         taken = _taken(child, differences)
         ours_to_change = len(taken) < len(differences)
-        waiting = any(now - self._fought.get(conflict, -WINDOW) < WINDOW for conflict in taken)
+        waiting = any(
+            now - self._fought.get(conflict, -WINDOW_SECONDS) < WINDOW_SECONDS for conflict in taken
+        )
         return ours_to_change or not waiting
 
     def count(self, child: ChildRef, differences: Sequence[Difference]) -> None:
@@ -47,10 +49,10 @@ class Conflicts:
         """The conflicts that hold now."""
         now = self._clock()
         for conflict, losses in list(self._losses.items()):
-            if now - losses[-1] > WINDOW:
+            if now - losses[-1] > WINDOW_SECONDS:
                 del self._losses[conflict]
         for conflict, tried in list(self._fought.items()):
-            if now - tried > 2 * WINDOW:
+            if now - tried > 2 * WINDOW_SECONDS:
                 del self._fought[conflict]
         return tuple(self._fought)
 
@@ -60,7 +62,7 @@ class Conflicts:
             return
         losses = self._losses.setdefault(conflict, deque(maxlen=LOSSES + 1))
         losses.append(now)
-        if len(losses) > LOSSES and now - losses[0] <= WINDOW:
+        if len(losses) > LOSSES and now - losses[0] <= WINDOW_SECONDS:
             self._fought[conflict] = now
             del self._losses[conflict]
 

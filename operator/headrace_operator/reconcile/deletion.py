@@ -36,7 +36,7 @@ from headrace_operator.reconcile.referenced_objects import access_of, fetch
 
 logger = logging.getLogger(__name__)
 
-NEXT_LOOK = 2.0
+NEXT_STEP_SECONDS = 2.0
 # A reconciler waits so long for Redis.
 REDIS_WAIT_SECONDS = 0.3
 
@@ -88,7 +88,9 @@ class Deletion:
             return await self._wait_for(left, grace, live, memory.deletion)
         try:
             if not await self._cleaned(pipeline, memory.connection):
-                return Waiting(NEXT_LOOK, "the deletion waits for Redis, to drop the groups")
+                return Waiting(
+                    NEXT_STEP_SECONDS, "the deletion waits for Redis, to drop the groups"
+                )
         except (RedisTrouble, NoAccess) as error:
             return await self._wait_for_redis(error, live, memory.deletion)
         await self._finalizer.remove(live)
@@ -104,7 +106,7 @@ class Deletion:
         if now - waits.pods_since > grace + self._patience:
             await self._let_go(live, "PodsLeft", f"{what} did not end")
             return None
-        return Waiting(NEXT_LOOK, f"the deletion waits for {what} to end")
+        return Waiting(NEXT_STEP_SECONDS, f"the deletion waits for {what} to end")
 
     async def _wait_for_redis(
         self, error: Exception, live: Manifest, waits: DeletionWaits
@@ -119,7 +121,7 @@ class Deletion:
         else:
             logger.warning("deletion waits for Redis: %s", error, extra=_named(live))
             return Waiting(
-                NEXT_LOOK * 2,
+                NEXT_STEP_SECONDS * 2,
                 f"the deletion waits for Redis, to drop the consumer groups: {error}; it is let go"
                 f" without that after {self._patience:g} s",
             )

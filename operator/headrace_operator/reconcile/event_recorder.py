@@ -1,7 +1,7 @@
 """Kubernetes Events for people, as `kubectl describe` shows them.
 
-The same words again are counted on the Event that said them first. Of one pipeline and reason
-a few come at once and then one a minute; the next tells how many were left out.
+A repeated message increments the count of its first Event. Per pipeline and reason: a burst of 10,
+then one a minute; the next one says how many were left out.
 """
 
 from __future__ import annotations
@@ -24,12 +24,17 @@ logger = logging.getLogger(__name__)
 K = TypeVar("K")
 V = TypeVar("V")
 
-COUNT_AGAIN = 300.0  # seconds between two writes of one Event's count
-FORGOTTEN = 3600.0  # the API server keeps an Event for an hour
-AT_ONCE = 10  # of one pipeline and reason
-REFILL = 60.0  # seconds until one more may be said
-REMEMBERED = 10_000
-NOTE_LIMIT = 1000  # bytes; the API server's limit is 1 KiB
+# Between two writes of one Event's count.
+COUNT_AGAIN_SECONDS = 300.0
+# The API server keeps an Event for an hour.
+FORGOTTEN_SECONDS = 3600.0
+# Of one pipeline and reason.
+AT_ONCE = 10
+# Until one more may be written.
+REFILL_SECONDS = 60.0
+MAX_REMEMBERED = 10_000
+# The API server's limit is 1 KiB.
+MAX_NOTE_BYTES = 1000
 
 
 @dataclass(slots=True)
@@ -45,10 +50,10 @@ class _Said:
 class _Quota:
     left: float
     at: float
-    untold: int = 0
+    left_out: int = 0
 
     def take(self, now: float) -> bool:
-        self.left = min(self.left + (now - self.at) / REFILL, AT_ONCE)
+        self.left = min(self.left + (now - self.at) / REFILL_SECONDS, AT_ONCE)
         self.at = now
         if self.left < 1:
             return False
@@ -72,7 +77,7 @@ class Events:
         words = (uid, event.reason, event.message)
         try:
             said = self._said.get(words)
-            if said is not None and now - said.written_at < FORGOTTEN:
+            if said is not None and now - said.written_at < FORGOTTEN_SECONDS:
                 await self._count(pipeline, said, now)
             elif self._may_say(uid, event.reason, now):
                 written = await self._write(pipeline, event)
@@ -86,12 +91,12 @@ class Events:
         _remember(self._quotas, (uid, reason), quota)
         if quota.take(now) and self._bucket.try_take():
             return True
-        quota.untold += 1
+        quota.left_out += 1
         return False
 
     async def _count(self, pipeline: Manifest, said: _Said, now: float) -> None:
         said.count += 1
-        if now - said.written_at < COUNT_AGAIN or not self._bucket.try_take():
+        if now - said.written_at < COUNT_AGAIN_SECONDS or not self._bucket.try_take():
             return
         said.written_at = now
         series = {"count": said.count, "lastObservedTime": _stamp()}
@@ -102,14 +107,14 @@ class Events:
         """The name of the new Event."""
         metadata = pipeline["metadata"]
         quota = self._quotas[metadata["uid"], event.reason]
-        manifest = self._manifest(pipeline, event, quota.untold)
+        manifest = self._manifest(pipeline, event, quota.left_out)
         await self._api.create(EVENT, metadata["namespace"], manifest)
-        quota.untold = 0
+        quota.left_out = 0
         return str(manifest["metadata"]["name"])
 
-    def _manifest(self, pipeline: Manifest, event: Event, untold: int) -> Manifest:
+    def _manifest(self, pipeline: Manifest, event: Event, left_out: int) -> Manifest:
         metadata = pipeline["metadata"]
-        note = event.message.encode()[:NOTE_LIMIT].decode(errors="ignore")
+        note = event.message.encode()[:MAX_NOTE_BYTES].decode(errors="ignore")
         return {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
@@ -123,7 +128,7 @@ class Events:
             "action": "Reconcile",
             "type": event.type,
             "reason": event.reason,
-            "note": f"{note} ({untold} more before it)" if untold else note,
+            "note": f"{note} ({left_out} more before it)" if left_out else note,
             "regarding": {
                 "apiVersion": pipeline["apiVersion"],
                 "kind": pipeline["kind"],
@@ -137,7 +142,7 @@ class Events:
 def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
     memory[key] = value
     memory.move_to_end(key)
-    while len(memory) > REMEMBERED:
+    while len(memory) > MAX_REMEMBERED:
         memory.popitem(last=False)
 
 

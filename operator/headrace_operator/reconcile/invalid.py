@@ -15,7 +15,7 @@ from headrace_operator.kube.kinds import Manifest
 from headrace_operator.plan.condition_list import Condition, merged
 
 
-def in_words(error: ValidationError) -> str:
+def describe(error: ValidationError) -> str:
     """The fields and what is wrong with them; never their values."""
     sentences = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):

@@ -110,7 +110,7 @@ class Reconciler:
             pipeline = _parsed(live, memory.planned)
         except ValidationError as error:
             # Once it is told, only a change of the resource can help.
-            return await self._refuse(key, Reason.INVALID_SPEC, invalid.in_words(error))
+            return await self._refuse(key, Reason.INVALID_SPEC, invalid.describe(error))
 
         live = await self.finalizer.settle(live, pipeline)
         rendered = self._rendered(pipeline, memory.planned)

@@ -14,10 +14,10 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from headrace.streams.connect import Mode, Target, Tls
 from headrace.streams.credentials import StaticCredentials, without_newline
+from headrace_api import v1alpha1
 from headrace_api.v1alpha1 import CredentialsSecretRef, StreamPipeline
 from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.redis_clients import Access, ClientCertificate
@@ -102,7 +102,7 @@ def _credentials(
     )
 
 
-def _certificate(tls: Any, fetched: Fetched) -> ClientCertificate | None:
+def _certificate(tls: v1alpha1.Tls, fetched: Fetched) -> ClientCertificate | None:
     reference = tls.client_certificate_secret_ref
     if reference is None:
         return None
@@ -112,7 +112,7 @@ def _certificate(tls: Any, fetched: Fetched) -> ClientCertificate | None:
     )
 
 
-def _tls(tls: Any, fetched: Fetched) -> Tls:
+def _tls(tls: v1alpha1.Tls, fetched: Fetched) -> Tls:
     ca = None
     if tls.ca_secret_ref:
         holder = _existing("Secret", tls.ca_secret_ref.name, fetched.secrets)

@@ -18,7 +18,7 @@ RECENT_SECONDS = 15.0
 SPACING_SECONDS = 5.0
 # Weight of the newest measurement of a worker's rate.
 SMOOTHING = 0.3
-# A worker's rate that nothing confirmed for this long is put to the test.
+# A worker's rate that was not measured for this long is assumed to be too low.
 RATE_TTL_SECONDS = 600.0
 
 

@@ -30,7 +30,7 @@ FAMILIES = {
     "headrace_stream_entries_added_total": Family("counter", "Entries ever added to the stream."),
     "headrace_stream_dead_letters": Family("gauge", "Dead letters of the stream."),
     "headrace_stream_group_lag": Family("gauge", "Entries not delivered yet."),
-    "headrace_stream_group_lag_quality": Family("gauge", "1 for what the lag is worth now."),
+    "headrace_stream_group_lag_quality": Family("gauge", "1 for the current quality of the lag."),
     "headrace_stream_group_messages_pending": Family(
         "gauge", "Entries delivered and not settled, the parked ones included."
     ),

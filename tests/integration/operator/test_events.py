@@ -11,7 +11,12 @@ from tests.support.kube import Kube
 from headrace_operator.kube.api_server import ApiServer, connect
 from headrace_operator.kube.kinds import EVENT
 from headrace_operator.plan import Event
-from headrace_operator.reconcile.event_recorder import AT_ONCE, COUNT_AGAIN, REFILL, Events
+from headrace_operator.reconcile.event_recorder import (
+    AT_ONCE,
+    COUNT_AGAIN_SECONDS,
+    REFILL_SECONDS,
+    Events,
+)
 
 
 class Speaker:
@@ -49,7 +54,7 @@ async def test_the_same_words_again_are_counted_on_one_event(speaker: Speaker) -
     for _ in range(3):
         await speaker.say("0 to 1 workers")
     assert speaker.heard() == [("0 to 1 workers", 1)], "each count would be a write"
-    speaker.clock += COUNT_AGAIN
+    speaker.clock += COUNT_AGAIN_SECONDS
     await speaker.say("0 to 1 workers")
     assert speaker.heard() == [("0 to 1 workers", 4)]
 
@@ -57,7 +62,7 @@ async def test_the_same_words_again_are_counted_on_one_event(speaker: Speaker) -
 async def test_an_event_that_is_gone_is_said_anew(speaker: Speaker) -> None:
     await speaker.say("0 to 1 workers")
     speaker.forget_all()
-    speaker.clock += COUNT_AGAIN
+    speaker.clock += COUNT_AGAIN_SECONDS
     await speaker.say("0 to 1 workers")
     await speaker.say("0 to 1 workers")
     assert speaker.heard() == [("0 to 1 workers", 1)]
@@ -69,7 +74,7 @@ async def test_a_pipeline_that_scales_all_the_time_says_a_few_and_then_one_a_min
     for number in range(3 * AT_ONCE):
         await speaker.say(f"{number} to {number + 1} workers")
     assert len(speaker.heard()) == AT_ONCE
-    speaker.clock += REFILL
+    speaker.clock += REFILL_SECONDS
     await speaker.say("back to 0 workers")
     assert len(speaker.heard()) == AT_ONCE + 1
     assert speaker.heard()[-1] == (f"back to 0 workers ({2 * AT_ONCE} more before it)", 1)

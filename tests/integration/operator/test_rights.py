@@ -29,7 +29,7 @@ from tests.support.waiting import until
 
 from headrace_operator.kube.api_server import ApiServer, connect
 from headrace_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, STREAM_PIPELINE
-from headrace_operator.reconcile.event_recorder import COUNT_AGAIN
+from headrace_operator.reconcile.event_recorder import COUNT_AGAIN_SECONDS
 
 FIXED = {"mode": "Fixed", "replicas": 2}
 TRIM = {"name": "flights", "trim": {"maxLength": 10, "schedule": LEAP_DAY}}
@@ -190,7 +190,7 @@ async def _say_twice(installed: Installed, kube: Kube, namespace: str) -> None:
     try:
         speaker = Speaker(kube, namespace, ApiServer(client))
         await speaker.say("0 to 1 workers")
-        speaker.clock += COUNT_AGAIN
+        speaker.clock += COUNT_AGAIN_SECONDS
         await speaker.say("0 to 1 workers")
     finally:
         await client.close()  # type: ignore[no-untyped-call]
