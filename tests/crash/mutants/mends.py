@@ -3,7 +3,7 @@
 from tests.crash.mutants.mutant import mutant, short
 from tests.crash.run import Run
 
-PRODUCER, READER = "producer.py", "worker/intake/reader.py"
+SENDING, READER = "sending.py", "worker/intake/reader.py"
 MENDS = [
     mutant(
         "what a slow call holds up is told that it is lost",
@@ -33,7 +33,7 @@ MENDS = [
         short("failover", events=400),
         "produced",
         (
-            PRODUCER,
+            SENDING,
             "    for producer in list(_PRODUCERS):",
             "    for producer in list(_PRODUCERS)[:0]:",
         ),
