@@ -52,7 +52,9 @@ class Urgency(Enum):
     NOW = 2
 
 
-def urgency(reported: Reading | None, new: Reading, steps: Mapping[str, ScalingTarget]) -> Urgency:
+def urgency(
+    reported: Reading | None, new: Reading, targets: Mapping[str, ScalingTarget]
+) -> Urgency:
     """`reported`: the reading that the pipeline was last looked at with."""
     if reported is None or (reported.error, reported.risk) != (new.error, new.risk):
         return Urgency.NOW
@@ -62,7 +64,7 @@ def urgency(reported: Reading | None, new: Reading, steps: Mapping[str, ScalingT
     if before.error != after.error or before.groups.keys() != after.groups.keys():
         return Urgency.NOW
     if any(
-        _group_is_urgent(old, after.groups[name], steps.get(name, ScalingTarget()))
+        _group_is_urgent(old, after.groups[name], targets.get(name, ScalingTarget()))
         for name, old in before.groups.items()
     ):
         return Urgency.NOW
