@@ -106,6 +106,16 @@ def test_no_status_and_an_old_one_are_not_taken_for_health() -> None:
     assert any("has not acted on the newest spec" in line for line in shown(old))
 
 
+def test_what_the_spec_asks_for_is_no_trouble() -> None:
+    stopped = pipeline(
+        conditions=[
+            condition("Ready", "True", "Suspended", "suspended"),
+            condition("ScalingActive", "False", "Suspended", "delays: suspended"),
+        ]
+    )
+    assert not any("ScalingActive" in line for line in shown(stopped))
+
+
 def pod(name: str, **status: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, "status": status}
 

@@ -26,7 +26,7 @@ CLUSTER, REDIS = "In the cluster", "In Redis, from a Job beside the workers"
 
 PipelineArgument = typer.Argument(help="Name of the pipeline.", show_default=False)
 GroupOption = typer.Option(None, "--group", "-g", help="Only this group of the pipeline.")
-WordsArgument = typer.Argument(None, metavar="[OPTIONS]...", help="Passed on; see headrace --help.")
+WordsArgument = typer.Argument(None, metavar="OPTION", help="Passed on; see headrace --help.")
 
 
 def status(

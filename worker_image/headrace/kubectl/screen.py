@@ -23,6 +23,8 @@ WRAPPED = 78
 # These are told by Ready, or are good while they are True.
 _TOLD = {"Ready", "Reconciling", "Stalled"}
 _GOOD = {"ScalingActive", "BacklogKnown"}
+_WANTED = {"Suspended", "Fixed", "External"}
+"""Reasons that the spec asks for: no automatic scaling is no trouble then."""
 
 
 def one_pipeline(
@@ -117,7 +119,7 @@ def _conditions(pipeline: Manifest, now: float) -> Iterator[str]:
     """Those that are not as they should be."""
     for one in _status(pipeline).get("conditions") or ():
         kind, is_true = one["type"], one["status"] == "True"
-        if kind in _TOLD or is_true is (kind in _GOOD):
+        if kind in _TOLD or is_true is (kind in _GOOD) or one["reason"] in _WANTED:
             continue
         since = duration(max(now - _seconds(one["lastTransitionTime"]), 0))
         yield f"{kind} is {one['status']} for {since}: {one['reason']}"
