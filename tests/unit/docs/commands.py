@@ -16,6 +16,8 @@ import yaml
 from tests.unit.docs.pages import ROOT, Block
 
 from headrace.cli import app
+from headrace.kubectl import app as plugin
+from headrace.kubectl.program import split_options
 
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
 # typer brings a click of its own: the base of its refusals is reached through what it exports.
@@ -88,8 +90,16 @@ def targets() -> frozenset[str]:
 
 
 def _headrace(words: list[str]) -> str | None:
+    return _parsed(app, words)
+
+
+def _plugin(words: list[str]) -> str | None:
+    return _parsed(plugin, split_options(words)[1])
+
+
+def _parsed(program: typer.Typer, words: list[str]) -> str | None:
     """Parsed by the program's own parser; nothing is run."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(program)
     if ">" in words:
         words = words[: words.index(">")]  # into a file of the reader's own
     context = None
@@ -129,6 +139,8 @@ def _kubectl(words: list[str]) -> str | None:
         words, inner = words[:split], words[split + 1 :]
         if wrong := problem(inner):
             return wrong
+    if words[:1] == ["headrace"]:
+        return _plugin(words[1:])
     verbs = [word for word in words if word in _KUBECTL_VERBS]
     if not verbs:
         return f"kubectl: no known verb in {' '.join(words)}"

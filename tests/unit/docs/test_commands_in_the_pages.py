@@ -48,6 +48,8 @@ def test_every_target_that_a_sentence_names_exists(page: Path) -> None:
         ("kubectl appyl -f a.yaml", "no known verb"),
         ("kubectl apply -f examples/nowhere.yaml", "examples/nowhere.yaml does not exist"),
         ("kubectl exec deploy/a -- headrace dead lits", "No such command"),
+        ("kubectl headrace state flights", "No such command"),
+        ("kubectl headrace logs flights -n airport --folow", "No such option"),
         ("helm install a charts/headrace --set replica=3", "has no value replica=3"),
         (".venv/bin/pytest tests/unit/nowhere", "does not exist"),
         ("echo a | frobnicate", "no test knows this program"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from headrace.kubectl.commands import app
+from headrace.kubectl.commands import app as app
 from headrace.kubectl.program import Kubectl, split_options
 
 
