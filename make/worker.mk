@@ -23,3 +23,7 @@ bench-worker-long: venv ## 10 million events, and several processes (8 min)
 .PHONY: test-servers
 test-servers: venv ## workers, producers and commands on every kind of server (test-integration: each on one)
 	HEADRACE_EVERY_SERVER=1 $(BIN)/pytest -q -n 4 --dist loadfile tests/integration/worker tests/integration/producer tests/integration/custom
+
+.PHONY: bench-memory
+bench-memory: venv ## what an event costs in Redis and Valkey, by the size of its payload (30 s)
+	$(BIN)/python -m bench.memory

@@ -15,7 +15,7 @@ MAX_MODULES = 200
 
 LETTERS = [f"dead {name}" for name in ["list", "show", "replay", "purge", "export", "import"]]
 COMMANDS = [
-    *("peek", "tail", "check"),
+    *("peek", "tail", "check", "plan"),
     *("streams", "backlog", "pending", "send", "release", "validate"),
     *("worker", "reclaim", "trim"),
 ]

@@ -44,6 +44,7 @@ _add(LOOK, commands.pending, "headrace pending flights --group delays --entries"
 _add(LOOK, commands.peek, "headrace peek flights --from 2h --type flight.landed")
 _add(LOOK, commands.tail, "headrace tail flights --type flight.landed")
 _add(LOOK, commands.check, "headrace check flights --strict")
+_add(LOOK, commands.plan, "headrace plan --rate 500/s --payload 1KiB --retention 24h")
 _add(CHANGE, commands.send, "headrace send flights --type flight.landed --file events.ndjson")
 _add(CHANGE, commands.trim, "headrace trim flights --max-length 1000000 --dry-run")
 app.add_typer(dead, name="dead", rich_help_panel=CHANGE)

@@ -195,6 +195,25 @@ def check(
     check.run_check(stream, strict, output, url)
 
 
+def plan(
+    stream: str | None = OptionalStreamArgument,
+    rate: str | None = typer.Option(
+        None, metavar="RATE", help="Of events: 500/s, 30000/m, 9000/h."
+    ),
+    payload: str | None = typer.Option(None, metavar="SIZE", help="Of one event: 300B, 1KiB."),
+    retention: str = typer.Option(..., metavar="TIME", help="How long events stay: 24h."),
+    output: Output = OutputOption,
+    url: str | None = UrlOption,
+) -> None:
+    """Plan a stream's memory and trim.
+
+    A stream that is there tells its own rate and cost. With a Redis: does it have the memory?
+    """
+    from headrace.cli import plan
+
+    plan.run_plan(stream, rate, payload, retention, output, url)
+
+
 def release(
     stream: str = StreamArgument,
     group: str = typer.Argument(help="Name of the consumer group in Redis.", show_default=False),

@@ -53,7 +53,7 @@ StreamArgument = typer.Argument(
 )
 OptionalStreamArgument = typer.Argument(
     None,
-    help="Key of the stream; that of HEADRACE_CONFIG, unless told.",
+    help="Key of the stream.",
     show_default=False,
     autocompletion=_streams,
 )

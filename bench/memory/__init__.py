@@ -1,0 +1,1 @@
+"""What events cost in Redis: `make bench-memory`."""
