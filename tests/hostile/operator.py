@@ -50,6 +50,7 @@ class Operator:
         self.starts = 0
         self.ended_by_itself: list[str] = []
         self._leads = False
+        self._led_from = 0.0
         self._process: OperatorProcess | None = None
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._tick, self._supervise)
@@ -89,6 +90,11 @@ class Operator:
     @property
     def away(self) -> bool:
         return not self._leads
+
+    @property
+    def leads_for(self) -> float:
+        """Served seconds since this process began to lead: it knows only what it saw in them."""
+        return self.served - self._led_from if self._leads else 0.0
 
     def wait_until_it_leads(self, within: float = 90.0) -> None:
         deadline = time.monotonic() + within
@@ -132,6 +138,7 @@ class Operator:
                 if process is None and not self._held_down and not self._stop.is_set():
                     self._process = process = self._run()
             if process is not None and not self._leads and process.process.poll() is None:
+                self._led_from = self.served
                 self._leads = _leads(process) and process is self._process
 
     def _run(self) -> OperatorProcess:

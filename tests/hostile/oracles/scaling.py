@@ -56,7 +56,7 @@ class Scaling:
         short = dict(self._wanting())
         self._short = {name: self._short.get(name, world.served) for name in short}
         for name, since in self._short.items():
-            if world.served - since > BOUND_SECONDS:
+            if min(world.served - since, world.stage.operator.leads_for) > BOUND_SECONDS:
                 said = in_words(condition(live, "Ready"))
                 what = f"{short[name]}, for {BOUND_SECONDS:.0f} s; Ready says {said}"
                 yield Violation("scaling", what)

@@ -13,6 +13,8 @@ from tests.support.kube import condition
 
 BOUND_SECONDS = 25.0
 """More than the patience, a drain and two looks."""
+KNOWN_SECONDS = 10.0
+"""An operator that has led for so long has looked at every pipeline and knows its Redis."""
 GC_SECONDS = 60.0
 """The garbage collector learns of a new kind of resource only every 30 s."""
 
@@ -25,7 +27,7 @@ def delete(world: World, propagation: str) -> Iterator[Violation]:
     uid = live["metadata"]["uid"]
     forgets = world.spec.get("deletionPolicy") == "Delete"
     operator, starts = world.stage.operator, world.stage.operator.starts
-    seen_off = not operator.away
+    seen_off = operator.leads_for > KNOWN_SECONDS
     world.delete_pipeline(world.name, propagation)
 
     def gone() -> bool:
@@ -59,7 +61,7 @@ def _left(world: World, uid: str) -> list[str]:
 
 
 def _in_redis(world: World, uid: str, forgets: bool, seen_off: bool) -> Iterator[str]:
-    """`seen_off`: an operator was there all the time; else a claim may stay until it is wanted."""
+    """`seen_off`: an operator that knew it was there; else a claim may stay until it is wanted."""
     present = world.backlog()
     for group in world.groups:
         name = consumer_group(group)

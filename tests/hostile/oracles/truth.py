@@ -83,6 +83,7 @@ class Truth:
         """What is wrong and has been so for longer than the bound."""
         self._starting.clear()
         now, wrongs = self._world.served, set(self._wrongs(live))
+        known_from = now - self._world.stage.operator.leads_for
         if ready is not None and ready["status"] != "True":
             wrongs.add(f"Ready has said {ready['reason']}")
         causes = [cause for cause, count in self._world.causes.items() if count]
@@ -91,7 +92,8 @@ class Truth:
         return {
             wrong
             for wrong, since in self._since.items()
-            if now - since > (START_SECONDS if wrong in self._starting else BOUND_SECONDS)
+            if now - max(since, known_from)
+            > (START_SECONDS if wrong in self._starting else BOUND_SECONDS)
         }
 
     def _wrongs(self, live: Manifest) -> Iterator[str]:
