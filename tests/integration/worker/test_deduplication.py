@@ -12,9 +12,11 @@ from tests.support.waiting import eventually, eventually_sync
 from tests.support.workers import GROUP, PARKED, STREAM, Stage, worker, workers
 
 import headrace
+from headrace.streams.connect import connect
+from headrace.streams.groups import destroy_group
+from headrace.streams.keys import StreamKeys
 
 WINDOW = {"deduplicate": {"window": "60s", "field": "id"}}
-MARKS = b"headrace:{flights}:seen:" + GROUP.encode() + b":7:flights:"
 
 
 def send(stage: Stage, *event_ids: bytes | str, field: str = "id") -> list[bytes]:
@@ -25,6 +27,13 @@ def send(stage: Stage, *event_ids: bytes | str, field: str = "id") -> list[bytes
         )
         for n, event_id in enumerate(event_ids)
     ]
+
+
+def mark(stage: Stage, event_id: bytes) -> bytes:
+    """The key of an event's mark in this life of the group."""
+    keys = StreamKeys(STREAM).for_group(GROUP)
+    keys.life.begin((stage.redis.hget(keys.state, "life") or b"").decode())
+    return keys.seen(event_id)
 
 
 def counting_app() -> tuple[headrace.App, list[str]]:
@@ -47,8 +56,8 @@ async def test_an_event_sent_twice_is_handled_once(stage: Stage) -> None:
         await eventually(lambda: runtime.metrics.events["flight.landed/1", "duplicate"] == 250)
         assert runtime.metrics.events["flight.landed/1", "done"] == 250
     assert sorted(handled) == sorted(id_.decode() for id_ in first)
-    assert stage.redis.get(MARKS + b"event-3") == b"m:" + first[3]
-    assert 0 < stage.redis.pttl(MARKS + b"event-3") <= 60_000
+    assert stage.redis.get(mark(stage, b"event-3")) == b"m:" + first[3]
+    assert 0 < stage.redis.pttl(mark(stage, b"event-3")) <= 60_000
 
 
 async def test_an_event_forgotten_after_the_window_is_handled_again(stage: Stage) -> None:
@@ -57,7 +66,7 @@ async def test_an_event_forgotten_after_the_window_is_handled_again(stage: Stage
     async with worker(stage, app, delivery=told):
         send(stage, "a")
         await eventually(lambda: len(handled) == 1 and stage.settled)
-        await eventually(lambda: not stage.redis.exists(MARKS + b"a"))
+        await eventually(lambda: not stage.redis.exists(mark(stage, b"a")))
         send(stage, "a")
         await eventually(lambda: len(handled) == 2)
 
@@ -122,7 +131,7 @@ async def test_only_a_success_leaves_a_mark(stage: Stage, ending: headrace.Outco
     send(stage, "a")
     async with worker(stage, app, delivery=WINDOW):
         await eventually(lambda: stage.settled)
-    assert not stage.redis.exists(MARKS + b"a")
+    assert not stage.redis.exists(mark(stage, b"a"))
 
 
 async def test_events_without_an_id_and_ids_that_are_no_text_are_told_apart(stage: Stage) -> None:
@@ -277,3 +286,18 @@ async def test_a_look_up_that_fails_is_repeated_before_anything_runs(stage: Stag
             stage.redis.execute_command("ACL", "SETUSER", "default", "+@all")
         await eventually(lambda: stage.settled)
         assert len(handled) == 2
+
+
+async def test_a_group_made_anew_does_not_know_what_its_former_life_handled(stage: Stage) -> None:
+    app, handled = counting_app()
+    keys = StreamKeys(STREAM).for_group(GROUP)
+    async with worker(stage, app, delivery=WINDOW):
+        send(stage, "a")
+        await eventually(lambda: len(handled) == 1 and stage.settled)
+    owner = (stage.redis.hget(keys.state, "owner") or b"").decode()
+    async with connect(stage.server.target, role="admin") as client:
+        assert await destroy_group(client, keys, owner)
+    stage.redis.xtrim(STREAM, maxlen=0, approximate=False)
+    async with worker(stage, app, delivery=WINDOW):
+        send(stage, "a")
+        await eventually(lambda: len(handled) == 2)

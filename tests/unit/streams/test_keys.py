@@ -48,14 +48,22 @@ def test_no_two_groups_share_a_key(one: str, two: str, group: str, other: str) -
         assert shared <= ({first.dead_letters} if one == two else set())
 
 
-@given(NAMES, NAMES, GROUPS, GROUPS, NAMES, NAMES)
+LIVES = st.sampled_from(["", "65c3f2a1b0d47", "65c3f2a1b0d48"])
+
+
+def mark(stream: StreamKeys, group: str, event: str, life: str) -> bytes:
+    keys = stream.for_group(group)
+    keys.life.begin(life)
+    return keys.seen(event.encode())
+
+
+@given(NAMES, NAMES, GROUPS, GROUPS, NAMES, NAMES, LIVES, LIVES)
 def test_no_two_events_share_a_mark(
-    one: str, two: str, group: str, another: str, event: str, other: str
+    one: str, two: str, group: str, another: str, event: str, other: str, life: str, next_life: str
 ) -> None:
     first, second = usable(one), usable(two)
-    if first and second and (one, group, event) != (two, another, other):
-        mark = first.for_group(group).seen(event.encode())
-        assert mark != second.for_group(another).seen(other.encode())
+    if first and second and (one, group, event, life) != (two, another, other, next_life):
+        assert mark(first, group, event, life) != mark(second, another, other, next_life)
 
 
 @pytest.mark.parametrize("name", ["a{}b", "{}", "a}b", "}", "{}x", ""])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from headrace.streams.keys import GroupKeys
-from headrace.streams.script import Argument, Script, call
+from headrace.streams.script import Script, call
 
 _ENSURE = Script("ensure_groups")
 _RELEASE = Script("release")
@@ -98,7 +98,8 @@ async def ensure_groups(
     id, "<ms>-<seq>", that a status remembers), else at `start`: "0", "$" or an id. One that stands
     ahead of its stream goes back to where it would have been created. With `owner` (of `cluster`),
     claims the group for it first; `former_owner` loses it. `leader`: the operator that writes.
-    Raises OwnedByAnother, Deposed, NotAStream, redis errors.
+    Tells `keys` which life of the group its marks are of. Raises OwnedByAnother, Deposed,
+    NotAStream, redis errors.
     """
     kind, *rest = await _ENSURE.run(
         client,
@@ -114,7 +115,8 @@ async def ensure_groups(
         raise Deposed("a newer leader has written to the consumer group")
     if kind == b"type":
         raise NotAStream(rest[0].decode(), rest[1].decode())
-    created, recreated, kept, delivered, ahead, zeroed, stood = rest
+    created, recreated, kept, delivered, ahead, zeroed, stood, life = rest
+    keys.life.begin(life.decode())
     return GroupState(
         created=bool(created),
         recreated=bool(recreated),
@@ -152,24 +154,13 @@ async def destroy_group(
 ) -> bool:
     """Drop the group and every per-group key; never the stream, never dead letters.
 
-    Answers False, and touches nothing, when the group has another owner. Raises Deposed.
+    Marks stay until their window ends: they are of this life of the group, and a later group of its
+    name looks for others. So nothing searches the keyspace. Answers False, and touches nothing,
+    when the group has another owner. Raises Deposed.
     """
     per_group = [keys.replay, keys.state, keys.retry, keys.failures]
-    reply = await _DESTROY.run(
-        client, [keys.stream, *per_group], [keys.group, owner, str(leader or "")]
+    return _done(
+        await _DESTROY.run(
+            client, [keys.stream, *per_group], [keys.group, owner, str(leader or "")]
+        )
     )
-    if not _done(reply):
-        return False
-    # Marks left behind would swallow the events of a later group of this name.
-    pattern = _glob_literal(keys.seen_prefix) + "*"
-    cursor: Argument = 0
-    while True:
-        cursor, found = await call(client, ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000))
-        if found:
-            await call(client, ("UNLINK", *found))
-        if not int(cursor):
-            return True
-
-
-def _glob_literal(text: str) -> str:
-    return "".join(f"\\{char}" if char in "*?[]\\^-" else char for char in text)

@@ -6,7 +6,7 @@ holds a colon is written `:<length>:<name>`: no name without one begins like tha
 into the stream's own Cluster slot: it is the stream's hash tag, else its whole name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from headrace.streams.entries import Source
@@ -20,14 +20,29 @@ class UnusableName(ValueError):
     """A stream or group name for which no key in the same slot can be written."""
 
 
+class Life:
+    """Tells the marks of a group from those of a group of this name that was destroyed before.
+
+    `name` is "" until `ensure_groups` has asked Redis, and for groups from before lives had names.
+    `prefix`: of the marks, once it was made.
+    """
+
+    name = ""
+    prefix = b""
+
+    def begin(self, name: str) -> None:
+        self.name, self.prefix = name, b""
+
+
 @dataclass(frozen=True)
 class GroupKeys:
-    """The keys of one consumer group on one stream."""
+    """The keys of one consumer group on one stream. All but those of marks never change."""
 
     stream: str
     group: str
     tag: str
     dead_letters: str
+    life: Life = field(default_factory=Life, compare=False, repr=False)
 
     @cached_property
     def _name(self) -> str:
@@ -57,21 +72,25 @@ class GroupKeys:
 
     @cached_property
     def state(self) -> str:
-        """Hash: `owner`, `checkpoint`, `checkpoint_at` and for each consumer
+        """Hash: `owner`, `checkpoint`, `checkpoint_at`, `life` and for each consumer
         `flush:<name>`, its last flush, and `trimmed:<name>`, what its renewals found trimmed."""
         return self._key("state")
 
-    @cached_property
+    @property
     def seen_prefix(self) -> str:
         """What every mark of this group starts with; the event's id follows.
 
         The stream's length stands before its name: both it and the id may hold colons.
         """
-        return f"headrace:{{{self.tag}}}:seen:{self._name}:{len(self.stream)}:{self.stream}:"
+        life = f"-{self.life.name}" if self.life.name else ""
+        return f"headrace:{{{self.tag}}}:seen{life}:{self._name}:{len(self.stream)}:{self.stream}:"
 
     def seen(self, event_id: bytes) -> bytes:
         """String: the member of the entry that handled the event with this id."""
-        return self.seen_prefix.encode() + event_id
+        life = self.life
+        if not life.prefix:
+            life.prefix = self.seen_prefix.encode()
+        return life.prefix + event_id
 
 
 @dataclass(frozen=True)

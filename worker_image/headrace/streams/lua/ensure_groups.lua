@@ -3,7 +3,7 @@
 --       5 the owner's cluster ("")  6 leader "<lease>/<number>" or ""  7 owner to take over from ("")
 -- returns {"owned", owner, its cluster or ""} | {"type", key, type} | {"deposed"}
 --       | {"ok", created, recreated, checkpoint, last delivered id, ahead, restarted at 0,
---          where it stood if it was set back or ""}
+--          where it stood if it was set back or "", life or ""}
 -- uses: ids, floor, stream_end, claim
 local stream, replay, state = KEYS[1], KEYS[2], KEYS[3]
 local group, start, owner, mirrored = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -34,6 +34,14 @@ end
 
 local created, recreated, zeroed, stood = 0, 0, 0, ''
 local checkpoint = redis.call('HGET', state, 'checkpoint')
+-- Marks belong to one life: those of a group that was destroyed mean nothing to the next of its name.
+-- What was created before lives had names goes on without one.
+local life = redis.call('HGET', state, 'life')
+if not life and not checkpoint then
+  local time = redis.call('TIME')
+  life = string.format('%x', time[1] * 1000000 + time[2])
+  redis.call('HSET', state, 'life', life)
+end
 local generated, added = stream_end(stream, group)
 local delivered, oldest = group_bounds(stream, group)
 if not delivered then
@@ -69,4 +77,4 @@ end
 if not group_bounds(replay, group) then redis.call('XGROUP', 'CREATE', replay, group, '0', 'MKSTREAM') end
 
 local ahead = id_less(generated, delivered) and 1 or 0
-return {'ok', created, recreated, checkpoint, delivered, ahead, zeroed, stood}
+return {'ok', created, recreated, checkpoint, delivered, ahead, zeroed, stood, life or ''}
