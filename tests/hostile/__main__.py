@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.hostile.actions import WEIGHTS
-from tests.hostile.mutants import MUTANTS, hunt
+from tests.hostile.mutants import MUTANTS, Mutant, hunt
 from tests.hostile.play import Player, Result, play_all
 from tests.hostile.shrink import shrink
 from tests.hostile.stage import Stage, stage
@@ -45,8 +45,8 @@ def smallest(on: Stage, story: Story, broken: set[str]) -> Story:
 
 def main() -> int:
     arguments = _arguments()
-    if arguments.mutants:
-        return hunt_all()
+    if arguments.mutants is not None:
+        return hunt_all([one for one in MUTANTS if arguments.mutants in one.name])
     seeds = arguments.seed or range(arguments.first, arguments.first + arguments.seeds)
     names = arguments.acts.split(",") if arguments.acts else list(WEIGHTS)
     weights = {name: WEIGHTS[name] for name in names}
@@ -73,16 +73,16 @@ def main() -> int:
     return summary(results, len(seeds), time.monotonic() - began)
 
 
-def hunt_all() -> int:
-    """Let every mutant run until it is caught; 1 when one is not."""
+def hunt_all(mutants: Sequence[Mutant]) -> int:
+    """Let each run until it is caught; 1 when one is not."""
     verdicts = Counter[Verdict]()
     with control_plane.running() as plane:
-        for mutant in MUTANTS:
+        for mutant in mutants:
             hunted = hunt(mutant, plane.kubeconfig)
             verdicts[hunted.verdict] += 1
             print(f"{mutant.name:62s} {hunted}", flush=True)
-    print(f"mutants={len(MUTANTS)}", *(f"{verdict}={verdicts[verdict]}" for verdict in Verdict))
-    return 0 if verdicts[Verdict.CAUGHT] == len(MUTANTS) else 1
+    print(f"mutants={len(mutants)}", *(f"{verdict}={verdicts[verdict]}" for verdict in Verdict))
+    return 0 if verdicts[Verdict.CAUGHT] == len(mutants) else 1
 
 
 def summary(results: list[Result], planned: int, seconds: float) -> int:
@@ -122,7 +122,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=12, help="seeds side by side")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so many")
     parser.add_argument("--shrink", action="store_true", help="make what fails small")
-    parser.add_argument("--mutants", action="store_true", help="prove the oracles instead")
+    parser.add_argument(
+        "--mutants",
+        nargs="?",
+        const="",
+        metavar="WORDS",
+        help="prove the oracles instead, by all mutants or those with WORDS in their name",
+    )
     parser.add_argument("--keep", type=Path, help="directory for the operator's log")
     parser.add_argument("--package", type=Path, help="directory of another headrace_operator")
     return parser.parse_args()

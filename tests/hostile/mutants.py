@@ -18,8 +18,8 @@ from tests.hostile.stage import stage
 from tests.hostile.story import write as write_story
 from tests.support.broken_package import Edit, Hunted, Verdict, write_broken
 
-TRIES = 6
-"""Seeds that a mutant may survive: its fault has to meet the right acts."""
+TRIES, JOBS = 18, 6
+"""Seeds that a mutant may survive: its fault has to meet the right acts; so many side by side."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def hunt(mutant: Mutant, kubeconfig: Path) -> Hunted:
     with tempfile.TemporaryDirectory(prefix="hostile-mutant-") as name:
         write(mutant, Path(name))
         with stage(kubeconfig, Path(name), Path(name)) as on:
-            for result in play_all(on, stories, TRIES, found):
+            for result in play_all(on, stories, JOBS, found):
                 hunted = judge(mutant, result)
                 ends += [hunted] if hunted.verdict is not Verdict.ESCAPED else []
     # Played side by side: one that broke makes the others' answers doubtful.
