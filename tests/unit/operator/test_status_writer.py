@@ -48,14 +48,21 @@ def test_nothing_is_written_when_nothing_differs(current: dict[str, Any]) -> Non
     assert merge_patch(current, json.loads(json.dumps(current))) == {}
 
 
+AT_ONCE = 50
+
+
 class Scribe:
     """Writes the status of one pipeline, each time with news."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.written = 0
+        self._live = {
+            "metadata": {"uid": "u", "resourceVersion": "1", "namespace": "n", "name": "p"}
+        }
         self._memory = StatusWrites()
-        self._writer = StatusWriter(cast(Any, self), Cache(), TokenBucket(1, 1), lambda: self.now)
+        numbers = TokenBucket(1, AT_ONCE)
+        self._writer = StatusWriter(cast(Any, self), Cache(), numbers, lambda: self.now)
 
     async def merge_patch(self, *_: Any, **__: Any) -> dict[str, Any]:
         self.written += 1
@@ -63,8 +70,12 @@ class Scribe:
         return {"metadata": metadata}
 
     async def write(self) -> float | None:
-        live = {"metadata": {"uid": "u", "resourceVersion": "1", "namespace": "n", "name": "p"}}
-        return await self._writer.write(live, {"lag": self.now}, self._memory)
+        return await self._writer.write(self._live, {"lag": self.now}, self._memory)
+
+    async def write_figures(self) -> float | None:
+        """Those of one more pipeline."""
+        wanted = {"lag": self.now}
+        return await self._writer.write(self._live, wanted, StatusWrites(), only_figures=True)
 
 
 async def test_after_many_writes_news_is_late_by_two_seconds_at_most() -> None:
@@ -83,3 +94,11 @@ async def test_two_that_answer_each_other_write_thirty_times_a_minute_in_the_lon
         await scribe.write()
         scribe.now += 0.1
     assert scribe.written <= 11 * WRITES_PER_MINUTE
+
+
+async def test_of_a_fleet_whose_figures_move_some_are_written_at_once_and_the_rest_wait() -> None:
+    scribe = Scribe()
+    waits = [await scribe.write_figures() for _ in range(1000)]
+    assert scribe.written == AT_ONCE
+    assert all(wait is not None and wait > 0 for wait in waits[AT_ONCE:])
+    assert await scribe.write() is None, "news does not wait for figures"
