@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import urllib.request
 from pathlib import Path
 
@@ -50,10 +51,23 @@ def test_a_configuration_that_is_missing_or_wrong_is_named(tmp_path: Path) -> No
     missing = headrace("worker", HEADRACE_CONFIG=str(tmp_path / "none.json"))
     assert missing.returncode == 2
     assert "cannot read the configuration" in missing.stderr
+    assert "the operator writes it into its pods, elsewhere name a file" in missing.stderr
     (tmp_path / "worker.json").write_text("{}")
     wrong = headrace("worker", HEADRACE_CONFIG=str(tmp_path / "worker.json"))
     assert wrong.returncode == 2
     assert "is wrong at namespace: Field required" in wrong.stderr
+
+
+def test_a_port_that_is_taken_is_named(stage: Stage) -> None:
+    with socket.create_server(("", 0)) as taken, workers(stage, HANDLER) as group:
+        port = taken.getsockname()[1]
+        one = group.start("pod-a", "worker", "--port", str(port))
+        assert one.process.wait(20) == 2
+        assert (
+            f"cannot listen on port {port}: Address already in use; give another with --port"
+            in one.text
+        )
+        assert "Traceback" not in one.text
 
 
 def test_an_unreachable_redis_is_said_once_and_waited_for(redis_server: RedisServer) -> None:

@@ -46,7 +46,9 @@ def load_config(path: Path) -> WorkerConfig:
         text = path.read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"cannot read the configuration {path}: {error.strerror}; name the file in {ENV_CONFIG}"
+            f"cannot read the configuration {path}: {error.strerror}; the operator writes it into"
+            f" its pods, elsewhere name a file in {ENV_CONFIG}, or run handlers without Redis:"
+            " headrace.testing.Harness in docs/handlers.md"
         ) from None
     try:
         return WorkerConfig.model_validate_json(text)

@@ -100,7 +100,11 @@ async def _serve(settings: WorkerSettings, app: App, signals: StopSignals, *, po
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     runtime = Runtime(settings, app, metrics)
-    health = HealthServer(port, registry, runtime.live, runtime.ready)
+    try:
+        health = _health_server(port, registry, runtime)
+    except ConfigError:
+        await runtime.dispatcher.close()  # its slots outlive any other cancellation
+        raise
     logger.info(
         "consumer %s of group %s on stream %s; %d handlers",
         settings.consumer,
@@ -119,6 +123,16 @@ async def _serve(settings: WorkerSettings, app: App, signals: StopSignals, *, po
         left_well = await _leave(lifespan)
         health.close()
     return _end(runtime, left_well)
+
+
+def _health_server(port: int, registry: CollectorRegistry, runtime: Runtime) -> HealthServer:
+    """Raises ConfigError where nothing can listen on that port."""
+    try:
+        return HealthServer(port, registry, runtime.live, runtime.ready)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        reason = f"cannot listen on port {port}: {why}; give another with --port"
+        raise ConfigError(reason) from None
 
 
 async def _enter(stack: contextlib.AsyncExitStack, app: App, stopping: asyncio.Event) -> str | None:
