@@ -10,6 +10,7 @@ from headrace.cli.options import (
     AppOption,
     DeadLettersOption,
     FromOption,
+    GroupArgument,
     GroupOption,
     ManifestOutput,
     OptionalStreamArgument,
@@ -20,12 +21,15 @@ from headrace.cli.options import (
     TrimmedStreamArgument,
     TypeOption,
     UrlOption,
+    complete_group,
 )
 from headrace_api.mounts import HTTP_PORT
 
 
 def worker(
-    port: int = typer.Option(HTTP_PORT, help="Where /metrics, /livez and /readyz are served."),
+    port: int = typer.Option(
+        HTTP_PORT, min=0, max=65535, help="Where /metrics, /livez and /readyz are served."
+    ),
 ) -> None:
     """Handle a group's events until SIGTERM.
 
@@ -89,7 +93,10 @@ def send(
 def backlog(
     stream: str = StreamArgument,
     groups: list[str] | None = typer.Argument(
-        None, help="Consumer groups to show; all, unless told.", show_default=False
+        None,
+        help="Consumer groups to show; all, unless told.",
+        show_default=False,
+        autocompletion=complete_group,
     ),
     output: Output = OutputOption,
     watch: bool = typer.Option(False, "--watch", "-w", help="Again every 2 seconds."),
@@ -216,7 +223,7 @@ def plan(
 
 def release(
     stream: str = StreamArgument,
-    group: str = typer.Argument(help="Name of the consumer group in Redis.", show_default=False),
+    group: str = GroupArgument,
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
     url: str | None = UrlOption,
 ) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 import typer
 
 from headrace.cli.grouped_help import GroupedHelp, example
-from headrace.cli.options import DeadLettersOption, Output, OutputOption, TypeOption, UrlOption
+from headrace.cli.options import (
+    DeadLettersOption,
+    Output,
+    OutputOption,
+    TypeOption,
+    UrlOption,
+    complete_group,
+    complete_stream,
+)
 
 dead = typer.Typer(
     cls=GroupedHelp,
@@ -16,10 +24,20 @@ dead = typer.Typer(
     rich_markup_mode=None,
 )
 StreamOption = typer.Option(
-    None, "--stream", "-s", help="Key of the stream; that of HEADRACE_CONFIG, unless told."
+    None,
+    "--stream",
+    "-s",
+    help="Key of the stream; that of HEADRACE_CONFIG, unless told.",
+    autocompletion=complete_stream,
 )
 IdsArgument = typer.Argument(None, help="Ids of dead letters, as `list --each` shows them.")
-GroupOption = typer.Option(None, "--group", "-g", help="Only letters of this consumer group.")
+GroupOption = typer.Option(
+    None,
+    "--group",
+    "-g",
+    help="Only letters of this consumer group.",
+    autocompletion=complete_group,
+)
 ErrorOption = typer.Option(
     None, "--error", "-e", help="Only letters whose error, or its class, holds this text."
 )

@@ -1,18 +1,14 @@
-"""Names of the streams in a Redis and of their groups, also for the shell's completion."""
+"""Names of the streams in a Redis, and of their groups."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from redis.asyncio import Redis
 
 from headrace.streams.groups import NotAStream
 from headrace.streams.script import call
 
-COMPLETION_SECONDS = 1.0
 KEYS_A_STEP = 1_000
 OWN_PREFIX = b"headrace:{"
 """Dead letters and replay streams are keys of Headrace, shown with the stream they belong to."""
@@ -45,25 +41,6 @@ async def group_names(client: Redis, stream: str) -> list[str] | None:
         return None
     rows = await call(client, ("XINFO", "GROUPS", stream))
     return [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]
-
-
-def complete_streams(incomplete: str) -> list[str]:
-    """For the shell: those that can be found within a second; none without a Redis."""
-    url = os.environ.get("HEADRACE_REDIS_URL")
-    if not url:
-        return []
-    found: list[str] = []
-    with suppress(Exception):  # the shell wants words, never a traceback
-        asyncio.run(asyncio.wait_for(_complete(url, incomplete, found), COMPLETION_SECONDS))
-    return sorted(found)
-
-
-async def _complete(url: str, incomplete: str, found: list[str]) -> None:
-    from headrace.cli.redis_options import place_of
-
-    async with place_of(url).client as client:
-        async for name in stream_names(client, incomplete):
-            found.append(name.decode("utf-8", "replace"))
 
 
 def _escaped(text: str) -> str:

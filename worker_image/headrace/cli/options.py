@@ -5,10 +5,13 @@ Nothing heavy is imported here: `headrace --help` must answer at once.
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import NoReturn
 
 import typer
+
+from headrace_api.mounts import ENV_CONFIG
 
 FAILED = 1
 REFUSED = 2
@@ -42,29 +45,56 @@ class LogFormat(StrEnum):
     PLAIN = "plain"
 
 
-def _streams(incomplete: str) -> list[str]:
-    from headrace.cli.names import complete_streams
+def complete_stream(ctx: typer.Context, incomplete: str) -> list[str]:
+    """For the shell: where no Redis is named, nothing is loaded."""
+    url = _url_to_complete_from(ctx)
+    if url is None and ENV_CONFIG not in os.environ:
+        return []
+    from headrace.cli import completion
 
-    return complete_streams(incomplete)
+    return completion.streams(url, incomplete)
+
+
+def complete_group(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The same of the groups of the stream that the line names."""
+    url = _url_to_complete_from(ctx)
+    if url is None and ENV_CONFIG not in os.environ:
+        return []
+    from headrace.cli import completion
+
+    # Behind an option without its value, the parser leaves the arguments as they are.
+    stream = ctx.params.get("stream") or next(iter(ctx.args), None)
+    return completion.groups(url, stream, incomplete)
+
+
+def _url_to_complete_from(ctx: typer.Context) -> str | None:
+    return ctx.params.get("url") or os.environ.get("HEADRACE_REDIS_URL") or None
 
 
 StreamArgument = typer.Argument(
-    help="Key of the stream.", show_default=False, autocompletion=_streams
+    help="Key of the stream.", show_default=False, autocompletion=complete_stream
 )
 OptionalStreamArgument = typer.Argument(
     None,
     help="Key of the stream.",
     show_default=False,
-    autocompletion=_streams,
+    autocompletion=complete_stream,
 )
 TrimmedStreamArgument = typer.Argument(
     None,
     help="Key of the stream; in a trim Job, HEADRACE_TRIM says it.",
     show_default=False,
-    autocompletion=_streams,
+    autocompletion=complete_stream,
+)
+GroupArgument = typer.Argument(
+    help="Name of the consumer group in Redis.", show_default=False, autocompletion=complete_group
 )
 GroupOption = typer.Option(
-    None, "--group", "-g", help="Only this consumer group; all, unless told."
+    None,
+    "--group",
+    "-g",
+    help="Only this consumer group; all, unless told.",
+    autocompletion=complete_group,
 )
 FromOption = typer.Option(
     None,
