@@ -34,6 +34,7 @@ class Pair:
         old, new = self.broker, self._standby()
         with old.client() as primary, new.client() as replica:
             _wait(lambda: replica.info("replication").get("master_link_status") == "up")
+            _wait(lambda: _has_written(replica))
             primary.execute_command("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
             _wait(lambda: _offset(primary, "master") == _offset(replica, "slave"))
             replica.execute_command("REPLICAOF", "NO", "ONE")
@@ -64,6 +65,13 @@ class Pair:
 
 def _offset(client: redis.Redis, side: str) -> int:
     return int(client.info("replication")[f"{side}_repl_offset"])
+
+
+def _has_written(client: redis.Redis) -> bool:
+    """After a full sync a replica writes its file anew. One that is killed before that ends starts
+    with what it had before."""
+    info = client.info("persistence")
+    return not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]
 
 
 def _wait(condition: Callable[[], bool]) -> None:
