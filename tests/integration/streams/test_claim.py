@@ -1,5 +1,6 @@
 """Entries change hands by rule: due, idle in a Custom group, hand-back."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -82,6 +83,23 @@ async def test_no_more_than_asked_are_taken_and_the_rest_is_due_now(
     await park(client, keys, held)
     taken = await claim.take_due(client, keys, "w2", count=2)
     assert (len(taken.entries), taken.next_due_ms) == (2, 0)
+
+
+async def test_no_more_bytes_than_asked_are_taken_and_the_rest_was_never_delivered(
+    client: Redis, keys: GroupKeys
+) -> None:
+    await ensure_groups(client, keys)
+    for n in range(1, 41):
+        await client.xadd(keys.stream, {"payload": 100_000 * b"x"}, f"{n}-0")
+    held = await read(client, keys, "w1", 40)
+    await park(client, keys, held)
+    taken = await claim.take_due(client, keys, "w2", count=40, most_bytes=250_000)
+    assert (len(taken.entries), taken.next_due_ms) == (3, 0)
+    after = Counter((await pending(client, keys)).values())
+    assert after == {("w2", 2): 3, (PARKED, 1): 37}
+    assert (await claim.take_due(client, keys, "w2", count=1, most_bytes=-1)).entries
+    rest = await claim.take_due(client, keys, "w2", count=40)
+    assert len(rest.entries) == 36
 
 
 async def test_due_entries_of_both_streams_are_taken(

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.crash.proxy import Proxy
@@ -78,6 +79,38 @@ def test_with_payloads_of_five_megabytes_a_worker_stays_below_256_mebibytes() ->
         eventually_sync(lambda: stage.redis.exists(STREAM) and stage.redis.xinfo_groups(STREAM))
         eventually_sync(lambda: stage.settled, 90)
         assert peak_rss_mib(process.process.pid) <= MAX_RSS_MIB
+
+
+async def test_large_retries_after_small_events_keep_to_the_bytes_that_may_be_held(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what falls due together, the mean size of late says nothing."""
+    monkeypatch.setattr("headrace.worker.intake.room.HELD_BYTES", 4 * MEGABYTE)
+    stage, app, gate, count = Stage(redis_server), headrace.App(), asyncio.Event(), 10
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        pass
+
+    @app.on("large")
+    async def large(event: str, ctx: headrace.Context) -> None:
+        if ctx.delivery_count == 1:
+            raise headrace.Retry(after=3600)
+        await gate.wait()
+
+    send_large(stage, count, MEGABYTE)
+    async with worker(stage, app, delivery={"handlerTimeout": "60s", "minIdle": "1h"}) as runtime:
+        counts, retry = runtime.metrics.counts, runtime.settings.keys.retry
+        await eventually(lambda: counts["retries"] == count)
+        stage.send(*({"n": n} for n in range(5_000)))
+        await eventually(lambda: runtime.metrics.events["flight.landed/1", "done"] == 5_000)
+        due: Any = stage.redis.zrange(retry, 0, -1)
+        stage.redis.zadd(retry, dict.fromkeys(due, 0))
+        await eventually(lambda: runtime.dispatcher.running)
+        assert 0 < runtime.holding.size <= 4 * MEGABYTE
+        assert stage.redis.zcard(retry)
+        gate.set()
+        await eventually(lambda: stage.settled)
 
 
 async def test_an_event_larger_than_all_that_may_be_held_is_handled(

@@ -3,12 +3,14 @@
 Entries arrive with delivery count and record; (consumer, delivery count) fences their commit.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
+from headrace.streams.bodies import read_bodies
 from headrace.streams.entries import ClaimedEntry, Record, Source
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Script
@@ -59,19 +61,28 @@ class ParkedIdle:
 
 
 async def take_due(
-    client: Redis, keys: GroupKeys, consumer: str, *, count: int, suspects: int | None = None
+    client: Redis,
+    keys: GroupKeys,
+    consumer: str,
+    *,
+    count: int,
+    suspects: int | None = None,
+    most_bytes: float = math.inf,
 ) -> Claimed:
     """Take up to `count` parked entries of both streams whose time has come, and among them no more
-    than `suspects` (None: any number) with a crash behind them: each has to run alone."""
+    than `suspects` (None: any number) with a crash behind them: each has to run alone. What goes
+    beyond `most_bytes` is handed back, but for one entry."""
     entries, trimmed, wait, parked = await _TAKE_DUE.run(
         client,
         [keys.stream, keys.replay, keys.retry, keys.failures],
         [keys.group, consumer, count, count if suspects is None else suspects],
     )
-    next_due_ms = None if wait < 0 else wait
-    return await _with_bodies(
-        client, keys, entries, Claimed([], _ids(trimmed), next_due_ms, parked=parked)
-    )
+    claimed = Claimed([], _ids(trimmed), None if wait < 0 else wait, parked=parked)
+    unread = await _with_bodies(client, keys, entries, claimed, most_bytes)
+    for source in Source:
+        ids = [(id_, delivered) for of, id_, delivered in unread if of is source]
+        await hand_back(client, keys, consumer, source, ids)
+    return replace(claimed, next_due_ms=0) if unread else claimed
 
 
 async def park_idle(
@@ -137,7 +148,9 @@ async def claim_idle(
         [keys.group, consumer, source.value, min_idle_ms, count, victim, at],
     )
     cursor = at + b" " + victim if victim else b""
-    return await _with_bodies(client, keys, entries, Claimed([], _ids(trimmed), cursor=cursor))
+    claimed = Claimed([], _ids(trimmed), cursor=cursor)
+    await _with_bodies(client, keys, entries, claimed)
+    return claimed
 
 
 class Delivery(Protocol):
@@ -236,23 +249,24 @@ async def hand_back_unheld(
     return given
 
 
-async def _with_bodies(client: Redis, keys: GroupKeys, rows: list[Any], to: Claimed) -> Claimed:
-    """Fill in the entries whose ids a script claimed. One whose body was trimmed since is ours
-    without our holding it: hand_back_unheld clears it."""
+async def _with_bodies(
+    client: Redis, keys: GroupKeys, rows: list[Any], to: Claimed, most_bytes: float = math.inf
+) -> list[tuple[Source, bytes, int]]:
+    """Fill in the entries whose ids a script claimed; source, id and delivery count of those that
+    were not read. One whose body was trimmed since is ours without our holding it:
+    hand_back_unheld clears it."""
     if not rows:
-        return to
-    pipeline = client.pipeline(transaction=False)
+        return []
     sources = [Source(row[0].decode()) for row in rows]
-    for source, (_, entry_id, _, _) in zip(sources, rows, strict=True):
-        pipeline.execute_command(b"XRANGE", keys.of(source), entry_id, entry_id)
-    bodies = await pipeline.execute()
-    for source, (_, entry_id, count, packed), found in zip(sources, rows, bodies, strict=True):
-        if found:
-            record = Record.parse(packed)
-            to.entries.append(ClaimedEntry(source, entry_id, found[0][1], count, record))
+    places = [(keys.of(source), row[1]) for source, row in zip(sources, rows, strict=True)]
+    bodies = await read_bodies(client, places, most_bytes)
+    for source, (_, id_, count, packed), fields in zip(sources, rows, bodies, strict=False):
+        if fields is None:
+            to.trimmed.append((source, id_))
         else:
-            to.trimmed.append((source, entry_id))
-    return to
+            to.entries.append(ClaimedEntry(source, id_, fields, count, Record.parse(packed)))
+    unread = rows[len(bodies) :]
+    return [(Source(source.decode()), id_, count) for source, id_, count, _ in unread]
 
 
 def _ids(rows: list[Any]) -> list[tuple[Source, bytes]]:

@@ -176,6 +176,7 @@ class Claims:
                         self._consumer,
                         count=count,
                         suspects=self._room.for_suspects(),
+                        most_bytes=self._room.half_of_bytes,
                     )
                 except REDIS_ERRORS:
                     sizes.failed(count)

@@ -112,14 +112,18 @@ class Room:
         mean = self._mean.value
         return bound(self._concurrency, self._batch_size, mean, self._handler_batch) - held
 
+    @property
+    def half_of_bytes(self) -> float:
+        """How much a read or a claim may weigh: both are on their way at the same time, and neither
+        is held yet."""
+        return (HELD_BYTES - self._holding.size) / 2
+
     def _cut(self, count: int) -> int:
         """As many of `count` as their bytes allow; one always, for a worker that holds nothing."""
         if count <= 0:
             return 0
-        held = self._holding.size
-        # A read and a claim are on their way at the same time, and neither is held yet.
-        most = self.reply_size.most((HELD_BYTES - held) / 2)
-        return min(count, most if held else max(1, most))
+        most = self.reply_size.most(self.half_of_bytes)
+        return min(count, most if self._holding.size else max(1, most))
 
 
 class MeanHandling:
