@@ -233,6 +233,25 @@ async def test_what_workers_do_with_entries_that_they_hold_or_claim(
     assert min(times) <= LONGEST_MS
 
 
+@pytest.mark.parametrize("before", [0, 500], ids=["the oldest", "in the middle"])
+async def test_a_large_entry_among_small_ones_is_left_alone(
+    client: Redis, keys: GroupKeys, stream: StreamKeys, before: int
+) -> None:
+    """As the newest it is copied at each look: docs/operate/sizing.md."""
+    await ensure_groups(client, keys)
+    await fill(client, keys, before)
+    await client.xadd(keys.stream, {"payload": BODY}, "600-0")
+    await fill(client, keys, 500, first=1_000)
+    ids = await read(client, keys, "w1", 2_000)
+    await client.xack(keys.stream, keys.group, *ids)
+    poll = Poller(client, stream)
+    assert await best(client, poll) <= LONGEST_MS
+    assert await best(client, lambda: ensure_groups(client, keys)) <= LONGEST_MS
+    assert await best(client, lambda: trim(client, keys.stream, [keys.group])) <= LONGEST_MS
+    assert poll.last is not None
+    assert poll.last.groups["delays"].lag == 0
+
+
 async def test_a_trim_of_small_entries_in_front_of_a_large_one(
     client: Redis, keys: GroupKeys
 ) -> None:
