@@ -61,6 +61,13 @@ MENDS = [
         ),
     ),
     mutant(
+        "what was trimmed while it ran is lost at the next renewal",
+        Run(1, "in_flight", events=600, rate=60, fault_pause=0.15, slow=0.5),
+        "outputs",
+        ("worker/intake/renewals.py", " and not e.trimmed}", "}"),
+        ("streams/lua/renew.lua", "elseif told[source .. ':' .. id] then", "elseif false then"),
+    ),
+    mutant(
         "a connection stays with a server that became a replica",
         short("failover"),
         "wedged pending",
