@@ -176,7 +176,7 @@ class Claims:
                         self._consumer,
                         count=count,
                         suspects=self._room.for_suspects(),
-                        most_bytes=self._room.half_of_bytes,
+                        most_bytes=self._room.bytes_for_claim(),
                     )
                 except REDIS_ERRORS:
                     sizes.failed(count)

@@ -112,18 +112,22 @@ class Room:
         mean = self._mean.value
         return bound(self._concurrency, self._batch_size, mean, self._handler_batch) - held
 
-    @property
-    def half_of_bytes(self) -> float:
-        """How much a read or a claim may weigh: both are on their way at the same time, and neither
-        is held yet."""
-        return (HELD_BYTES - self._holding.size) / 2
+    def bytes_for_claim(self) -> float:
+        """How much a claim may weigh."""
+        return _half_of_free(self._holding.size)
 
     def _cut(self, count: int) -> int:
         """As many of `count` as their bytes allow; one always, for a worker that holds nothing."""
         if count <= 0:
             return 0
-        most = self.reply_size.most(self.half_of_bytes)
-        return min(count, most if self._holding.size else max(1, most))
+        held = self._holding.size
+        most = self.reply_size.most(_half_of_free(held))
+        return min(count, most if held else max(1, most))
+
+
+def _half_of_free(held: int) -> float:
+    """A read and a claim are on their way at the same time, and neither is held yet."""
+    return (HELD_BYTES - held) / 2
 
 
 class MeanHandling:
