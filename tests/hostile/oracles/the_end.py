@@ -45,7 +45,8 @@ def delete(world: World, propagation: str) -> Iterator[Violation]:
         return  # what was let go goes on, by request
     if not world.until(lambda: not _left(world, uid), GC_SECONDS):
         yield Violation("deletion", f"left behind: {', '.join(_left(world, uid))}")
-    seen_off = seen_off and operator.starts == starts
+    # One that was ended meanwhile counts as a start only when the next one runs.
+    seen_off = seen_off and operator.starts == starts and not operator.away
     if not world.until(lambda: not list(_in_redis(world, uid, forgets, seen_off)), 10):
         for words in _in_redis(world, uid, forgets, seen_off):
             yield Violation("deletion", words)
