@@ -126,6 +126,25 @@ class StreamStatus(Report):
     last_id: Line | None = Field(None, description="Id of the newest entry.")
 
 
+class TrimStatus(Report):
+    """The newest trim that ended well."""
+
+    completed_at: Annotated[datetime, Field(json_schema_extra={"format": "date-time"})] = Field(
+        description="When it ended."
+    )
+    removed: Count = Field(description="Entries that it removed.")
+    length: Count = Field(description="Entries that it left.")
+    freed_bytes: Count | None = Field(
+        None, description="Memory that it freed, by the server's own estimate."
+    )
+    held_back_by: Line | None = Field(
+        None, description="Consumer group that still needs entries beyond the limits."
+    )
+    consumer: Line | None = Field(
+        None, description="Consumer of that group that holds the oldest of them."
+    )
+
+
 class GroupStatus(Report):
     """A consumer group and its workers."""
 
@@ -184,6 +203,7 @@ class Status(Report):
         None, description="Entries in the stream of dead letters; absent while unknown."
     )
     stream: StreamStatus | None = Field(None, description="The stream in Redis.")
+    trim: TrimStatus | None = Field(None, description="The newest trim that ended well.")
     place: Annotated[str, Field(max_length=64)] | None = Field(
         None,
         description=(

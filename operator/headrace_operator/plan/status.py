@@ -11,6 +11,7 @@ from headrace_operator.plan.condition_list import Condition, merged
 from headrace_operator.plan.group import GroupPlan
 from headrace_operator.plan.observation import Observation
 from headrace_operator.plan.orphans import Orphans
+from headrace_operator.plan.trim_reports import last_trim
 
 # What the schema takes, and a double holds.
 MAX_COUNT = 2**53
@@ -31,6 +32,7 @@ _FIGURES = frozenset(
         "entriesAdded",
         "firstId",
         "lastId",
+        "trim",
         "message",
     }
 )
@@ -58,6 +60,7 @@ def status_of(
         "lag": _total(entries, "lag"),
         "pending": _total(entries, "pending"),
         "groups": entries,
+        "trim": last_trim(observation),
     }
     if observation.backlog is not None and observation.redis_error is None:
         result["deadLetters"] = observation.backlog.dead_letters

@@ -1,31 +1,25 @@
 """`headrace trim`: remove from a stream what no group needs any more.
 
-A person names stream and length. In a trim Job the environment does.
+A person names stream and length; in a trim Job the environment does, see trim_job.py.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
-from pydantic import ValidationError
 
 from headrace.cli.backlog import backlog_of
-from headrace.cli.names import exists
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import duration, plural, print_table
 from headrace.cli.progress import Progress
-from headrace.cli.redis_options import Place, command, connected, opened
+from headrace.cli.redis_options import Place, command, opened
+from headrace.cli.trim_job import run_trim_job
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.keys import PARKED
 from headrace.streams.script import call
-from headrace.streams.trim import Policy, Why
 from headrace.streams.trim import trim as trim_stream
 from headrace.streams.trim_plan import Keeper, TrimPlan, plan_trim
-from headrace.worker.errors import ConfigError
-from headrace_api.mounts import ENV_TRIM
-from headrace_api.worker_config import TrimConfig, first_wrong
 
 COLUMNS = ("GROUP", "KEEPS", "BECAUSE")
 
@@ -37,7 +31,7 @@ def run_trim(
     if stream is None:
         if max_length is not None or dry_run or yes:
             refuse("name the stream: headrace trim STREAM --max-length N")
-        _trim_as_configured()
+        run_trim_job()
     elif max_length is None:
         refuse("say how many entries stay: --max-length N")
     else:
@@ -101,42 +95,3 @@ async def _why(place: Place, found: StreamBacklog, keeper: Keeper) -> str:
     if name == PARKED:
         return f"{id_} waits for its next try"
     return f"{name} holds {id_}, for {duration(idle / 1000)}"
-
-
-@command
-async def _trim_as_configured() -> None:
-    """What a trim Job does."""
-    config = _config()
-    client = connected(config.redis, config.stream)
-    age = config.max_age_seconds
-    try:
-        await exists(client, config.stream)  # raises NotAStream
-        result = await trim_stream(
-            client,
-            config.stream,
-            config.groups,
-            policy=Policy(config.policy.value),
-            max_length=config.max_length,
-            max_age_ms=round(age * 1000) if age is not None else None,
-            ignore_groups=config.ignore_groups,
-        )
-    finally:
-        await client.aclose()
-    typer.echo(f"{config.stream}: removed {result.removed}, {result.length} left")
-    if result.why is Why.NO_CLOCK:
-        refuse(result.reason)
-    if result.reason:
-        typer.echo(f"stopped: {result.reason}")
-
-
-def _config() -> TrimConfig:
-    text = os.environ.get(ENV_TRIM)
-    if not text:
-        raise ConfigError(
-            "which stream? headrace trim STREAM --max-length N"
-            f" (in a trim Job {ENV_TRIM} says it, as JSON)"
-        )
-    try:
-        return TrimConfig.model_validate_json(text)
-    except ValidationError as error:
-        raise ConfigError(f"{ENV_TRIM} is wrong{first_wrong(error)}") from None
