@@ -143,8 +143,9 @@ MENDS = [
         "the loop is asked for its progress while a lifespan runs",
         Run(1, "lifespans", events=2_500, drain_seconds=30),
         "livez",
+        ("worker/parts.py", "import math\n", "import math\nimport time\n"),
         (
-            "worker/runtime.py",
+            "worker/parts.py",
             '        self.tick = math.inf\n        """',
             '        self.tick = time.monotonic()\n        """',
         ),

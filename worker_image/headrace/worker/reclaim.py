@@ -13,6 +13,7 @@ from headrace.app import App
 from headrace.entry import Entry
 from headrace.worker.config import WorkerSettings
 from headrace.worker.metrics import Metrics
+from headrace.worker.parts import Parts
 from headrace.worker.runtime import Runtime
 from headrace.worker.settling.decision import dead_letter
 from headrace.worker.startup import prepare
@@ -85,12 +86,12 @@ def summary(runtime: Runtime) -> str:
     return f"reclaimed {counts['claimed']} entries: {', '.join(ends) or 'nothing to settle'}{lost}"
 
 
-def _judge(runtime: Runtime, entries: list[Entry]) -> None:
-    limit = runtime.settings.policy.max_retries + 1
+def _judge(parts: Parts, entries: list[Entry]) -> None:
+    limit = parts.settings.policy.max_retries + 1
     for entry in entries:
         if entry.delivery_count > limit:
             reason = f"left unacknowledged after {entry.delivery_count - 1} deliveries"
-            runtime.dispatcher.settle(entry, "custom", dead_letter(reason, "Unacknowledged"))
+            parts.dispatcher.settle(entry, "custom", dead_letter(reason, "Unacknowledged"))
         else:
-            runtime.holding.drop(entry)  # neither settled nor handed back
-            runtime.left_pending.append(entry)
+            parts.holding.drop(entry)  # neither settled nor handed back
+            parts.left_pending.append(entry)

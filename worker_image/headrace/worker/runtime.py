@@ -1,4 +1,4 @@
-"""The worker put together: what runs, in which order it starts and stops."""
+"""The worker at work: what runs, in which order it starts and stops, and whether it is well."""
 
 from __future__ import annotations
 
@@ -8,40 +8,22 @@ import logging
 import math
 import time
 from collections.abc import Callable, Coroutine
-from functools import partial
-from random import random
 from typing import Any
 
 from headrace.app import App
-from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
-from headrace.streams import claim, consumers
-from headrace.streams.commit import Committer
+from headrace.streams import consumers
 from headrace.streams.connect import REDIS_ERRORS
-from headrace.streams.groups import ensure_groups
 from headrace.streams.outages import is_passing
 from headrace.worker.cancel import cancel
 from headrace.worker.config import WorkerSettings
-from headrace.worker.group_guard import GroupGuard
-from headrace.worker.handling.dispatcher import Dispatcher
-from headrace.worker.handling.suspects import Suspects
 from headrace.worker.handling.tracing import trace_handlers
-from headrace.worker.held import Holding
-from headrace.worker.intake.claims import Claims
-from headrace.worker.intake.deduplication import Deduplication
-from headrace.worker.intake.reader import Reader
-from headrace.worker.intake.renewals import Renewer
-from headrace.worker.intake.room import Room
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
-from headrace.worker.routes import Routes
-from headrace.worker.settling.commits import RedisCommits
-from headrace.worker.settling.outputs import ClusterCommits
-from headrace.worker.settling.settler import Settler
+from headrace.worker.parts import Parts
 
 logger = logging.getLogger("headrace.worker")
 
-BEGINNING = "0-0"
 TICK_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 """What shutdown gives to writing outcomes, after the handlers have had their time."""
@@ -55,11 +37,11 @@ AWAY_SECONDS = 10.0
 """An outage shorter than this does not make a worker unready: readiness must not flap."""
 
 
-class Runtime:
+class Runtime(Parts):
     """One worker of one group. `start`, then either `read` or claims of one's own, then `stop`.
 
     For a `custom` group, whose own consumers know nothing of parked entries, `stop` gives nothing
-    back. `deliver` takes what is claimed, instead of the handlers.
+    back. `deliver`: see Parts.
     """
 
     def __init__(
@@ -69,166 +51,15 @@ class Runtime:
         metrics: Metrics,
         *,
         custom: bool = False,
-        deliver: Callable[[Runtime, list[Entry]], None] | None = None,
+        deliver: Callable[[Parts, list[Entry]], None] | None = None,
     ) -> None:
-        config, keys, consumer = settings.config, settings.keys, settings.consumer
-        self.settings = settings
-        self.metrics = metrics
-        self.control = settings.connect("control")
-        self.read_client = settings.connect("read")
-        self.handlers_client = settings.connect_any_slot()
-        self.holding = Holding()
-        self.routes = Routes(app, settings.handler_timeout, metrics)
-        self.env = HandlerEnvironment(
-            stream=config.stream,
-            group=config.consumer_group,
-            consumer=consumer,
-            pipeline=config.pipeline,
-            redis=self.handlers_client,
-            blocking_redis=settings.connect_blocking(),
-            outputs={output.stream: output.max_length for output in config.outputs},
-        )
-        deduplicate = config.delivery.deduplicate
-        self.deduplication: Deduplication | None = None
-        self.group = GroupGuard(self.ensure_groups)
-        committer = Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length)
-        self.commits: RedisCommits | ClusterCommits = RedisCommits(committer, self.control)
-        if settings.is_cluster:
-            connect = partial(settings.connect, "control")
-            self.commits = ClusterCommits(committer, self.control, keys.stream, connect)
-        self.settler = Settler(
-            self.commits,
-            self.holding,
-            self.routes.all,
-            metrics,
-            settings.policy,
-            self.group,
-            window_ms=round(deduplicate.window.total_seconds() * 1000) if deduplicate else 0,
-        )
-        self.dispatcher = Dispatcher(
-            routes=self.routes,
-            settler=self.settler,
-            env=self.env,
-            policy=settings.policy,
-            metrics=metrics,
-            concurrency=config.concurrency,
-        )
-        if deduplicate is not None:
-            self.deduplication = Deduplication(
-                self.control,
-                keys,
-                field=deduplicate.field,
-                deliver=self.dispatcher.accept,
-                duplicate=self.dispatcher.settle_duplicate,
-                metrics=metrics,
-            )
-            self.holding.on_drop = self.deduplication.forget
-        room = Room(
-            holding=self.holding,
-            dispatcher=self.dispatcher,
-            settler=self.settler,
-            concurrency=config.concurrency,
-            batch_size=config.batch_size,
-        )
-        self.reader = Reader(
-            self.read_client,
-            keys,
-            consumer,
-            block_ms=settings.block_ms,
-            room=room,
-            holding=self.holding,
-            dispatcher=self.dispatcher,
-            settler=self.settler,
-            metrics=metrics,
-            group=self.group,
-            hand_back_unheld=self._hand_back_unheld,
-            deduplication=self.deduplication,
-        )
-        self.claims = Claims(
-            self.control,
-            keys,
-            consumer,
-            holding=self.holding,
-            metrics=metrics,
-            min_idle=settings.min_idle,
-            count=config.reclaim_count,
-            room=room,
-            deliver=self._deliverer(deliver),
-            group=self.group,
-            check_groups=lambda: self.ensure_groups(claim=False),
-            rng=random,
-        )
-        room.on_claimed = self.reader.room_changed
-        self.settler.on_room = self._room_changed
-        self.settler.on_parked = self.claims.due_in
-        self.dispatcher.on_resume = self._room_changed
-        self.suspects = Suspects(
-            lambda entry: claim.mark_solo(self.control, keys, consumer, entry),
-            dispatcher=self.dispatcher,
-            settler=self.settler,
-            holding=self.holding,
-        )
-        self.tick = math.inf
-        """When the loop last came round; asked from `start` to the end of `stop` alone. An app's
-        lifespan may take long on both sides, and may block the loop."""
-        self.renewer = Renewer(
-            lambda: settings.connect("control"),
-            keys,
-            consumer,
-            holding=self.holding,
-            metrics=metrics,
-            min_idle=settings.min_idle,
-            bound=settings.bound,
-            loop_progress=lambda: self.tick,
-        )
+        super().__init__(settings, app, metrics, deliver=deliver)
+        self._custom = custom
         self._tasks: list[asyncio.Task[None]] = []
         self._reading: asyncio.Task[None] | None = None
-        self._custom = custom
-        self._checkpoint: str | None = None
-        """The group's, as last seen: a FLUSHALL takes Redis's own along."""
-        self.left_pending: list[Entry] = []
-        """What a pass for a Custom group claimed and leaves to the group's own consumers."""
         self.failed = asyncio.Event()
         """Set when a part of the worker died of a defect; the process should end."""
         self._gauges()
-
-    async def ensure_groups(self, *, claim: bool = True) -> None:
-        """Create what is missing of the group, and set it back if it stands ahead of its stream.
-
-        `claim` it for this pipeline, too. Raises OwnedByAnother, NotAStream, redis errors.
-        """
-        settings = self.settings
-        start = settings.config.start.redis_id
-        state = await ensure_groups(
-            self.control,
-            settings.keys,
-            start,
-            owner=settings.owner if claim else None,
-            # What starts at the beginning finds all there is without our memory.
-            checkpoint=None if start == BEGINNING else self._checkpoint,
-        )
-        self._checkpoint = state.checkpoint
-        if state.stood_ahead_at is not None:
-            logger.warning(
-                "the group stood at %s, ahead of its stream, and was set back to %s:"
-                " entries may come twice",
-                state.stood_ahead_at,
-                state.last_delivered_id,
-            )
-        elif state.recreated:
-            logger.warning(
-                "the group was lost and restarts at %s: entries may come twice",
-                state.last_delivered_id,
-            )
-        if state.ahead_of_stream:
-            logger.error(
-                "the group stands at %s, ahead of its stream: it reads nothing until then",
-                state.last_delivered_id,
-            )
-
-    def _room_changed(self) -> None:
-        self.reader.room_changed()
-        self.claims.room_changed()
 
     def start(self) -> None:
         """Start the tasks that settle, sweep and renew; nothing is read or claimed yet."""
@@ -348,18 +179,6 @@ class Runtime:
     def _unstarted(self) -> list[Entry]:
         waiting = self.deduplication.unstarted() if self.deduplication is not None else []
         return self.dispatcher.unstarted() + waiting
-
-    async def _hand_back_unheld(self) -> None:
-        await self.claims.hand_back_unheld()
-
-    def _deliverer(
-        self, deliver: Callable[[Runtime, list[Entry]], None] | None
-    ) -> Callable[[list[Entry]], None]:
-        if deliver is not None:
-            return partial(deliver, self)
-        if self.deduplication is not None:
-            return self.deduplication.admit_later
-        return self.dispatcher.accept
 
     async def _ticker(self) -> None:
         shortest = min((route.timeout for route in self.routes.all), default=1.0)

@@ -25,7 +25,7 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
     outage = Outage("start")
     while True:
         try:
-            await runtime.ensure_groups()
+            await runtime.own_group.ensure()
             await dry_commit(runtime)
             await check_outputs(runtime)
             await check_eviction(runtime)
