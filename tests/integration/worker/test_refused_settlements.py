@@ -147,7 +147,7 @@ async def test_what_cannot_even_be_parked_is_held_within_the_bound_and_the_worke
         assert len(runtime.holding) <= bound(4, 10, 0.0) + 10 + 4
         await eventually(lambda: "WRONGTYPE" in (runtime.ready() or ""))
         stage.redis.delete(RETRY)
-        await eventually(lambda: not runtime.settler.postponed)
+        await eventually(lambda: not runtime.settler.postponed.entries)
         assert runtime.ready() is None
 
 

@@ -96,7 +96,7 @@ class Runtime(Parts):
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self.settler.drain()
-                begun = {*self.dispatcher.begun(), *self.settler.postponed}
+                begun = {*self.dispatcher.begun(), *self.settler.postponed.entries}
                 await self.dispatcher.close()
                 await self._give_back(begun)
         except REDIS_ERRORS as error:
@@ -153,8 +153,8 @@ class Runtime(Parts):
         for outage in (self.reader.outage, self.settler.outage):
             if outage.seconds > AWAY_SECONDS:
                 return f"Redis is away: {outage.reason}"
-        if self.settler.refusal.seconds > AWAY_SECONDS:
-            return f"Redis refuses to settle entries: {self.settler.refusal.reason}"
+        if self.settler.postponed.outage.seconds > AWAY_SECONDS:
+            return f"Redis refuses to settle entries: {self.settler.postponed.outage.reason}"
         return None
 
     async def _stop_claiming(self) -> None:
@@ -205,7 +205,7 @@ class Runtime(Parts):
         gauge(
             "refused",
             "Entries held for which Redis writes nothing",
-            lambda: len(self.settler.postponed),
+            lambda: len(self.settler.postponed.entries),
         )
         gauge("in_flight", "Handlers running", lambda: self.dispatcher.running)
         gauge("parked", "Entries of the group waiting for a try", lambda: self.metrics.parked)

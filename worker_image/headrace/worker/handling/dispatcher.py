@@ -14,9 +14,9 @@ from time import perf_counter
 
 from headrace.context import HandlerEnvironment
 from headrace.entry import Entry
-from headrace.worker.handling.endings import UNKNOWN, Endings
+from headrace.worker.handling.endings import UNKNOWN, Endings, timeout_of
 from headrace.worker.handling.run_queue import RunQueue
-from headrace.worker.handling.slot import Slot, timeout_of
+from headrace.worker.handling.slot import Slot
 from headrace.worker.handling.threads import HandlerThread
 from headrace.worker.metrics import Metrics
 from headrace.worker.routes import Route, Routes

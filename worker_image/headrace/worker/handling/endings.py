@@ -37,6 +37,12 @@ MAX_LINES = 20
 """Log lines per handler, kind of end and error, each LogLimit interval."""
 
 
+def timeout_of(route: Route | None) -> HandlerTimeout:
+    """How a handler ends that ran too long."""
+    seconds = route.timeout if route else 0.0
+    return HandlerTimeout(f"the handler ran longer than its time-out of {seconds:g} s")
+
+
 class Endings:
     """Shared by the slots and the dispatcher of one worker."""
 

@@ -31,6 +31,15 @@ class RunQueue:
         self.waking = False
         """A slot was woken and has not run yet."""
 
+    def take_more(self, route: Route, first: Entry, most: int) -> list[Entry]:
+        """`first` and what follows it in the queue for the same handler, at most `most`."""
+        entries, work = [first], self.work
+        while work and len(entries) < most and work[0][0] is route:
+            entry = work.popleft()[1]
+            assert entry is not None
+            entries.append(entry)
+        return entries
+
     def put_back(self, route: Route, entries: list[Entry]) -> None:
         """Put entries that a slot took and did not begin in front of the queue again."""
         if entries:

@@ -13,20 +13,19 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from time import perf_counter
-from typing import Any
 
 from headrace.context import BatchContext, Context, HandlerEnvironment
 from headrace.entry import Entry
-from headrace.event import PAYLOAD, readable_fields
+from headrace.event import readable_fields
+from headrace.worker.handling.arguments import decoded, payload_of
 from headrace.worker.handling.calls import Calls
 from headrace.worker.handling.contexts import is_changed
-from headrace.worker.handling.endings import Endings
+from headrace.worker.handling.endings import Endings, timeout_of
 from headrace.worker.handling.returned import batch_endings
 from headrace.worker.handling.run_queue import RunQueue
 from headrace.worker.handling.thread_batch import BUDGET_SECONDS, MAX_ENTRIES, ThreadBatch
 from headrace.worker.handling.threads import HandlerThread
 from headrace.worker.routes import Route
-from headrace.worker.settling.decision import HandlerTimeout
 from headrace.worker.settling.settler import Settler
 
 TURN_SECONDS = 0.01
@@ -97,7 +96,7 @@ class Slot:
                 await self._batch(route, [entry] if entry else route.next_batch())
             elif entry is not None:
                 if self.batch_size > 1 and work and not route.handler.is_async:
-                    await self._thread_batch(route, self._same_route(route, entry))
+                    await self._thread_batch(route, queue.take_more(route, entry, self.batch_size))
                 else:
                     await self._events(route, entry)
             if self.left:
@@ -170,7 +169,7 @@ class Slot:
     async def _thread_batch(self, route: Route, entries: list[Entry]) -> None:
         """Run a sync handler for several entries in one hop to the thread."""
         handler = route.handler
-        valid, arguments = self._decode(route, entries)
+        valid, arguments = decoded(route, entries, self._endings.unfit)
         if not valid:
             return
         calls = [
@@ -217,18 +216,9 @@ class Slot:
             self._settler.set_deadline()
         self.entries = batch.running()
 
-    def _same_route(self, route: Route, first: Entry) -> list[Entry]:
-        """`first` and what follows it in the queue for the same handler, at most `batch_size`."""
-        entries, work = [first], self.queue.work
-        while work and len(entries) < self.batch_size and work[0][0] is route:
-            entry = work.popleft()[1]
-            assert entry is not None
-            entries.append(entry)
-        return entries
-
     async def _batch(self, route: Route, entries: list[Entry]) -> None:
         handler, settler = route.handler, self._settler
-        valid, arguments = self._decode(route, entries)
+        valid, arguments = decoded(route, entries, self._endings.unfit)
         if not valid:
             return
         self.entries = valid
@@ -260,21 +250,6 @@ class Slot:
         if self.task.cancelling() or self.cancelled_at is not None:
             await self._uncancel()
         self._calls.isolate_if_changed()
-
-    def _decode(self, route: Route, entries: list[Entry]) -> tuple[list[Entry], list[Any]]:
-        """Those entries whose payload fits, and their arguments; the others are settled."""
-        decode = route.handler.decode
-        valid, arguments = [], []
-        for entry in entries:
-            try:
-                arguments.append(
-                    decode(payload_of(entry)) if decode else readable_fields(entry.field_map())
-                )
-            except BaseException as error:
-                self._endings.unfit(route, entry, error)
-            else:
-                valid.append(entry)
-        return valid, arguments
 
     def _ending(self, ending: BaseException) -> BaseException:
         """What the handler's exception stands for: a time-out of ours, or itself. Raises it when
@@ -339,16 +314,3 @@ class Slot:
                 raise
             while self.task.cancelling():
                 self.task.uncancel()
-
-
-def payload_of(entry: Entry) -> bytes:
-    """The payload field; the producer's order (type, version, payload) is looked at first."""
-    fields = entry.fields
-    if len(fields) > 5 and fields[4] == PAYLOAD:
-        return fields[5]
-    return entry.field(PAYLOAD) or b""
-
-
-def timeout_of(route: Route | None) -> HandlerTimeout:
-    seconds = route.timeout if route else 0.0
-    return HandlerTimeout(f"the handler ran longer than its time-out of {seconds:g} s")

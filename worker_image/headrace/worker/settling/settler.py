@@ -19,15 +19,16 @@ from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.settlement import Verdict, VerdictKind, Verdicts
 from headrace.worker.group_guard import GroupGuard
 from headrace.worker.held import Holding
-from headrace.worker.log_limit import LogLimit
 from headrace.worker.metrics import Metrics
-from headrace.worker.outage import REFUSALS, Outage, sentence
+from headrace.worker.outage import REFUSALS, Outage
 from headrace.worker.rider import Ride
 from headrace.worker.routes import Route
 from headrace.worker.settling.commits import Commits
 from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
 from headrace.worker.settling.flush import Decided, Done, Flush, make_flush
+from headrace.worker.settling.lines import Lines
 from headrace.worker.settling.outputs import Preceded
+from headrace.worker.settling.postponed import Postponed
 from headrace.worker.settling.refusals import instead
 
 logger = logging.getLogger("headrace.worker")
@@ -65,13 +66,10 @@ class Settler:
     on_parked: Callable[[float], None] = lambda _: None
     """Called with the delay, in seconds, of each entry that was parked."""
     decided: Decided = field(default_factory=list)
-    postponed: set[Entry] = field(default_factory=set)
-    """Entries for which Redis writes nothing at all, held until it does."""
+    postponed: Postponed = field(default_factory=Postponed)
     under_way: Flush | None = None
     outage: Outage = field(default_factory=lambda: Outage("commit"))
-    refusal: Outage = field(default_factory=lambda: Outage("settle"))
-    """Lasts while entries are postponed."""
-    _log_limit: LogLimit = field(default_factory=LogLimit)
+    _lines: Lines = field(default_factory=Lines)
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     deadline: asyncio.TimerHandle | None = None
@@ -91,7 +89,7 @@ class Settler:
     @property
     def leaving(self) -> int:
         """Held entries that will be gone when a read that starts now is answered."""
-        return self.ready if self.under_way is None and not self.postponed else 0
+        return self.ready if self.under_way is None and not self.postponed.entries else 0
 
     def settle(self, entry: Entry, label: str, decision: Decision) -> None:
         """Take note of an entry's end, other than the success that `Route.done` carries."""
@@ -180,7 +178,7 @@ class Settler:
         for entry in lost:
             self._drop(entry)
         self.metrics.counts["lost"] += len(lost)
-        self._say_lost(len(lost))
+        self._lines.lost(len(lost))
         self.on_room()
         self._finished.set()
         return [entry for entry in entries if not entry.lost]
@@ -225,7 +223,7 @@ class Settler:
                 self.metrics.counts[COUNTERS[decision.kind]] += 1
             if decision.kind is Kind.RETRY:
                 self.on_parked(decision.delay)
-        self._say_lost(self.metrics.counts["lost"] - lost)
+        self._lines.lost(self.metrics.counts["lost"] - lost)
         self.on_room()
         self._finished.set()
         if self.ready:
@@ -244,10 +242,7 @@ class Settler:
 
     def _drop(self, entry: Entry) -> None:
         self.holding.drop(entry)
-        if self.postponed:
-            self.postponed.discard(entry)
-            if not self.postponed:
-                self.refusal.end()
+        self.postponed.discard(entry)
 
     def _judge(self, entry: Entry, label: str, decision: Decision, verdicts: Verdicts) -> bool:
         """Handle a verdict that is not "done"; False when there is none for this entry."""
@@ -288,34 +283,14 @@ class Settler:
 
     def _refused(self, entry: Entry, label: str, decision: Decision, verdict: Verdict) -> None:
         """Nothing was written for this entry, so it is settled otherwise, or held."""
-        counts = self.metrics.counts
-        counts["commit_failures"] += 1
-        reason = sentence(Exception(verdict.reason))
-        kind = decision.kind.name.lower()
-        if times := self._log_limit.due(f"{kind} {verdict.reason}"):
-            logger.error(
-                "entry %s cannot be settled as %s: %s (%d such entries of late)",
-                entry.id.decode(),
-                kind,
-                reason,
-                times,
-            )
+        self.metrics.counts["commit_failures"] += 1
+        self._lines.refused(entry, decision, verdict.reason)
         if (other := instead(entry, decision, verdict.reason)) is not None:
             self.settle(entry, label, other)
             return
-        if not self.postponed:
-            self.refusal.begin(Exception(verdict.reason))
-        self.postponed.add(entry)
+        self.postponed.add(entry, verdict.reason)
         asyncio.get_running_loop().call_later(REFUSED_SECONDS, self._again, entry, label, decision)
 
     def _again(self, entry: Entry, label: str, decision: Decision) -> None:
         self.settle(entry, label, decision)
         self.flush_soon()
-
-    def _say_lost(self, lost: int) -> None:
-        if lost and (times := self._log_limit.due("lost", lost)):
-            logger.warning(
-                "%d entries were no longer ours (taken by another consumer, or their group was"
-                " lost): their results are discarded",
-                times,
-            )
