@@ -27,3 +27,7 @@ test-servers: venv ## workers, producers and commands on every kind of server (t
 .PHONY: bench-memory
 bench-memory: venv ## what an event costs in Redis and Valkey, by the size of its payload (30 s)
 	$(BIN)/python -m bench.memory
+
+.PHONY: bench-dead-letters
+bench-dead-letters: venv ## a million dead letters listed, grouped, sent back, in flat memory (10 min)
+	$(BIN)/python -m bench.dead_letters

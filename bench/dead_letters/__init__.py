@@ -1,0 +1,1 @@
+"""A million dead letters: `make bench-dead-letters`."""
