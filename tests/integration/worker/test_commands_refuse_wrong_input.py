@@ -136,6 +136,13 @@ def test_a_missing_right_or_password_names_the_next_step(stage: Stage) -> None:
     refused = headrace("streams", HEADRACE_REDIS_URL=url)
     assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
     assert "grant this user the rights in docs/redis-user.md" in refused.stderr
+    rules = ["+@all", "-xpending", "~*"]
+    stage.redis.execute_command("ACL", "SETUSER", "reader", *rules)
+    stage.send({"n": 1})
+    stage.redis.xgroup_create(STREAM, GROUP, "0")
+    stage.redis.xreadgroup(GROUP, "c", {STREAM: ">"})
+    in_script = headrace("backlog", STREAM, HEADRACE_REDIS_URL=url)
+    assert "grant this user the rights in docs/redis-user.md" in in_script.stderr
     wrong = headrace("streams", HEADRACE_REDIS_URL=url.replace(":pw@", ":horse@"))
     assert "HEADRACE_REDIS_PASSWORD" in wrong.stderr
     assert "horse" not in wrong.stderr

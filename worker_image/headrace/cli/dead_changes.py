@@ -16,6 +16,7 @@ from headrace.cli.files import opened_file
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
+from headrace.cli.questions import ask
 from headrace.cli.redis_options import run
 from headrace.streams.dead_letters import Letter, purge
 from headrace.streams.replay import replay
@@ -105,7 +106,8 @@ async def _purge(letters: Letters, choice: Choice, *, dry_run: bool, yes: bool) 
             typer.echo(f"would delete {plural(count, 'dead letter')} of {keys.stream}")
             return
         if not yes:
-            _ask(f"Delete {plural(count, 'dead letter')} of {keys.stream} for good?")
+            question = f"Delete {plural(count, 'dead letter')} of {keys.stream} for good?"
+            ask(question, what="deleting")
         deleted = 0
         try:
             with Progress("deleted", count) as progress:
@@ -116,9 +118,3 @@ async def _purge(letters: Letters, choice: Choice, *, dry_run: bool, yes: bool) 
                     progress.show(deleted)
         finally:
             typer.echo(f"deleted {plural(deleted, 'dead letter')} of {keys.stream}")
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        refuse("deleting is for good, and nobody is there to ask; add --yes if it is meant")
-    typer.confirm(question, abort=True, err=True)

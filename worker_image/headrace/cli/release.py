@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from headrace.cli.options import FAILED, refuse
+from headrace.cli.questions import confirmed
 from headrace.cli.redis_options import command, opened
 from headrace.streams import groups
 
@@ -19,7 +20,7 @@ async def run_release(stream: str, group: str, yes: bool, url: str | None) -> No
             return
         where = f" of the cluster {holder.cluster}" if holder.cluster else ""
         typer.echo(f"group {group} of stream {stream} belongs to pipeline {holder.owner}{where}")
-        if not yes and not typer.confirm("Is that pipeline gone, and may another have the group?"):
+        if not yes and not confirmed("Is that pipeline gone, and may another have the group?"):
             refuse("nothing was changed")
         if not await groups.release(client, keys, holder.owner):
             refuse("somebody else has claimed it meanwhile; look again", FAILED)

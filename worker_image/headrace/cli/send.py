@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +47,8 @@ async def _send(
     sent = 0
     async with opened(url) as place:
         if lines.isatty():
+            # While a line is waited for, the event loop's own handler would only take note.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             typer.echo("one payload of JSON a line; Ctrl-D ends", err=True)
         producer = Producer(place.client, stream, batch_size=BATCH)
         try:

@@ -5,14 +5,13 @@ A person names stream and length; in a trim Job the environment does, see trim_j
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from headrace.cli.backlog import backlog_of
 from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import duration, plural, print_table
 from headrace.cli.progress import Progress
+from headrace.cli.questions import ask
 from headrace.cli.redis_options import Place, command, opened
 from headrace.cli.trim_job import run_trim_job
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
@@ -53,7 +52,7 @@ async def _trim_as_told(
             typer.echo(f"would remove {would}" if dry_run else f"removed 0 of {found.length:,}")
         else:
             if not yes:
-                _ask(f"Remove {would} of {stream} for good?")
+                ask(f"Remove {would} of {stream} for good?", what="trimming")
             result = await trim_stream(place.client, stream, [], max_length=max_length)
             typer.echo(f"removed {plural(result.removed, 'entry')}, {result.length:,} left")
         await _print_keepers(place, found, plan, beyond)
@@ -62,12 +61,6 @@ async def _trim_as_told(
 async def _plan(place: Place, found: StreamBacklog, beyond: int) -> TrimPlan:
     with Progress("entries counted:", beyond) as progress:
         return await plan_trim(place.client, found.stream, found.groups, beyond, progress.show)
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        refuse("trimming is for good, and nobody is there to ask; add --yes if it is meant")
-    typer.confirm(question, abort=True, err=True)
 
 
 async def _print_keepers(place: Place, found: StreamBacklog, plan: TrimPlan, beyond: int) -> None:
