@@ -16,11 +16,9 @@ class TokenBucket:
 
     async def take(self) -> None:
         """Take one token, waiting for it if need be (a debt that the refill pays back)."""
-        loop = asyncio.get_running_loop()
-        self._refill(loop.time())
-        self._tokens -= 1
-        if self._tokens < 0:
-            await asyncio.sleep(-self._tokens / self._rate)
+        wait = self.reserve()
+        if wait > 0:
+            await asyncio.sleep(wait)
 
     def try_take(self) -> bool:
         """Take one token if there is one now."""
@@ -30,10 +28,11 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
-    def seconds_until_free(self) -> float:
-        """How long `try_take` will keep answering no, if nobody else takes."""
+    def reserve(self) -> float:
+        """Take one token that may be used after so many seconds (0.0: now); the same debt."""
         self._refill(asyncio.get_running_loop().time())
-        return max((1 - self._tokens) / self._rate, 0.0)
+        self._tokens -= 1
+        return max(-self._tokens / self._rate, 0.0)
 
     def _refill(self, now: float) -> None:
         if self._at is not None:

@@ -102,6 +102,8 @@ class StatusWrites:
     """When it was written within the last minute."""
     refused_at: float | None = None
     """When the API server last refused the whole status, as its schema does."""
+    figures_at: float | None = None
+    """When figures that wait for the fleet's limit have their turn, on the operator's clock."""
     postponed: int = 0
     """How many times in a row, because a pass had changed something."""
 

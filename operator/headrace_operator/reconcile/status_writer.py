@@ -7,7 +7,6 @@ every watcher. A status that the API server refuses (a fault of ours) is reduced
 from __future__ import annotations
 
 import logging
-import random
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -83,8 +82,8 @@ class StatusWriter:
         refused_at = memory.refused_at
         if refused_at is None or self._clock() - refused_at > REFUSED_SECONDS:
             patch = merge_patch(current, wanted)
-            if patch and only_figures and not self._numbers.try_take():
-                return self._numbers.seconds_until_free() * random.uniform(1, 2) + 0.1
+            if patch and only_figures and (wait := self._until_turn(memory)) > 0:
+                return wait
             try:
                 await self._patch(live, patch, memory)
             except ApiError as error:
@@ -99,6 +98,13 @@ class StatusWriter:
         await self._patch(live, merge_patch(current, {**current, **told}), memory)
         return None
 
+    def _until_turn(self, memory: StatusWrites) -> float:
+        """Seconds until these figures have their turn among the fleet's. It is asked for once: a
+        fleet that asks again and again looks at its pipelines for nothing."""
+        if memory.figures_at is None:
+            memory.figures_at = self._clock() + self._numbers.reserve()
+        return max(memory.figures_at - self._clock(), 0.0)
+
     async def _patch(self, live: Manifest, patch: dict[str, Any], memory: StatusWrites) -> None:
         if not patch:
             return
@@ -110,7 +116,7 @@ class StatusWriter:
         seen = await self._api.merge_patch(
             STREAM_PIPELINE, metadata["namespace"], metadata["name"], body, sub="status"
         )
-        memory.written_at = self._clock()
+        memory.written_at, memory.figures_at = self._clock(), None
         memory.within_a_minute.append(memory.written_at)
         self._cache.put(STREAM_PIPELINE, seen)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,10 +73,9 @@ class Scribe:
     async def write(self) -> float | None:
         return await self._writer.write(self._live, {"lag": self.now}, self._memory)
 
-    async def write_figures(self) -> float | None:
-        """Those of one more pipeline."""
+    async def write_figures(self, memory: StatusWrites) -> float | None:
         wanted = {"lag": self.now}
-        return await self._writer.write(self._live, wanted, StatusWrites(), only_figures=True)
+        return await self._writer.write(self._live, wanted, memory, only_figures=True)
 
 
 async def test_after_many_writes_news_is_late_by_two_seconds_at_most() -> None:
@@ -96,9 +96,14 @@ async def test_two_that_answer_each_other_write_thirty_times_a_minute_in_the_lon
     assert scribe.written <= 11 * WRITES_PER_MINUTE
 
 
-async def test_of_a_fleet_whose_figures_move_some_are_written_at_once_and_the_rest_wait() -> None:
+async def test_of_a_fleet_whose_figures_move_some_are_written_at_once_the_rest_in_turn() -> None:
     scribe = Scribe()
-    waits = [await scribe.write_figures() for _ in range(1000)]
+    fleet = [StatusWrites() for _ in range(200)]
+    waits = [await scribe.write_figures(one) for one in fleet]
     assert scribe.written == AT_ONCE
-    assert all(wait is not None and wait > 0 for wait in waits[AT_ONCE:])
+    turns = [wait for wait in waits if wait is not None]
+    assert turns == pytest.approx(range(1, 151), abs=0.5), "one a second"
     assert await scribe.write() is None, "news does not wait for figures"
+    scribe.now = 10.5
+    again = [await scribe.write_figures(one) for one in fleet[AT_ONCE:]]
+    assert again.count(None) == 10, "each comes back once, in its turn"
