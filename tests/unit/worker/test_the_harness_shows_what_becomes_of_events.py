@@ -108,7 +108,7 @@ async def test_a_retry_that_waits_for_something_else_is_never_a_dead_letter() ->
 
 @pytest.mark.parametrize("after", [0, 3600])
 async def test_a_test_of_a_handler_that_waits_for_ever_ends(after: float, monkeypatch) -> None:
-    monkeypatch.setattr("headrace.testing.harness.MOST_STEPS", 50)
+    monkeypatch.setattr("headrace.testing.harness.MAX_STEPS", 50)
 
     async def landed(flight: Flight) -> None:
         raise headrace.Retry("rate limited", after=after)

@@ -7,7 +7,7 @@ from headrace.kubectl.pipelines import check_group, pipeline_of, worker_selector
 from headrace.kubectl.program import Kubectl
 from headrace_api.mounts import CONTAINER_NAME
 
-MOST_PODS = 100
+MAX_PODS = 100
 """kubectl refuses more than 5 unless it is told."""
 
 
@@ -21,4 +21,4 @@ def run_logs(
     words = ["--selector", selector, "--container", CONTAINER_NAME, "--prefix", f"--tail={tail}"]
     words += ["--follow"] if follow else []
     words += [f"--since={since}"] if since is not None else []
-    kubectl.become("logs", *words, f"--max-log-requests={MOST_PODS}")
+    kubectl.become("logs", *words, f"--max-log-requests={MAX_PODS}")

@@ -17,8 +17,8 @@ FLEET_NUMBERS = "LAG PENDING DEAD"
 TOP_COLUMNS = ("NAMESPACE", "NAME", "WORKERS", "LAG", "PENDING", "IN/S", "DONE/S", "REASON")
 TOP_NUMBERS = "LAG PENDING IN/S DONE/S"
 UNKNOWN = "?"
-MOST_EVENTS = 3
-MOST_PODS = 5
+MAX_EVENTS = 3
+MAX_PODS = 5
 WRAPPED = 78
 # These are told by Ready, or are good while they are True.
 _TOLD = {"Ready", "Reconciling", "Stalled"}
@@ -128,10 +128,10 @@ def _conditions(pipeline: Manifest, now: float) -> Iterator[str]:
 
 def _pods(pods: Sequence[Manifest]) -> Iterator[str]:
     troubled = [(pod, words) for pod in pods if (words := pod_trouble(pod))]
-    for pod, words in troubled[:MOST_PODS]:
+    for pod, words in troubled[:MAX_PODS]:
         yield f"pod {pod['metadata']['name']}: {words}"
-    if len(troubled) > MOST_PODS:
-        yield f"and {plural(len(troubled) - MOST_PODS, 'more pod')} like these"
+    if len(troubled) > MAX_PODS:
+        yield f"and {plural(len(troubled) - MAX_PODS, 'more pod')} like these"
 
 
 def pod_trouble(pod: Manifest) -> str:
@@ -153,7 +153,7 @@ def pod_trouble(pod: Manifest) -> str:
 
 
 def _events(events: Sequence[Manifest], now: float) -> Iterator[str]:
-    for event in sorted(events, key=_event_time)[-MOST_EVENTS:]:
+    for event in sorted(events, key=_event_time)[-MAX_EVENTS:]:
         ago = duration(max(now - _event_time(event), 0))
         text = f"{ago} ago, {event['reason']}: {event['message']}"
         yield textwrap.shorten(text, WRAPPED, placeholder=" ...")

@@ -28,7 +28,7 @@ from headrace.streams.server import Server, detect
 
 _SCRIPT = Script("backlog", read_only=True)
 _STREAMS_A_WRITE = 100
-_MOST_COUNTED_BELOW_LAG = 100
+_MAX_COUNTED_BELOW_LAG = 100
 
 
 async def read_backlogs(
@@ -66,7 +66,7 @@ def _call(
     most_counted: int,
 ) -> tuple[list[Argument], list[Argument]]:
     names: list[Argument] = [keys.stream, keys.dead_letters]
-    below_lag = 0 if server.lag_is_exact else min(most_counted, _MOST_COUNTED_BELOW_LAG)
+    below_lag = 0 if server.lag_is_exact else min(most_counted, _MAX_COUNTED_BELOW_LAG)
     args: list[Argument] = [most_counted, below_lag, before.length if before is not None else -1]
     for group in groups:
         of_group = keys.for_group(group)

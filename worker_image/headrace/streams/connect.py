@@ -30,9 +30,9 @@ from headrace.streams.connection import (
 from headrace.streams.credentials import Credentials, FileCredentials
 from headrace.streams.primary import Check, ClusterMap, Locator, SentinelLocator, SlotLocator, allow
 
-_ANSWER_S = 5.0
+_ANSWER_SECONDS = 5.0
 NO_OPTIONS: Mapping[str, Any] = {}
-_LOOKUP_S = 1.0
+_LOOKUP_SECONDS = 1.0
 """For a sentinel, or a node asked for the slots: there are others to ask."""
 
 REDIS_ERRORS = (RedisError, OSError)
@@ -252,7 +252,7 @@ def locator_of(
 
 def _lookup_options(target: Target, credentials: Credentials | None) -> dict[str, Any]:
     options = _async_options(target, credentials, "headrace-lookup")
-    return options | {"socket_timeout": _LOOKUP_S, "socket_connect_timeout": _LOOKUP_S}
+    return options | {"socket_timeout": _LOOKUP_SECONDS, "socket_connect_timeout": _LOOKUP_SECONDS}
 
 
 def _async_options(
@@ -268,8 +268,8 @@ def _async_options(
 def _options(target: Target, credentials: Credentials | None, client_name: str) -> dict[str, Any]:
     return {
         "protocol": 2,
-        "socket_timeout": _ANSWER_S,
-        "socket_connect_timeout": _ANSWER_S,
+        "socket_timeout": _ANSWER_SECONDS,
+        "socket_connect_timeout": _ANSWER_SECONDS,
         "client_name": client_name,
         "credential_provider": credentials,
     }

@@ -9,6 +9,9 @@ StreamId: TypeAlias = tuple[int, int]
 
 ZERO: StreamId = (0, 0)
 
+_FIRST_CLOCK_MS = 10**12
+_DAY_MS = 86_400_000
+
 
 def parse_id(text: bytes | str) -> StreamId:
     """Parse `ms-seq` or `ms` (sequence 0). Raises ValueError for anything else."""
@@ -22,10 +25,6 @@ def parse_id(text: bytes | str) -> StreamId:
 def format_id(stream_id: StreamId) -> str:
     """The canonical text Redis itself writes for an id."""
     return f"{stream_id[0]}-{stream_id[1]}"
-
-
-_FIRST_CLOCK_MS = 10**12
-_DAY_MS = 86_400_000
 
 
 def is_clock(stream_id: StreamId, now_ms: int) -> bool:

@@ -14,6 +14,7 @@ from headrace.streams.settlement import Ack, DeadLetter, Park, Settlement
 _NUMBER, _BODY = 2, 6
 """Where the flush number and the msgpack stand in ARGV, counted from 0."""
 _MAX_ERROR = 1_000
+_LETTER = {Ack: "a", Park: "p", DeadLetter: "d"}
 
 
 def arguments(
@@ -91,9 +92,6 @@ def _pack(value: Any) -> bytes:
     packed = msgpack.packb(value, use_bin_type=False, unicode_errors="backslashreplace")
     assert isinstance(packed, bytes)
     return packed
-
-
-_LETTER = {Ack: "a", Park: "p", DeadLetter: "d"}
 
 
 class _Keys:

@@ -15,6 +15,9 @@ from redis.exceptions import NoScriptError
 Argument: TypeAlias = bytes | str | int
 Command: TypeAlias = tuple[Argument, ...]
 
+_LUA = Path(__file__).parent / "lua"
+_USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+
 
 async def call(client: Redis, command: Command) -> Any:
     """Send one command as it stands; the reply as the server sent it (RESP2).
@@ -25,10 +28,6 @@ async def call(client: Redis, command: Command) -> Any:
     name = command[0]
     assert isinstance(name, str)
     return await client.execute_command(name.encode(), *command[1:])
-
-
-_LUA = Path(__file__).parent / "lua"
-_USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 
 
 def _source(name: str) -> str:

@@ -27,7 +27,7 @@ from headrace_api.worker_config import first_wrong
 
 __all__ = ["Crash", "Harness"]
 
-MOST_STEPS = 10_000
+MAX_STEPS = 10_000
 
 
 class Harness:
@@ -201,14 +201,14 @@ class Harness:
 
     async def _take_until(self, until_ms: int | None) -> None:
         """Take what falls due up to then, moving the clock to each."""
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             next_ms = self._next_ms()
             if next_ms is None or (until_ms is not None and next_ms > until_ms):
                 return
             self._group.clock_ms = max(self._group.clock_ms, next_ms)
             await self._take()
         raise RuntimeError(
-            f"events still wait after {MOST_STEPS} tries: a handler raises Retry(after=...)"
+            f"events still wait after {MAX_STEPS} tries: a handler raises Retry(after=...)"
             " again and again, which no maxRetries ends; use advance(), or counts=True"
         )
 
