@@ -38,7 +38,8 @@ SAFEGUARDS = [
             fault_pause=0.5,
             slow=1.0,
             slow_seconds=(3.4 * MIN_IDLE,),
-            drain_seconds=25,
+            # What pauses and deaths leave runs alone, one by one: undrained, outputs are missing.
+            drain_seconds=120,
         ),
         "order outputs",
         (COMMIT, " or row[4] ~= count then", " then"),
