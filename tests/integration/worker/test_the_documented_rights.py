@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.command_line import headrace as headrace_command
 from tests.support.documented_users import producer_rights, worker_rights
 from tests.support.waiting import eventually
 from tests.support.workers import DEAD, GROUP, STREAM, Stage, worker
@@ -103,6 +104,30 @@ async def test_operator_and_commands_are_refused_nothing(stage: Stage) -> None:
         await purge(client, stream, [second.id])
         await release(client, group, OWNER)
         assert await destroy_group(client, group, "")
+    assert not refused(stage)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["streams"],
+        ["backlog", STREAM],
+        ["pending", STREAM, "--entries"],
+        ["peek", STREAM],
+        ["trim", STREAM, "--max-length", "1", "--yes"],
+        ["plan", STREAM, "--rate", "1/s", "--retention", "1h"],
+        ["dead", "list", "--stream", STREAM],
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_a_person_types_is_refused_nothing(stage: Stage, command: list[str]) -> None:
+    stage.send(*range(5))
+    stage.redis.xgroup_create(STREAM, GROUP, "0")
+    stage.redis.xreadgroup(GROUP, PARKED, {STREAM: ">"}, count=1)
+    user = with_rights(stage, worker_rights(*KEYS))
+    url = f"redis://{user}:pw@{stage.server.endpoint}/0"
+    done = headrace_command(*command, HEADRACE_REDIS_URL=url)
+    assert done.returncode == 0, done.stderr
     assert not refused(stage)
 
 
