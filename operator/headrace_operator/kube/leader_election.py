@@ -18,11 +18,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from headrace_operator.kube.api_server import ApiError, ApiUnreachable
 from headrace_operator.kube.kinds import LEASE, Kind, Manifest
+from headrace_operator.kube.micro_time import micro_time
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +40,6 @@ class LeaseApi(Protocol):
 def boot_clock() -> float:
     """Seconds since boot, those asleep included (Linux; elsewhere the monotonic clock)."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-def _wall_clock() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +127,7 @@ class LeaderElection:
         for last_try in (False, True):
             assert self._live is not None
             sent = self._clock()
-            spec = {**self._live["spec"], "renewTime": _wall_clock()}
+            spec = {**self._live["spec"], "renewTime": micro_time()}
             try:
                 self._live = await self._api.replace(LEASE, {**self._live, "spec": spec})
             except (ApiError, ApiUnreachable) as error:
@@ -207,7 +203,7 @@ class LeaderElection:
         return {**live, "spec": self._record(transitions)}
 
     def _record(self, transitions: int) -> dict[str, Any]:
-        now = _wall_clock()
+        now = micro_time()
         return {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": int(self._times.lease_duration),

@@ -10,12 +10,12 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import uuid4
 
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
 from headrace_operator.kube.kinds import EVENT, Manifest
+from headrace_operator.kube.micro_time import micro_time
 from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.plan import Event
 
@@ -99,7 +99,7 @@ class Events:
         if now - said.written_at < COUNT_AGAIN_SECONDS or not self._bucket.try_take():
             return
         said.written_at = now
-        series = {"count": said.count, "lastObservedTime": _stamp()}
+        series = {"count": said.count, "lastObservedTime": micro_time()}
         namespace = pipeline["metadata"]["namespace"]
         await self._api.merge_patch(EVENT, namespace, said.name, {"series": series})
 
@@ -122,7 +122,7 @@ class Events:
                 "name": f"{metadata['name']}.{uuid4().hex[:16]}",
                 "namespace": metadata["namespace"],
             },
-            "eventTime": _stamp(),
+            "eventTime": micro_time(),
             "reportingController": "headrace.dev/operator",
             "reportingInstance": self._identity[:128],
             "action": "Reconcile",
@@ -144,7 +144,3 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
     memory.move_to_end(key)
     while len(memory) > MAX_REMEMBERED:
         memory.popitem(last=False)
-
-
-def _stamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
