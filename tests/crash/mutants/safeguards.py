@@ -6,6 +6,12 @@ from tests.crash.scenarios import MIN_IDLE
 
 COMMIT, CLAIM = "streams/lua/commit.lua", "streams/lua/park_idle.lua"
 FENCE = "if row[2] ~= consumer or row[4] ~= count then return refuse(id, 1) end"
+TOLD = (
+    "worker/settling/settler.py",
+    "lost = [entry for entry in entries if entry.lost]",
+    "lost: list[Entry] = []",
+)
+"""The fence stands behind the lease, too: who was told of a loss commits nothing."""
 SAFEGUARDS = [
     mutant(
         "acknowledged at delivery, before it is handled",
@@ -27,6 +33,7 @@ SAFEGUARDS = [
             "if not row then return refuse(id, 2), true end",
             "row = row or {id, consumer, 0, count}",
         ),
+        TOLD,
     ),
     mutant(
         "a fence without the delivery count",
@@ -137,7 +144,7 @@ SAFEGUARDS = [
     ),
     mutant(
         "outputs are written before the fence is asked",
-        short("workers"),
+        Run(1, "zombies", events=2_000, drain_seconds=25),
         "outputs",
         (
             COMMIT,
@@ -146,6 +153,7 @@ SAFEGUARDS = [
             "  place = place + 3 + LIST[place + 3] end\n"
             "  outputs = 0\n  local row, gone\n",
         ),
+        TOLD,
     ),
     mutant(
         "a trim passes the floor",
