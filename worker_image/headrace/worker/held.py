@@ -18,7 +18,8 @@ class Holding:
         self.main: dict[bytes, Entry] = {}
         self.replay: dict[bytes, Entry] = {}
         self.renewing = False
-        """Set by the lease's thread from its question to Redis until it has noted the answer."""
+        """Set by the lease's thread from its questions to Redis until it has noted all answers; a
+        reply that is lost leaves it set until the next round."""
         self.has_large = False
         """Some entry may be large: only then are sizes added up."""
         self.on_drop: Callable[[Entry], None] = lambda _: None

@@ -59,8 +59,6 @@ class Renewer:
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._work, name="lease", daemon=True)
         self._expired_said = False
-        self._answered = True
-        """All renewals of the last round were."""
 
     def start(self) -> None:
         self._thread.start()
@@ -94,6 +92,7 @@ class Renewer:
                 wait = min(self._interval, 1.0)
                 if not is_missing_group(error):
                     wait = min(self._interval, self._outage.begin(error))
+        self._holding.renewing = False
         await client.aclose()
 
     async def _renew(self, client: Redis) -> None:
@@ -107,24 +106,20 @@ class Renewer:
             return
         self._expired_said = False
         held = self._holding.snapshot()
-        answered, self._answered = self._answered, False
+        answered, self._holding.renewing = not self._holding.renewing, True
         for source in Source:
             # What was trimmed is out of the pending list, and nobody can take it any more.
             entries = {e.id: e for e in held if e.source is source and not e.trimmed}
             ids = list(entries)
             for start in range(0, len(ids), CHUNK):
                 chunk = ids[start : start + CHUNK]
-                self._holding.renewing = True
-                try:
-                    renewed = await claim.renew(
-                        client, self._keys, self._consumer, source, chunk, answered=answered
-                    )
-                    answered = False  # what this round finds is kept until it is over
-                    self._note(renewed, entries, source)
-                finally:
-                    self._holding.renewing = False
+                renewed = await claim.renew(
+                    client, self._keys, self._consumer, source, chunk, answered=answered
+                )
+                answered = False  # what this round finds is kept until it is over
+                self._note(renewed, entries, source)
                 self._metrics.counts["leases_renewed"] += len(chunk) - len(renewed.lost)
-        self._answered = True
+        self._holding.renewing = False
 
     def _note(self, renewed: claim.Renewed, entries: dict[bytes, Entry], source: Source) -> None:
         for id_ in renewed.trimmed:
