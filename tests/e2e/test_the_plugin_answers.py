@@ -76,6 +76,9 @@ def test_one_pipeline_from_all_sides(airport: Airport, plugin: Plugin, tmp_path:
 
     backlog = plugin("backlog", "flights", "-o", "json")
     assert json.loads(backlog.stdout)["groups"]["audit"]["pending"] == 0, backlog.stderr
+    assert '"seconds": 1' in plugin("peek", "flights", "--first").stdout
+    checked = plugin("check", "flights")
+    assert "ok       rights" in checked.stdout, checked.stdout + checked.stderr
     letters = plugin("dead", "list", "flights")
     assert "a flight cannot land" in letters.stdout, letters.stdout + letters.stderr
     missing = plugin("backlog", "flights", "nobody")

@@ -148,6 +148,7 @@ for _name, _summary in {
     "pending": "Show who holds entries, how long and how often.",
     "peek": "Show entries of the stream, decoded.",
     "tail": "Print entries as they come.",
+    "check": "Check whether the pipeline's Redis can carry it.",
 }.items():
     _add(REDIS, _name, _forwarded(_name, _summary), f"kubectl headrace {_name} flights -o json")
 _add(REDIS, "dead", dead, "kubectl headrace dead list flights --since 2h")
