@@ -13,8 +13,7 @@ from redis.asyncio import Redis
 from tests.support.ports import free_port
 from tests.support.redis_servers import RedisServer
 from tests.support.redis_tls import NAME, certificates
-from tests.support.redis_topologies import MASTER, SentinelSet, plain, sentinel_set
-from tests.support.waiting import until
+from tests.support.redis_topologies import MASTER, SentinelSet, plain, sentinel_set, until
 
 from headrace.streams import refusals
 from headrace.streams.connect import Mode, Target, Tls, connect, connect_blocking
@@ -138,9 +137,9 @@ async def test_servers_and_sentinels_speak_tls(certificates: dict[str, Path]) ->
             before = (await opened.info("server"))["tcp_port"]
             plain(topology.sentinels[0].port).execute_command("SENTINEL", "FAILOVER", MASTER)
             replica = topology.servers[1]
-            until("a failover", lambda: plain(replica.port).role()[0] == b"master", within=60)
+            until(lambda: plain(replica.port).role()[0] == b"master", "a failover")
             for sentinel in topology.sentinels:
-                until("all to know", lambda at=sentinel: primary_of(at) == topology.tls_ports[1])
+                until(lambda at=sentinel: primary_of(at) == topology.tls_ports[1], "the news")
             await opened.connection_pool.disconnect()
             assert (await opened.info("server"))["tcp_port"] != before
         assert await asyncio.to_thread(blocking_answer, target)

@@ -146,6 +146,16 @@ class Story:
     def names(self, kind: Any) -> set[str]:
         return {one["metadata"]["name"] for one in self._kube.list(kind, self._namespace)}
 
+    def wait_pods(self, count: int) -> None:
+        """How fast they come and go is the controller manager's, which other tests keep busy."""
+
+        def are_there() -> bool:
+            found = self.names(POD)
+            assert len(found) == count, found
+            return True
+
+        until(f"{count} pods", are_there, within=90)
+
     def is_claimed(self) -> bool:
         found = condition(self._kube.get(STREAM_PIPELINE, self._namespace, "flights"), "Ready")
         return found is not None and found["reason"] != "GroupConflict"
@@ -162,11 +172,11 @@ async def test_every_right_is_used_and_none_is_missing(
     worker = {"handler": "handlers:app", "codeConfigMapRef": code, "envFrom": [token]}
     audit = group("audit", scaling=FIXED, worker=worker)
     story.apply(groups=[audit, group("delays", scaling=FIXED)], stream=TRIM)
-    until("pods are there", lambda: len(story.names(POD)) == 4)
+    story.wait_pods(4)
 
     # Scaling in marks pods; a group that leaves takes its Deployment and its configuration along.
     story.apply(groups=[audit, group("delays", scaling={**FIXED, "replicas": 1})], stream=TRIM)
-    until("a pod has gone", lambda: len(story.names(POD)) == 3)
+    story.wait_pods(3)
     story.apply(groups=[audit])
     until("one Deployment is left", lambda: len(story.names(DEPLOYMENT)) == 1)
 
