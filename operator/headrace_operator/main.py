@@ -14,6 +14,7 @@ from typing import Any
 import uvloop
 
 from headrace.streams.groups import Leader
+from headrace.worker.cancel import cancel
 from headrace_operator import logs, metrics, settings
 from headrace_operator.backlog.allowed_hosts import AllowedHosts
 from headrace_operator.backlog.poller import BacklogPoller
@@ -244,6 +245,8 @@ async def run(chosen: OperatorSettings) -> None:
         await operator.redis.aclose()
         await server.stop()
         await client.close()  # type: ignore[no-untyped-call]
+        # asyncio.run cancels what is left once, and waits for ever for a task that swallows it.
+        await cancel(asyncio.all_tasks() - {asyncio.current_task()})
 
 
 async def _work(operator: Operator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -9,6 +10,7 @@ from typing import Any
 
 import kopf
 
+from headrace.worker.cancel import cancel
 from headrace_operator.kube.kinds import Kind
 from headrace_operator.tasks import end_with_first
 
@@ -39,7 +41,21 @@ async def watch(
         namespaces=() if namespace is None else (namespace,),
     )
     on_started()
-    await end_with_first(tasks)
+    try:
+        await end_with_first(tasks)
+    finally:
+        # Cancelled twice, kopf forgets its watchers: they would go on, and one that swallows its
+        # last cancellation would keep the process from ending.
+        await cancel(_watchers(namespace))
+
+
+def _watchers(namespace: str | None) -> list[asyncio.Task[Any]]:
+    """Of this namespace, by the names that kopf gives them."""
+    return [
+        task
+        for task in asyncio.all_tasks()
+        if task.get_name().startswith("watcher for ") and task.get_name().endswith(f"@{namespace}")
+    ]
 
 
 def _registry(kinds: Sequence[Kind], see: See) -> kopf.OperatorRegistry:
