@@ -19,7 +19,17 @@ ENV_FORMAT = "HEADRACE_LOG_FORMAT"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-class JsonLines(logging.Formatter):
+class _Readable(logging.Formatter):
+    """An exception whose own words fail costs its traceback and not the line."""
+
+    def formatException(self, ei: Any) -> str:
+        try:
+            return super().formatException(ei)
+        except Exception:
+            return f"{ei[0].__name__} (its traceback cannot be shown)"
+
+
+class JsonLines(_Readable):
     """One object per line; `extra=` fields become members."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -35,7 +45,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class PlainLines(logging.Formatter):
+class PlainLines(_Readable):
     """Time, level, logger, message, and `extra=` fields in brackets."""
 
     def __init__(self) -> None:

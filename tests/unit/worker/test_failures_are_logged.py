@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 import headrace
+from headrace.logs import JsonLines, PlainLines
 from headrace.testing import Harness
 
 SECRET = "4111-1111"
@@ -129,3 +130,17 @@ async def test_a_logger_that_fails_fails_no_event(caplog) -> None:
             assert (await harness.feed(headrace.Event("t", 1))).outcome == "retried"
     finally:
         logger.removeFilter(broken)
+
+
+class Wordless:
+    def __str__(self) -> str:
+        raise TypeError("no words")
+
+
+@pytest.mark.parametrize("lines", [JsonLines(), PlainLines()])
+def test_an_exception_whose_words_fail_costs_only_its_traceback(lines: logging.Formatter) -> None:
+    error = SyntaxError(Wordless())
+    exc_info = (SyntaxError, error, None)
+    record = logging.LogRecord("headrace", logging.ERROR, "", 1, "it failed", (), exc_info)
+    assert "it failed" in lines.format(record)
+    assert "SyntaxError" in lines.format(record)
