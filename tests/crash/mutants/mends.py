@@ -1,6 +1,7 @@
 """Defects that were mended, each put back as it was: the proof would find them again."""
 
 from tests.crash.mutants.mutant import mutant, short
+from tests.crash.mutants.safeguards import TOLD
 from tests.crash.run import Run
 
 SENDING, READER = "sending.py", "worker/intake/reader.py"
@@ -10,6 +11,7 @@ MENDS = [
         Run(1, "hangs", events=2_000, drain_seconds=25),
         "lost",
         ("worker/handling/slot.py", "        self.entries = batch.running()\n", ""),
+        TOLD,
     ),
     mutant(
         "an exception without a text ends the slot that ran it",
