@@ -40,16 +40,17 @@ SAFEGUARDS = [
         Run(
             1,
             "there_and_back",
-            events=100,
+            # What pauses and deaths leave runs alone, one by one: undrained, outputs are missing.
+            events=30,
             rate=50,
             fault_pause=0.5,
             slow=1.0,
             slow_seconds=(3.4 * MIN_IDLE,),
-            # What pauses and deaths leave runs alone, one by one: undrained, outputs are missing.
-            drain_seconds=120,
+            drain_seconds=150,
         ),
         "order outputs",
         (COMMIT, " or row[4] ~= count then", " then"),
+        TOLD,
         # The fence stands behind another safeguard, which has to be out of its way to be seen.
         (
             "worker/handling/suspects.py",
