@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.cluster.subnets import Subnets
 
-VOLUMES = 24
+VOLUMES = 96
 Manifest = dict[str, Any]
 
 
