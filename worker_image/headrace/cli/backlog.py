@@ -11,7 +11,7 @@ import typer
 
 from headrace.cli.names import group_names
 from headrace.cli.options import FAILED, Output, refuse
-from headrace.cli.output import duration, plural, print_data, print_table
+from headrace.cli.output import CLEAR_SCREEN, duration, plural, print_data, print_table
 from headrace.cli.redis_options import Place, command, opened
 from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
@@ -19,7 +19,6 @@ from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.keys import StreamKeys
 
 WATCH_SECONDS = 2.0
-CLEAR_SCREEN = "\x1b[H\x1b[J"
 COLUMNS = ("GROUP", "LAG", "PENDING", "PARKED", "WAITING", "OLDEST", "FLOOR")
 NUMBERS = "LAG PENDING PARKED WAITING OLDEST"
 

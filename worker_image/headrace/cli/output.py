@@ -13,6 +13,7 @@ import typer
 from headrace.cli.options import Output
 
 GAP = "  "
+CLEAR_SCREEN = "\x1b[H\x1b[J"
 
 
 def print_data(data: Any, output: Output) -> None:

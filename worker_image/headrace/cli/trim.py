@@ -15,8 +15,7 @@ from headrace.cli.questions import ask
 from headrace.cli.redis_options import Place, command, opened
 from headrace.cli.trim_job import run_trim_job
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
-from headrace.streams.keys import PARKED
-from headrace.streams.script import call
+from headrace.streams.pending import pending_at
 from headrace.streams.trim import trim as trim_stream
 from headrace.streams.trim_plan import Keeper, TrimPlan, plan_trim
 
@@ -78,13 +77,11 @@ async def _why(place: Place, found: StreamBacklog, keeper: Keeper) -> str:
     if group.ahead_of_stream:
         return "it stands ahead of the stream, and will be set back"
     id_ = keeper.floor
-    rows = await call(place.client, ("XPENDING", found.stream, keeper.group, id_, id_, 1))
-    if not rows and group.lag == 0:
+    held = await pending_at(place.client, found.stream, keeper.group, id_)
+    if held is None and group.lag == 0:
         return "it has handled all; the last entry stays"
-    if not rows:
+    if held is None:
         return f"it has not read what came after {id_}"
-    _, consumer, idle, _ = rows[0]
-    name = consumer.decode("utf-8", "replace")
-    if name == PARKED:
+    if held.parked:
         return f"{id_} waits for its next try"
-    return f"{name} holds {id_}, for {duration(idle / 1000)}"
+    return f"{held.consumer} holds {id_}, for {duration(held.idle_ms / 1000)}"

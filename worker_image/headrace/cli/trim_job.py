@@ -14,7 +14,7 @@ from headrace.cli.names import exists
 from headrace.cli.options import refuse
 from headrace.cli.redis_options import command, connected
 from headrace.streams.memory import memory_of
-from headrace.streams.script import call
+from headrace.streams.pending import pending_at
 from headrace.streams.trim import Policy, TrimResult, Why, trim
 from headrace.worker.errors import ConfigError
 from headrace_api.mounts import ENV_POD, ENV_TRIM
@@ -66,9 +66,8 @@ async def _holder(client: Redis, stream: str, result: TrimResult) -> str | None:
     """Whose pending entry stands at the floor."""
     if result.why is not Why.FLOOR or result.floor is None:
         return None
-    asked = ("XPENDING", stream, result.held_back_by or "", result.floor, result.floor, 1)
-    rows = await call(client, asked)
-    return rows[0][1].decode("utf-8", "replace") if rows else None
+    held = await pending_at(client, stream, result.held_back_by or "", result.floor)
+    return held.consumer if held is not None else None
 
 
 def _leave(report: TrimReport) -> None:

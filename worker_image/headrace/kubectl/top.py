@@ -8,14 +8,13 @@ from datetime import datetime
 
 import typer
 
-from headrace.cli.output import screen_width
+from headrace.cli.output import CLEAR_SCREEN, screen_width
 from headrace.kubectl.pipelines import all_pipelines
 from headrace.kubectl.program import Kubectl
 from headrace.kubectl.rates import Rates
 from headrace.kubectl.screen import fleet_rates
 
 SECONDS = 2.0
-CLEAR_SCREEN = "\x1b[H\x1b[J"
 
 
 def run_top(kubectl: Kubectl, all_namespaces: bool, once: bool) -> None:

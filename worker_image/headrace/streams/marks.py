@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
+from headrace.streams.durability import info_of
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Command, call
 
@@ -23,6 +24,6 @@ async def evicting_policy(client: Redis) -> str | None:
     `noeviction` refuses writes instead. Every other policy may take a mark: all of them expire.
     """
     info = (await call(client, ("INFO", "memory"))).decode()
-    memory = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    memory = info_of(info)
     policy = memory.get("maxmemory_policy", "noeviction")
     return None if policy == "noeviction" or memory.get("maxmemory") == "0" else str(policy)

@@ -52,6 +52,12 @@ async def pending_pages(
             after = "(" + rows[-1][0].decode()
 
 
+async def pending_at(client: Redis, stream: str, group: str, id_: str) -> PendingEntry | None:
+    """The pending entry with this id; None where it is not pending. Raises redis errors."""
+    rows = await call(client, ("XPENDING", stream, group, id_, id_, 1))
+    return _entry(Source.MAIN, rows[0], {}) if rows else None
+
+
 async def _page(client: Redis, keys: GroupKeys, source: Source, after: str) -> list[Any]:
     command = ("XPENDING", keys.of(source), keys.group, after, "+", PAGE_ENTRIES)
     try:
