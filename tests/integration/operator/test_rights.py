@@ -146,6 +146,11 @@ class Story:
     def names(self, kind: Any) -> set[str]:
         return {one["metadata"]["name"] for one in self._kube.list(kind, self._namespace)}
 
+    def replicas(self, deployment: str) -> int:
+        live = self._kube.get(DEPLOYMENT, self._namespace, deployment)
+        assert live
+        return int(live["spec"]["replicas"])
+
     def wait_pods(self, count: int) -> None:
         """How fast they come and go is the controller manager's, which other tests keep busy."""
 
@@ -176,7 +181,7 @@ async def test_every_right_is_used_and_none_is_missing(
 
     # Scaling in marks pods; a group that leaves takes its Deployment and its configuration along.
     story.apply(groups=[audit, group("delays", scaling={**FIXED, "replicas": 1})], stream=TRIM)
-    story.wait_pods(3)
+    until("the Deployment is smaller", lambda: story.replicas("flights-delays") == 1)
     story.apply(groups=[audit])
     until("one Deployment is left", lambda: len(story.names(DEPLOYMENT)) == 1)
 
