@@ -124,6 +124,17 @@ class StreamStatus(Report):
     entries_added: Count | None = Field(None, description="Entries ever added to it.")
     first_id: Line | None = Field(None, description="Id of the oldest entry.")
     last_id: Line | None = Field(None, description="Id of the newest entry.")
+    bytes: Count | None = Field(
+        None, description="Memory that it takes, by the server's own estimate, once a minute."
+    )
+    memory_full_in: Line | None = Field(
+        None,
+        description=(
+            "When Redis's maxmemory is reached if all that is in this Redis grows as in the last"
+            " hour, such as 31h. Absent where it does not grow, beyond 30 days, and where there is"
+            " no maxmemory."
+        ),
+    )
 
 
 class TrimStatus(Report):

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 
 import redis.asyncio
 
@@ -16,11 +17,12 @@ from headrace.streams import refusals
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import REDIS_ERRORS, Mode
 from headrace.streams.keys import StreamKeys
+from headrace.streams.memory import memories_of
 from headrace.streams.primary import SlotNotServed
 from headrace_operator.backlog import redis_errors
-from headrace_operator.backlog.durability_watch import DurabilityWatch
 from headrace_operator.backlog.pace import ROUNDS, pace
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
+from headrace_operator.backlog.server_watch import INTERVAL_SECONDS, ServerWatch
 from headrace_operator.backlog.wakeups import (
     WAKE_INTERVAL_SECONDS,
     Reading,
@@ -60,6 +62,9 @@ class Watched:
     """Rounds in which its server did not answer, one after the other."""
     reading: Reading | None = None
     reported: Reading | None = None
+    bytes: int | None = None
+    weighed_at: float = -inf
+    """When the stream's memory was last asked for, monotonic seconds."""
 
 
 class Endpoint:
@@ -75,7 +80,7 @@ class Endpoint:
         self.watched: dict[str, Watched] = {}
         self.answers = False
         self._redis = redis
-        self._durability = DurabilityWatch()
+        self._servers = ServerWatch()
         self._access = access
         self._on_change = on_change
         self._interval = interval
@@ -165,7 +170,8 @@ class Endpoint:
                 [watched.subject.query for _, watched in known],
                 before=[w.reading.backlog if w.reading else None for _, w in known],
             )
-            risk = await self._durability.risk_of(client)
+            await _weigh(client, [watched for _, watched in known], now)
+            server = await self._servers.report_of(client)
         except REDIS_ERRORS:
             raise
         except Exception as error:
@@ -186,7 +192,15 @@ class Endpoint:
                 if backlog.error.startswith("MOVED"):
                     continue  # the next round asks the node that has it now
             watched.failures = 0
-            self._take(key, watched, Reading(backlog, None, now, risk=risk))
+            reading = Reading(
+                backlog,
+                None,
+                now,
+                risk=server.risk,
+                stream_bytes=watched.bytes if backlog.exists else None,
+                memory_full_in=server.full_in,
+            )
+            self._take(key, watched, reading)
 
     def _answered(self) -> None:
         """Comes before a reading is told: whoever is woken by it goes by `answers`."""
@@ -222,3 +236,13 @@ class Endpoint:
         if how is Urgency.NOW or (how is Urgency.LATER and may_wake):
             watched.reported = reading
             self._on_change(key)
+
+
+async def _weigh(client: redis.asyncio.Redis, known: list[Watched], now: float) -> None:
+    """Asks for the memory of streams that were not weighed within the minute."""
+    due = [one for one in known if now - one.weighed_at >= INTERVAL_SECONDS]
+    if not due:
+        return
+    sizes = await memories_of(client, [one.subject.keys.stream for one in due])
+    for one, size in zip(due, sizes, strict=True):
+        one.bytes, one.weighed_at = size, now

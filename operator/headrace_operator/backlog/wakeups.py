@@ -21,7 +21,8 @@ WAKE_INTERVAL_SECONDS = 5.0
 class Reading:
     """The newest answer: either a backlog or why there is none. `clock`: monotonic seconds.
 
-    `risk`: how the server may lose the stream by itself.
+    `risk`: how the server may lose the stream by itself. `stream_bytes` and `memory_full_in`
+    (seconds) are of the last minute; None where they are not known.
     `refused`: the server answered and said no (credentials, rights), so waiting does not help.
     """
 
@@ -30,6 +31,8 @@ class Reading:
     clock: float
     refused: bool = False
     risk: Risk | None = None
+    stream_bytes: int | None = None
+    memory_full_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

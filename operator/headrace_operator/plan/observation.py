@@ -108,6 +108,8 @@ class Observation:
     failures      calls to the API server that failed. unreadable: wanted children that could not
                   be looked at, so that nothing may be applied under their names.
     risk          how its server may lose the stream by itself, None where nothing is known.
+    stream_bytes  memory of the stream. memory_full_in: seconds until that of its server is full,
+                  at the present rate. None where they are not known.
     history       scaling history by group name, as the previous plan returned it.
     now           wall clock, Unix seconds. clock: monotonic seconds, for everything measured.
     status_written_at  `clock` of the last status write by this process, None if never.
@@ -130,6 +132,8 @@ class Observation:
     failures: tuple[Failure, ...] = ()
     unreadable: frozenset[ChildRef] = frozenset()
     risk: Risk | None = None
+    stream_bytes: int | None = None
+    memory_full_in: float | None = None
     history: Mapping[str, ScalingHistory] = field(default_factory=lambda: MappingProxyType({}))
     live_status: Manifest = field(default_factory=lambda: MappingProxyType({}))
     status_written_at: float | None = None

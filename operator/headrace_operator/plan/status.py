@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from headrace.streams.backlog import StreamBacklog
+from headrace_api.duration import format_duration
+from headrace_api.duration import parse as parse_duration
 from headrace_operator.identity import place_of
 from headrace_operator.plan.condition_list import Condition, merged
 from headrace_operator.plan.group import GroupPlan
@@ -32,10 +35,23 @@ _FIGURES = frozenset(
         "entriesAdded",
         "firstId",
         "lastId",
+        "bytes",
+        "memoryFullIn",
         "trim",
         "message",
     }
 )
+
+
+def _seconds(text: str) -> int:
+    try:
+        return int(parse_duration(text).total_seconds())
+    except ValueError:
+        return 0  # somebody else wrote it
+
+
+# How long something is, in whole seconds.
+_LENGTHS: Mapping[str, Callable[[Any], int]] = {"oldestAgeSeconds": int, "memoryFullIn": _seconds}
 
 
 def status_of(
@@ -64,7 +80,7 @@ def status_of(
     }
     if observation.backlog is not None and observation.redis_error is None:
         result["deadLetters"] = observation.backlog.dead_letters
-        result["stream"] = _stream(observation.backlog)
+        result["stream"] = _stream(observation, observation.backlog)
         result["place"] = place_of(pipeline)
     result |= orphans.as_status()
     return {name: value for name, value in result.items() if value is not None}
@@ -112,16 +128,24 @@ def _group(group: GroupPlan) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if value is not None}
 
 
-def _stream(backlog: StreamBacklog) -> dict[str, Any]:
-    added = backlog.entries_added
+def _stream(observation: Observation, backlog: StreamBacklog) -> dict[str, Any]:
+    added, full_in = backlog.entries_added, observation.memory_full_in
     stream = {
         "length": backlog.length,
         # XSETID may set it higher than the schema takes, which would refuse the whole status.
         "entriesAdded": None if added is None else min(added, MAX_COUNT),
         "firstId": backlog.first_id,
         "lastId": backlog.last_id,
+        "bytes": observation.stream_bytes,
+        "memoryFullIn": None if full_in is None else _rounded(full_in),
     }
     return {name: value for name, value in stream.items() if value is not None}
+
+
+def _rounded(seconds: float) -> str:
+    """Whole minutes up to two hours, then whole hours."""
+    unit = timedelta(minutes=1) if seconds < 7_200 else timedelta(hours=1)
+    return format_duration(timedelta(seconds=seconds) // unit * unit)
 
 
 def _total(entries: Sequence[Mapping[str, Any]], name: str) -> int | None:
@@ -131,12 +155,12 @@ def _total(entries: Sequence[Mapping[str, Any]], name: str) -> int | None:
 
 
 def _reduced(status: Any, *, figures: bool) -> Any:
-    """What a comparison looks at: times never count, an age only when it doubles."""
+    """What a comparison looks at: times never count, how long something is only when it doubles."""
     if isinstance(status, dict | Mapping):  # the first is tried first, and is far cheaper
         return {
             name: (
-                int(value).bit_length()
-                if name == "oldestAgeSeconds"
+                _LENGTHS[name](value).bit_length()
+                if name in _LENGTHS
                 else _reduced(value, figures=figures)
             )
             for name, value in status.items()

@@ -63,6 +63,8 @@ class Observer:
             redis_error=connection.access_error or (reading.error if reading else None),
             redis_refused=reading is not None and reading.refused,
             risk=reading.risk if reading is not None else None,
+            stream_bytes=reading.stream_bytes if reading is not None else None,
+            memory_full_in=reading.memory_full_in if reading is not None else None,
             references=connection.references or References(),
             claims=dict(memory.groups.claims),
             conflicts=applied.conflicts.standing(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from headrace.streams.backlog import GroupBacklog, Quality, StreamBacklog
+from headrace.streams.backlog import GroupBacklog, Quality
 from headrace_operator.backlog.wakeups import Reading
 from headrace_operator.kube.cache import Key, split
 from headrace_operator.plan import Workers
@@ -29,6 +29,12 @@ FAMILIES = {
     "headrace_stream_length": Family("gauge", "Entries in the stream."),
     "headrace_stream_entries_added_total": Family("counter", "Entries ever added to the stream."),
     "headrace_stream_dead_letters": Family("gauge", "Dead letters of the stream."),
+    "headrace_stream_memory_bytes": Family(
+        "gauge", "Memory of the stream, by the server's own estimate."
+    ),
+    "headrace_stream_memory_full_seconds": Family(
+        "gauge", "Until the memory of its Redis is full, at the rate of the last hour."
+    ),
     "headrace_stream_group_lag": Family("gauge", "Entries not delivered yet."),
     "headrace_stream_group_lag_quality": Family("gauge", "1 for the current quality of the lag."),
     "headrace_stream_group_messages_pending": Family(
@@ -76,7 +82,7 @@ class Fleet:
         for key, memory in self._memories:
             if memory.planned.workers:
                 reading = self._reading(key)
-                samples.add(key, memory.planned, reading.backlog if reading is not None else None)
+                samples.add(key, memory.planned, reading)
         return samples.text()
 
 
@@ -92,7 +98,8 @@ class _Samples:
                 parts += (f"# HELP {name} {words}\n# TYPE {name} {kind}\n", *lines)
         return "".join(parts)
 
-    def add(self, key: Key, planned: Planned, backlog: StreamBacklog | None) -> None:
+    def add(self, key: Key, planned: Planned, reading: Reading | None) -> None:
+        backlog = reading.backlog if reading is not None else None
         namespace, name = split(key)
         pipeline = f'namespace="{namespace}",pipeline="{name}"'
         if backlog is not None and backlog.exists:
@@ -100,6 +107,9 @@ class _Samples:
             if backlog.entries_added is not None:
                 self._set("headrace_stream_entries_added_total", pipeline, backlog.entries_added)
             self._set("headrace_stream_dead_letters", pipeline, backlog.dead_letters)
+        if reading is not None:
+            self._set("headrace_stream_memory_bytes", pipeline, reading.stream_bytes)
+            self._set("headrace_stream_memory_full_seconds", pipeline, reading.memory_full_in)
         for workers in planned.workers:
             labels = f'{pipeline},group="{workers.group}"'
             self._workers(labels, workers)

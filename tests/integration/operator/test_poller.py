@@ -19,11 +19,11 @@ from headrace.streams.credentials import StaticCredentials
 from headrace.streams.durability import Danger
 from headrace.streams.keys import StreamKeys
 from headrace_operator.backlog import endpoint, redis_errors
-from headrace_operator.backlog.durability_watch import DurabilityWatch
 from headrace_operator.backlog.endpoint import BATCH, Subject
 from headrace_operator.backlog.pace import ROUNDS, SHARE
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import CLIENT_NAME, Access, RedisAccess
+from headrace_operator.backlog.server_watch import ServerWatch
 from headrace_operator.backlog.wakeups import Reading, ScalingTarget
 
 __all__ = ["redis_server"]
@@ -231,10 +231,10 @@ async def test_it_is_told_how_a_server_may_lose_the_stream(
 
 async def test_a_risk_is_asked_for_once_a_minute(client: Redis) -> None:
     now = 0.0
-    watch = DurabilityWatch(lambda: now)
+    watch = ServerWatch(lambda: now)
 
     async def danger() -> Danger | None:
-        risk = await watch.risk_of(client)
+        risk = (await watch.report_of(client)).risk
         return risk.danger if risk else None
 
     try:
@@ -252,6 +252,46 @@ async def test_a_risk_is_asked_for_once_a_minute(client: Redis) -> None:
     finally:
         await client.config_set("appendonly", "no")
         await client.config_set("maxmemory-policy", "noeviction")
+        await client.config_set("maxmemory", "0")
+
+
+async def test_it_weighs_each_stream_and_leaves_out_what_it_may_not_ask(
+    fleet: Fleet, redis_server: RedisServer, client: Redis
+) -> None:
+    await stream_with_group(client, "s", entries=2_000)
+    usage = await client.memory_usage("s", samples=0)
+    fleet.watch("ns/p", redis_server, "s", "g")
+    fleet.watch("ns/none", redis_server, "nothing", "g")
+    reading = await fleet.until("ns/p", lambda r: r.backlog is not None)
+    assert reading.stream_bytes == pytest.approx(usage, rel=0.1)
+    none = await fleet.until("ns/none", lambda r: r.backlog is not None)
+    assert none.stream_bytes is None
+    await client.execute_command("ACL", "SETUSER", "default", "-memory|usage")
+    try:
+        fleet.watch("ns/q", redis_server, "s", "g")
+        reading = await fleet.until("ns/q", lambda r: r.backlog is not None)
+        assert (reading.stream_bytes, reading.error) == (None, None)
+    finally:
+        await client.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
+async def test_it_says_when_a_server_is_full_if_it_grows_on(client: Redis) -> None:
+    now = 0.0
+    watch = ServerWatch(lambda: now)
+    try:
+        await client.config_set("maxmemory", "400mb")
+        assert (await watch.report_of(client)).full_in is None
+        before = (await client.info("memory"))["used_memory"]
+        await client.set("ballast", b"x" * 20_000_000)
+        used = (await client.info("memory"))["used_memory"]
+        now = 1_200.0
+        full_in = (await watch.report_of(client)).full_in
+        wanted = (400 * 2**20 - used) * 1_200 / (used - before)
+        assert full_in == pytest.approx(wanted, rel=0.1)
+        await client.config_set("maxmemory", "0")
+        now += 61
+        assert (await watch.report_of(client)).full_in is None
+    finally:
         await client.config_set("maxmemory", "0")
 
 

@@ -45,7 +45,7 @@ HEALTHY = pipeline(
         condition("BacklogKnown", "True", "Exact"),
         condition("TrimHeldBack", "False", "Available"),
     ],
-    stream={"length": 240, "entriesAdded": 1000},
+    stream={"length": 240, "entriesAdded": 1000, "bytes": 52_800},
     workers="1/1",
     lag=40,
     pending=5,
@@ -73,13 +73,19 @@ def test_a_healthy_one_takes_six_lines_as_the_page_shows() -> None:
     lines = [
         "flights in airport: ready, Available",
         "  All groups follow their backlog.",
-        "stream flights at redis:6379, 240 entries, 1 dead letter",
+        "stream flights at redis:6379, 240 entries, 51.6 KiB, 1 dead letter",
         "GROUP   WORKERS  LAG  PENDING  PARKED  OLDEST",
         "audit   1/1       40        5       0     37s",
         "delays  0/?        ?        ?       ?",
     ]
     assert shown(HEALTHY) == lines
     assert "\n".join(lines) in (ROOT / "docs/kubectl-plugin.md").read_text("utf-8")
+
+
+def test_memory_that_fills_is_told() -> None:
+    filling = pipeline(conditions=[READY], stream={"length": 240, "memoryFullIn": "31h"})
+    lines = list(one_pipeline(filling, [], [], NOW.timestamp()))
+    assert "  At the rate of the last hour, Redis's memory is full in 31h." in lines
 
 
 def test_one_that_is_not_ready_says_why_and_what_else_is_wrong() -> None:

@@ -33,6 +33,7 @@ class World:
     def __init__(self) -> None:
         self.memories: dict[Key, Memory] = {}
         self.read: dict[Key, StreamBacklog | None] = {}
+        self.full_in: float | None = 7_200.0
 
     def look(self, scaling: dict[str, Any] | None = None, seen: StreamBacklog | None = WORK) -> Any:
         subject = pipeline({"spec.groups.0.scaling": scaling or {}})
@@ -45,7 +46,9 @@ class World:
 
     def scrape(self) -> dict[str, list[tuple[dict[str, str], float]]]:
         def reading(key: Key) -> Reading:
-            return Reading(self.read[key], None, 1.0)
+            return Reading(
+                self.read[key], None, 1.0, stream_bytes=4_000, memory_full_in=self.full_in
+            )
 
         text = Fleet(self.memories.items(), reading).text()
         found: dict[str, list[tuple[dict[str, str], float]]] = {}
@@ -63,6 +66,8 @@ def test_a_group_shows_its_backlog_its_age_its_rates_and_its_workers() -> None:
     stream = {"namespace": "default", "pipeline": "flights"}
     assert seen["headrace_stream_length"] == [(stream, 1000)]
     assert seen["headrace_stream_entries_added_total"] == [(stream, 5000)]
+    assert seen["headrace_stream_memory_bytes"] == [(stream, 4000)]
+    assert seen["headrace_stream_memory_full_seconds"] == [(stream, 7200)]
     for name, value in {
         "headrace_stream_group_lag": 150,
         "headrace_stream_group_messages_pending": 30,
@@ -89,8 +94,10 @@ def test_what_is_unknown_has_no_sample_instead_of_a_zero() -> None:
     missing = backlog(delays=group_backlog(None, exists=False))
     for seen in (None, unknown, missing):
         world = World()
+        world.full_in = None
         world.look(seen=seen)
         found = world.scrape()
+        assert "headrace_stream_memory_full_seconds" not in found
         assert found["headrace_stream_group_lag_quality"] == [({**LABELS, "quality": "unknown"}, 1)]
         for name in FAMILIES:
             if name.startswith("headrace_stream_group_") and name not in (

@@ -550,6 +550,20 @@ def test_a_count_beyond_what_the_schema_takes_is_cut() -> None:
     Status.model_validate(made.status)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (90, "1m"), (7_199, "1h59m"), (7_200, "2h"), (112_000, "31h"), (2_591_999, "719h")],
+)
+def test_memory_and_when_it_is_full(seconds: float, text: str) -> None:
+    seen = settled(pipeline(), stream_bytes=295_000, memory_full_in=seconds)
+    made = plan(seen, SETTINGS)
+    stream = made.status["stream"]
+    assert (stream["bytes"], stream["memoryFullIn"]) == (295_000, text)
+    Status.model_validate(made.status)
+    unknown = plan(settled(pipeline()), SETTINGS).status["stream"]
+    assert unknown.keys() & {"bytes", "memoryFullIn"} == set()
+
+
 def test_one_unknown_group_makes_the_sum_unknown() -> None:
     seen = settled(
         pipeline(TWO), backlog=backlog(delays=group_backlog(150), audit=group_backlog(None))
@@ -611,6 +625,16 @@ def test_an_age_that_only_grows_is_written_when_it_has_doubled() -> None:
 
     assert due(at(1_100), at(1_030), 1_000.0) is None
     assert due(at(2_100), at(1_030), 1_000.0) == 0.0
+
+
+def test_when_memory_is_full_is_written_when_it_has_halved() -> None:
+    def at(text: str) -> dict[str, Any]:
+        return {"stream": {"memoryFullIn": text}}
+
+    assert due(at("20h"), at("31h"), 1_000.0) is None, "a shared Redis wakes all its pipelines"
+    assert due(at("14h"), at("31h"), 1_000.0) == 0.0
+    assert due(at("14h"), {"stream": {}}, 1_000.0) == 0.0
+    assert due(at("14h"), at("soon"), 1_000.0) == 0.0, "whoever wrote that"
 
 
 def test_a_change_of_ready_is_an_event_and_the_same_again_is_none() -> None:

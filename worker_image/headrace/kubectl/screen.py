@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from headrace.cli.output import duration, plural, table
+from headrace.cli.output import duration, plural, size, table
 from headrace.kubectl.program import Manifest
 from headrace.kubectl.rates import Rates
 
@@ -94,9 +94,13 @@ def _stream(pipeline: Manifest) -> Iterator[str]:
     stream = _status(pipeline).get("stream") or {}
     if "length" in stream:
         told.append(plural(stream["length"], "entry"))
+    if "bytes" in stream:
+        told.append(size(stream["bytes"]))
     if "deadLetters" in _status(pipeline):
         told.append(plural(_status(pipeline)["deadLetters"], "dead letter"))
     yield ", ".join(told)
+    if "memoryFullIn" in stream:
+        yield f"  At the rate of the last hour, Redis's memory is full in {stream['memoryFullIn']}."
 
 
 def _groups(pipeline: Manifest) -> Iterator[str]:
