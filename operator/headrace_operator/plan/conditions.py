@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headrace.streams.backlog import Quality
+from headrace.streams.backlog import Quality, StreamBacklog
 from headrace.streams.ids import parse_id
-from headrace_api.v1alpha1 import ConditionType, Reason, TrimPolicy
+from headrace_api.v1alpha1 import ConditionType, Reason, Trim, TrimPolicy
 from headrace_operator.plan import job_health, ownership
 from headrace_operator.plan.condition_list import Condition
 from headrace_operator.plan.group import GroupPlan, GroupView
@@ -14,6 +14,7 @@ from headrace_operator.plan.observation import ChildRef, Observation
 from headrace_operator.plan.orphans import Orphans
 from headrace_operator.plan.persistence import persistence_risk
 from headrace_operator.plan.problems import Problem
+from headrace_operator.plan.trim_reports import last_trim
 from headrace_operator.scaling.causes import Cause
 
 # Why a group's workers do not follow its backlog; of several groups the gravest counts.
@@ -212,23 +213,34 @@ def _job_conditions(observation: Observation) -> Iterator[Condition]:
             yield Condition(condition_type, True, *found)
 
 
+def _is_over_its_bound(stream: StreamBacklog, trim: Trim) -> bool:
+    """By a tenth: a trim comes every few minutes only."""
+    if trim.max_length is not None and stream.length > trim.max_length * 1.1:
+        return True
+    if trim.max_age is None or not stream.first_id:
+        return False
+    age = (stream.server_ms - parse_id(stream.first_id)[0]) / 1000
+    return age > trim.max_age.total_seconds() * 1.1
+
+
 def _trim_held_back(observation: Observation, orphans: Orphans) -> Condition | None:
     """The stream is over its bound by a tenth, and the oldest entry is still some group's."""
     trim = observation.pipeline.spec.stream.trim
     stream = observation.backlog
-    if trim is None or trim.policy is TrimPolicy.FORCE or stream is None or not stream.first_id:
+    if trim is None or trim.policy is TrimPolicy.FORCE or stream is None:
         return None
-    over_length = trim.max_length is not None and stream.length > trim.max_length * 1.1
-    oldest_ms = parse_id(stream.first_id)[0]
-    age = (stream.server_ms - oldest_ms) / 1000
-    over_age = trim.max_age is not None and age > trim.max_age.total_seconds() * 1.1
-    if not over_length and not over_age:
+    if not _is_over_its_bound(stream, trim):
         return None
+    first = stream.first_id
     holding = {
         name
         for name, group in stream.groups.items()
-        if group.floor_id is not None and parse_id(group.floor_id) <= parse_id(stream.first_id)
+        if first and group.floor_id is not None and parse_id(group.floor_id) <= parse_id(first)
     }
+    # The trim itself sees more: groups of other pipelines, and where entries are too large to read.
+    told = (last_trim(observation) or {}).get("heldBackBy")
+    if told is not None and (told not in stream.groups or not first):
+        holding.add(told)
     # Of an orphan that was not read nothing is known but that it was kept.
     holding |= {group for _, group in orphans.listed if group not in stream.groups}
     holding -= set(trim.ignore_groups)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from headrace.streams.ids import parse_id
-from headrace_api.v1alpha1 import Group, Reason, StartFrom
+from headrace_api.v1alpha1 import Group, StartFrom
 from headrace_operator.identity import owner_of_pipeline
 from headrace_operator.plan import problems
 from headrace_operator.plan.actions import (
     EnsureGroup,
-    Event,
     GroupOperation,
     Plan,
     PlanSettings,
@@ -20,6 +18,7 @@ from headrace_operator.plan.actions import (
 )
 from headrace_operator.plan.children import Children, plan_children
 from headrace_operator.plan.conditions import conditions_of
+from headrace_operator.plan.events import events_of
 from headrace_operator.plan.group import GroupPlan, decide_replicas, view_group
 from headrace_operator.plan.observation import ChildRef, ClaimState, Observation
 from headrace_operator.plan.orphans import find_orphans
@@ -78,7 +77,7 @@ def _report(
         status_due=status_due,
         only_figures=brings_only_figures(status, observation.live_status),
         requeue_after=_requeue_after(groups, status_due, found),
-        events=tuple(_events(observation, status)),
+        events=tuple(events_of(observation, status)),
         rescales=tuple(_rescales(groups)),
         history={g.name: g.decision.history for g in groups if g.decision is not None},
         workers=tuple(_workers(group) for group in groups),
@@ -158,18 +157,3 @@ def _workers(group: GroupPlan) -> Workers:
         max_replicas=group.view.group.scaling.max_replicas if group.view.is_automatic else None,
         cause=None if group.decision is None else group.decision.cause,
     )
-
-
-def _events(observation: Observation, status: Mapping[str, Any]) -> Iterator[Event]:
-    """Events for people: each change of Ready's reason."""
-    ready = _ready(status)
-    before = _ready(observation.live_status)
-    if before is None or ready["reason"] != before.get("reason"):
-        healthy = ready["status"] == "True" or ready["reason"] == Reason.PROGRESSING
-        kind = "Normal" if healthy else "Warning"
-        yield Event(kind, ready["reason"], ready["message"])
-
-
-def _ready(status: Mapping[str, Any]) -> Any:
-    conditions = status.get("conditions") or ()
-    return next((c for c in conditions if c.get("type") == "Ready"), None)

@@ -449,6 +449,40 @@ def test_a_stream_over_its_bound_names_the_group_that_holds_it() -> None:
     assert condition(free, "TrimHeldBack") is None
 
 
+def test_the_trim_itself_tells_of_groups_that_no_poll_sees() -> None:
+    subject = pipeline({"spec.stream.trim": {"maxLength": 100}})
+    fast = group_backlog(0, floor_id="1700000009999-1")
+    report = {"completedAt": "2026-11-27T10:00:00Z", "removed": 0, "length": 1000}
+
+    def told(held_back_by: str, first_id: str | None = "1700000000000-0") -> str | None:
+        read = replace(backlog(delays=fast), first_id=first_id)
+        status = {"trim": {**report, "heldBackBy": held_back_by}}
+        found = condition(plan(settled(subject, backlog=read, live_status=status), SETTINGS),
+                          "TrimHeldBack")  # fmt: skip
+        return found["message"] if found else None
+
+    assert "waits for audit" in (told("audit") or ""), "a group of another pipeline"
+    assert "waits for delays" in (told("delays", None) or ""), "its entries are large"
+    assert told("delays") is None, "it has caught up since"
+
+
+def test_what_begins_beside_ready_is_an_event_once() -> None:
+    subject = pipeline({"spec.stream.trim": {"maxLength": 100}})
+    slow = backlog(delays=group_backlog(900, floor_id="1700000000000-0"))
+    calm = written(settled(subject))
+    held = replace(calm, backlog=slow)
+    (event,) = (e for e in plan(held, SETTINGS).events if e.reason == "HeldBackByGroup")
+    assert event.type == "Warning"
+    assert event.message.startswith("the stream is over its bound: trimming waits for delays.")
+    assert plan(written(held), SETTINGS).events == ()
+    over = plan(replace(written(held), backlog=calm.backlog), SETTINGS)
+    assert [e for e in over.events if e.type == "Warning"] == []
+    risk = replace(calm, risk=Risk(Danger.EVICTABLE, "it may be evicted", "set noeviction"))
+    assert [e.reason for e in plan(risk, SETTINGS).events] == ["StreamEvictable"]
+    graver = replace(written(risk), risk=Risk(Danger.WRITE_FAILED, "no disk", "see its log"))
+    assert [e.reason for e in plan(graver, SETTINGS).events] == ["DiskWriteFailed"]
+
+
 @pytest.mark.parametrize("danger", Danger)
 def test_a_redis_that_can_lose_events_is_told_beside_ready(danger: Danger) -> None:
     risk = Risk(danger, "a crash loses events", "add a replica")
