@@ -42,20 +42,27 @@ from headrace_operator.reconcile.work_queue import WorkQueue
 from headrace_operator.settings import OperatorSettings
 from headrace_operator.tasks import first_to_end
 from headrace_operator.telemetry.condition_metrics import Conditions
-from headrace_operator.telemetry.http import Server
+from headrace_operator.telemetry.http import SecurePort, Server
 from headrace_operator.telemetry.pipeline_metrics import Fleet
+from headrace_operator.telemetry.tls import ServerTLS
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """The console script. Exit status 0 after SIGTERM, 1 when the Lease or a task was lost."""
+    """The console script. Exit status 0 after SIGTERM, 1 when the Lease or a task was lost, 2 when
+    what was configured cannot be used."""
     chosen = settings.parse()
     logs.configure(chosen.log_level, chosen.log_format)
     if chosen.kubeconfig is not None:
         os.environ["KUBECONFIG"] = str(chosen.kubeconfig)  # kopf reads the same file
     try:
-        uvloop.run(run(chosen))
+        secure = _secure_port(chosen)
+    except ValueError as error:
+        logger.error("%s", error)
+        sys.exit(2)
+    try:
+        uvloop.run(run(chosen, secure))
     except LeaseLost as error:
         logger.error("%s; exiting, another replica leads", error)
         sys.exit(1)
@@ -224,7 +231,7 @@ def reconciler(
     )
 
 
-async def run(chosen: OperatorSettings) -> None:
+async def run(chosen: OperatorSettings, secure: SecurePort | None = None) -> None:
     """Until SIGTERM; raises LeaseLost, or whatever ended a task that should not end."""
     client = await connect(chosen.kubeconfig)
     stop = asyncio.Event()
@@ -236,6 +243,7 @@ async def run(chosen: OperatorSettings) -> None:
         live=lambda: None,  # answering at all is the proof: one loop does everything
         ready=operator.why_not_ready,
         more_metrics=lambda: operator.fleet.text() + operator.conditions.text(),
+        secure=secure,
     )
     await server.start()
     try:
@@ -247,6 +255,13 @@ async def run(chosen: OperatorSettings) -> None:
         await client.close()  # type: ignore[no-untyped-call]
         # asyncio.run cancels what is left once, and waits for ever for a task that swallows it.
         await cancel(asyncio.all_tasks() - {asyncio.current_task()})
+
+
+def _secure_port(chosen: OperatorSettings) -> SecurePort | None:
+    if chosen.metrics_tls is None:
+        return None
+    tls = ServerTLS(chosen.metrics_tls, chosen.metrics_client_certificates)
+    return SecurePort(chosen.metrics_port, tls.context())
 
 
 async def _work(operator: Operator) -> None:

@@ -141,6 +141,25 @@ class OperatorSettings:
     http_port: int = field(
         default=8080, metadata=_flag("port of /metrics, /livez and /readyz (default: %(default)s)")
     )
+    metrics_tls: Path | None = field(
+        default=None,
+        metadata=_flag(
+            "directory with tls.crt and tls.key, read again when they change: /metrics is then"
+            " served with TLS on --metrics-port, and not on --http-port",
+            type=Path,
+        ),
+    )
+    metrics_port: int = field(
+        default=8443, metadata=_flag("port of /metrics with TLS (default: %(default)s)")
+    )
+    metrics_client_certificates: bool = field(
+        default=False,
+        metadata=_flag(
+            "answer /metrics only to those who show a certificate that ca.crt of that directory"
+            " has signed",
+            action="store_true",
+        ),
+    )
     reconcilers: int = field(
         default=32,
         metadata=_flag("how many pipelines are reconciled at the same time (default: %(default)s)"),
@@ -211,7 +230,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for setting, flag in _flags():
         argument = dict(flag.argument)
-        if isinstance(setting.default, int | float):
+        if type(setting.default) in (int, float):
             argument["type"] = type(setting.default)
         parser.add_argument(
             f"--{(flag.name or setting.name).replace('_', '-')}",

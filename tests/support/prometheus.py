@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+import yaml
+
 from tests.cluster.images import debian
 from tests.support.ports import free_port
 
@@ -22,17 +24,20 @@ def promtool(*arguments: str, directory: Path) -> subprocess.CompletedProcess[st
 
 
 class Prometheus:
-    """A real Prometheus that scrapes one address of this machine each second."""
+    """A real Prometheus that scrapes one address of this machine each second. `job`: more fields
+    of its scrape_config."""
 
-    def __init__(self, directory: Path, target: str) -> None:
+    def __init__(self, directory: Path, target: str, **job: Any) -> None:
         self.port = free_port()
+        scrape = {
+            "job_name": "headrace",
+            "honor_labels": True,
+            "static_configs": [{"targets": [target]}],
+            **job,
+        }
         config = directory / "prometheus.yml"
         config.write_text(
-            "global: {scrape_interval: 1s}\n"
-            "scrape_configs:\n"
-            "- job_name: headrace\n"
-            "  honor_labels: true\n"
-            f'  static_configs: [{{targets: ["{target}"]}}]\n'
+            yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]})
         )
         self._log = (directory / "prometheus.log").open("w")
         self._process = subprocess.Popen(

@@ -74,9 +74,30 @@ annotations:
 {{ toJson $patterns }}
 {{- end }}
 
-{{/* The fields of a scrape endpoint that both kinds of monitor share, from one block of values. */}}
+{{/* Where the operator's metrics are: the name of the container's port, and of the Service's. */}}
+{{- define "headrace.metricsPort" -}}
+{{- ternary "https" "http" (ne .Values.metrics.tls.secretName "") -}}
+{{- end }}
+
+{{/* A scrape endpoint of the operator, of (dict "root" $ "monitor" {...}). */}}
+{{- define "headrace.operatorEndpoint" -}}
+{{- $port := include "headrace.metricsPort" .root -}}
+port: {{ $port }}
+{{- if eq $port "https" }}
+scheme: https
+tlsConfig:
+  {{- with .root.Values.metrics.tls.scrape }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
+  ca: {secret: {name: {{ .root.Values.metrics.tls.secretName }}, key: ca.crt}}
+  serverName: {{ include "headrace.fullname" .root }}-metrics.{{ include "headrace.namespace" .root }}.svc
+  {{- end }}
+{{- end }}
+{{ include "headrace.endpoint" .monitor }}
+{{- end }}
+
+{{/* The fields of a scrape endpoint that all monitors share, from one block of values. */}}
 {{- define "headrace.endpoint" -}}
-port: http
 path: /metrics
 interval: {{ .interval }}
 honorLabels: {{ .honorLabels }}
@@ -133,6 +154,10 @@ metricRelabelings:
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
+  {{- with .Values.rbac.secretNames }}
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -166,3 +166,47 @@ def test_the_namespace_label_of_a_pipeline_survives_the_scrape(helm: str, kind: 
     spec = monitors[0]["spec"]
     (endpoint,) = spec.get("endpoints") or spec["podMetricsEndpoints"]
     assert endpoint["honorLabels"] is True
+
+
+@pytest.mark.parametrize("kind", ["serviceMonitor", "podMonitor"])
+def test_metrics_over_tls_are_one_value_from_the_secret_to_the_scrape(helm: str, kind: str) -> None:
+    rendered = objects(
+        helm,
+        *("--set", "metrics.tls.secretName=metrics-tls", "--set", "networkPolicy.enabled=true"),
+        *(
+            "--set",
+            f"metrics.{kind}.enabled=true",
+            "--set",
+            "metrics.workerPodMonitor.enabled=true",
+        ),
+    )
+    pod = rendered["Deployment", "headrace"]["spec"]["template"]["spec"]
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    (mount,) = container["volumeMounts"]
+    assert volume["secret"]["secretName"] == "metrics-tls"
+    assert parse(container["args"]).metrics_tls == Path(mount["mountPath"])
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": 8080, "https": parse(container["args"]).metrics_port}
+    (of_service,) = rendered["Service", "headrace-metrics"]["spec"]["ports"]
+    assert of_service["targetPort"] == "https"
+    (allowed,) = rendered["NetworkPolicy", "headrace"]["spec"]["ingress"]
+    assert [port["port"] for port in allowed["ports"]] == ["https"]
+    spec = rendered[kind[0].upper() + kind[1:], "headrace"]["spec"]
+    (endpoint,) = spec.get("endpoints") or spec["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["scheme"]) == ("https", "https")
+    assert endpoint["tlsConfig"]["serverName"] == "headrace-metrics.headrace-system.svc"
+    workers = rendered["PodMonitor", "headrace-workers"]["spec"]["podMetricsEndpoints"]
+    assert [(one["port"], "scheme" in one) for one in workers] == [("http", False)]
+
+
+def test_only_listed_secrets_may_be_read_where_there_is_a_list(helm: str) -> None:
+    for namespaces in ([], ["--set", "watchNamespaces={airport}"]):
+        rendered = objects(helm, "--set", "rbac.secretNames={redis-auth}", *namespaces)
+        rules = [
+            rule
+            for (kind, _), item in rendered.items()
+            if kind in ("Role", "ClusterRole")
+            for rule in item["rules"]
+            if "secrets" in rule["resources"] and rule["verbs"] == ["get"]
+        ]
+        assert [rule["resourceNames"] for rule in rules] == [["redis-auth"]]
