@@ -266,6 +266,18 @@ PIPELINE: dict[str, list[Panel]] = {
             },
         ),
         Panel(
+            "Memory of the stream",
+            "bytes",
+            "By the server's own estimate.",
+            {"{{pipeline}}": f"headrace_stream_memory_bytes{{{OF_PIPELINE}}}"},
+        ),
+        Panel(
+            "Memory of its Redis is full in",
+            "s",
+            "At the rate of the last hour; nothing where it does not grow, or has no maxmemory.",
+            {"{{pipeline}}": f"headrace_stream_memory_full_seconds{{{OF_PIPELINE}}}"},
+        ),
+        Panel(
             "Trouble",
             "ops",
             "Calls that failed, settlements that were refused, leases that were lost.",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from make.pictures import dashboard
+from make.pictures.scrape import Answers
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.support import redis_servers
 from tests.support.observations import SETTINGS, backlog, group_backlog, pipeline, pod, settled
@@ -50,7 +54,8 @@ def of_the_operator() -> str:
     memory.planned.workers = made.workers
     rates = Rates((Sample(0, 0, 500, 500, 2), Sample(10, 300, 500, 500, 2)), per_worker=20.0)
     memory.planned.history = {"delays": ScalingHistory(rates=rates)}
-    fleet = Fleet([("default/flights", memory)], lambda _: Reading(seen, None, 1.0))
+    read = Reading(seen, None, 1.0, stream_bytes=5_000_000, memory_full_in=90_000)
+    fleet = Fleet([("default/flights", memory)], lambda _: read)
     cache = Cache()
     live = subject.model_dump(mode="json", by_alias=True, exclude_unset=True)
     condition = {"type": "Ready", "status": "False", "reason": "Progressing"}
@@ -115,7 +120,11 @@ async def prometheus(
             sources += [of_the_operator, lambda: of_a_worker(runtime.metrics)]
             server = Prometheus(tmp_path_factory.mktemp("prometheus"), address)
             try:
-                await eventually(lambda: len(rows(server, "count_over_time(up[1m]) >= 4")) == 1)
+                await eventually(lambda: len(rows(server, "count_over_time(up[1m]) >= 2")) == 1)
+                stage.send(3, 4, type="good")  # rates need what moves between two scrapes
+                stage.send(2, type="bad")
+                await eventually(lambda: stage.settled)
+                await eventually(lambda: len(rows(server, "count_over_time(up[1m]) >= 5")) == 1)
                 yield server
             finally:
                 await asyncio.to_thread(server.close)
@@ -138,6 +147,17 @@ async def test_every_query_has_an_answer(prometheus: Prometheus, expression: str
     }.items():
         expression = expression.replace(name, value)
     assert prometheus.query(expression), expression
+
+
+@pytest.mark.parametrize("file", sorted(DASHBOARDS.glob("*.json")), ids=lambda file: file.stem)
+async def test_each_panel_is_drawn_with_its_data(prometheus: Prometheus, file: Path) -> None:
+    now = time.time()
+    content = json.loads(await asyncio.to_thread(file.read_text))
+    picture = dashboard.drawn(content, Answers(prometheus, (now - 5, now), now), (now - 5, now))
+    drawn = ElementTree.fromstring(picture)
+    assert "No data" not in picture
+    texts = {one.text for one in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert {panel["title"] for panel in content["panels"]} <= texts
 
 
 def test_panels_lie_side_by_side_and_their_ids_differ() -> None:
