@@ -54,10 +54,12 @@ class Subject:
 
 @dataclass(slots=True)
 class Watched:
-    """`is_due`: read it now, not in the next round."""
+    """`is_due`: read it now, not in the next round. `asked_at`: since when somebody waits for an
+    answer that is newer, monotonic seconds; None: nobody does."""
 
     subject: Subject
     is_due: bool = True
+    asked_at: float | None = None
     failures: int = 0
     """Rounds in which its server did not answer, one after the other."""
     reading: Reading | None = None
@@ -100,6 +102,12 @@ class Endpoint:
             watched.is_due = True
             self._new.set()
         watched.subject = subject
+
+    def ask(self, key: str) -> float:
+        watched, now = self.watched[key], time.monotonic()
+        watched.is_due, watched.asked_at = True, now
+        self._new.set()
+        return now
 
     def stop(self) -> None:
         self._stopped = True  # a cancellation may be swallowed, see worker/cancel.py
@@ -230,10 +238,13 @@ class Endpoint:
 
     def _take(self, key: str, watched: Watched, reading: Reading) -> None:
         watched.reading = reading
+        is_answer = watched.asked_at is not None and reading.clock >= watched.asked_at
+        if is_answer:
+            watched.asked_at = None
         how = urgency(watched.reported, reading, watched.subject.targets)
         last = watched.reported.clock if watched.reported is not None else 0.0
         may_wake = reading.clock - last >= WAKE_INTERVAL_SECONDS
-        if how is Urgency.NOW or (how is Urgency.LATER and may_wake):
+        if is_answer or how is Urgency.NOW or (how is Urgency.LATER and may_wake):
             watched.reported = reading
             self._on_change(key)
 

@@ -1,7 +1,8 @@
 """Reads the backlog of the whole fleet: one loop per Redis access, every second.
 
 In: `watch(key, ...)` / `forget(key)`. Out: `reading(key)`, and `on_change(key)` whenever a new
-reading could change a decision (wakeups.py says when). A stuck endpoint delays only its own.
+reading could change a decision (wakeups.py says when), or was asked for. A stuck endpoint delays
+only its own.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ class BacklogPoller:
         """The newest reading, None before the first."""
         subject = self._keys.get(key)
         return self._endpoints[subject.access].watched[key].reading if subject else None
+
+    def ask(self, key: str) -> float:
+        """Reads `key` now, and calls `on_change` once there is a newer reading. Its `clock` is at
+        least what this answers, monotonic seconds. Raises KeyError when `key` is not watched."""
+        return self._endpoints[self._keys[key].access].ask(key)
 
     def knows(self, access: Access) -> bool:
         """Whether anything is read behind this access, so that `answers` means something."""

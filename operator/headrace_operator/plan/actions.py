@@ -204,6 +204,7 @@ class Plan:
     status            the whole wanted status
     status_due        None: not worth a write; else seconds until it is (0.0: now)
     only_figures      the status brings nothing but numbers that moved: the fleet's limit counts
+    asks_again        Redis is asked for a newer reading, which brings the next plan
     requeue_after     seconds until this key must be looked at again, None: only on a change
     events            emitted when the status is written: they are about its changes
     rescales          the changes of replicas among the applies
@@ -219,6 +220,7 @@ class Plan:
     status: dict[str, Any] = field(default_factory=dict)
     status_due: float | None = None
     only_figures: bool = False
+    asks_again: bool = False
     requeue_after: float | None = None
     events: tuple[Event, ...] = ()
     rescales: tuple[Rescale, ...] = ()

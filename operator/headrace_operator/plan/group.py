@@ -131,11 +131,16 @@ def decide_replicas(observation: Observation, view: GroupView) -> ScalingDecisio
     if view.claim is not None and view.claim.state is ClaimState.ANOTHER:
         words = "the consumer group is claimed by another pipeline"
         return ScalingDecision(0, Cause.GROUP_CONFLICT, words)
-    decided = decide(view.group.scaling, _state(observation, view), history)
+    state = _state(observation, view)
+    decided = decide(view.group.scaling, state, history)
     if not view.claimed and decided.replicas > view.replicas:
         # Workers start only after the claim is in Redis; those that run already go on.
         reason = "no further workers before the consumer group is claimed in Redis"
         return replace(decided, replicas=view.replicas, cause=Cause.NOT_CLAIMED, reason=reason)
+    by_reading = view.is_automatic and state.ready is not None
+    if by_reading and decided.replicas < view.replicas and not observation.is_answer:
+        # Entries may have come since: a worker that ends for nothing is missed a second later.
+        return replace(decided, replicas=view.replicas, asks_again=True)
     return decided
 
 

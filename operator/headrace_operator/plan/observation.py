@@ -99,6 +99,7 @@ class Observation:
                   child, ours or not. A wanted child that is not in here is known to be absent.
     pods          the pods with this pipeline's label, terminating ones included.
     backlog       the poller's newest reading, or None while nothing is known.
+    is_answer     that reading was made after the plan before had asked for one.
     redis_answers the newest round of the poller behind this pipeline's access was answered.
     redis_error   why the backlog is not known, in words, without credentials; redis_refused:
                   the server answered and refused (credentials, rights), so waiting does not help.
@@ -121,6 +122,7 @@ class Observation:
     clock: float
     pods: tuple[Manifest, ...] = ()
     backlog: StreamBacklog | None = None
+    is_answer: bool = True
     redis_answers: bool = True
     redis_error: str | None = None
     redis_refused: bool = False

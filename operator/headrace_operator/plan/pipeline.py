@@ -76,6 +76,7 @@ def _report(
         status=status,
         status_due=status_due,
         only_figures=brings_only_figures(status, observation.live_status),
+        asks_again=any(g.decision is not None and g.decision.asks_again for g in groups),
         requeue_after=_requeue_after(groups, status_due, found),
         events=tuple(events_of(observation, status)),
         rescales=tuple(_rescales(groups)),

@@ -87,6 +87,8 @@ class Planned:
     rendered: RenderedPipeline | None = None
     planned_at: float = -inf
     rests_until: float = 0.0
+    asked_at: float | None = None
+    """Since when a plan waits for a newer reading of the backlog, monotonic seconds."""
     history: Mapping[str, ScalingHistory] = field(default_factory=dict)
     workers: tuple[Workers, ...] = ()
     rescales: Counter[tuple[str, Cause, str]] = field(default_factory=Counter)

@@ -59,6 +59,7 @@ class Observer:
             clock=self._clock(),
             pods=tuple(self._cache.pods(key)),
             backlog=known_backlog(reading, memory.groups.created_at),
+            is_answer=_is_answer(reading, memory.planned.asked_at),
             redis_answers=connection.access is not None and self._poller.answers(connection.access),
             redis_error=connection.access_error or (reading.error if reading else None),
             redis_refused=reading is not None and reading.refused,
@@ -136,6 +137,10 @@ def known_backlog(reading: Reading | None, created_at: Mapping[str, float]) -> S
         return reading.backlog
     groups = {name: group for name, group in reading.backlog.groups.items() if name not in newer}
     return replace(reading.backlog, groups=groups)
+
+
+def _is_answer(reading: Reading | None, asked_at: float | None) -> bool:
+    return reading is not None and asked_at is not None and reading.clock >= asked_at
 
 
 def _is_watched(child: Manifest) -> bool:

@@ -123,12 +123,13 @@ class Reconciler:
         live, todo = await self._note_orphans(live, todo, memory)
         memory.planned.workers = todo.workers
         memory.planned.history = todo.history
+        self._ask_again(key, todo, memory.planned)
         self._observe_rollouts(key, observation)
         outcome = await self.applier.carry_out(todo, observation, memory)
         await self._tell_rescales(live, todo, outcome, memory)
         if outcome.terminating:
             return TERMINATING_SECONDS
-        too_early = outcome.changed or outcome.saw_too_early
+        too_early = outcome.changed or outcome.saw_too_early or todo.asks_again
         postponed = self.status.postponed(observation, memory, is_outdated=too_early)
         status_again = postponed or await self._write_status(live, todo, memory)
         if outcome.errors:
@@ -136,6 +137,13 @@ class Reconciler:
         soon = SOON_SECONDS if outcome.changed else None
         connect_again = max(memory.connection.look_again_at - self.clock(), SOON_SECONDS)
         return self._next_look(soon, status_again, todo.requeue_after, connect_again)
+
+    def _ask_again(self, key: Key, todo: Plan, planned: Planned) -> None:
+        """The answer wakes the key; nobody waits for it here, as Redis may be stuck."""
+        if not todo.asks_again:
+            planned.asked_at = None
+        elif planned.asked_at is None:
+            planned.asked_at = self.poller.ask(key)
 
     def _observe_rollouts(self, key: Key, observation: Observation) -> None:
         for ref, child in observation.children.items():

@@ -71,13 +71,16 @@ class ScalingHistory:
 
 @dataclass(frozen=True, slots=True)
 class ScalingDecision:
-    """`replicas` wanted now; `reason` for people; decide again after `requeue_after` seconds."""
+    """`replicas` wanted now; `reason` for people; decide again after `requeue_after` seconds, or
+    with a newer reading of the backlog where `asks_again`.
+    """
 
     replicas: int
     cause: Cause
     reason: str
     requeue_after: float | None = None
     history: ScalingHistory = field(default_factory=ScalingHistory)
+    asks_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

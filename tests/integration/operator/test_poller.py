@@ -34,10 +34,14 @@ INTERVAL = 0.1
 class Fleet:
     """A poller, what it called, and a way to wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval: float = INTERVAL) -> None:
         self.redis = RedisAccess()
         self.changed: list[str] = []
-        self.poller = BacklogPoller(self.redis, self.changed.append, INTERVAL)
+        self.poller = BacklogPoller(self.redis, self.changed.append, interval)
+
+    async def aclose(self) -> None:
+        await self.poller.aclose()
+        await self.redis.aclose()
 
     def watch(
         self, key: str, server: RedisServer, stream: str, *groups: str, target: int = 100
@@ -63,8 +67,7 @@ class Fleet:
 async def fleet() -> AsyncIterator[Fleet]:
     fleet = Fleet()
     yield fleet
-    await fleet.poller.aclose()
-    await fleet.redis.aclose()
+    await fleet.aclose()
 
 
 @pytest.fixture
@@ -217,6 +220,23 @@ async def test_what_needs_another_worker_is_told_at_once_and_standstill_never(
     await add(client, "s", 20)
     await fleet.until("ns/p", ready(110))
     assert fleet.changed == ["ns/p", "ns/p"]
+
+
+async def test_who_asks_gets_a_newer_reading_at_once_and_is_told_of_it(
+    redis_server: RedisServer, client: Redis
+) -> None:
+    await stream_with_group(client, "s", 3)
+    fleet = Fleet(interval=60)
+    try:
+        fleet.watch("ns/p", redis_server, "s", "g")
+        await fleet.until("ns/p", ready(3))
+        fleet.changed.clear()
+        asked = fleet.poller.ask("ns/p")
+        answer = await fleet.until("ns/p", lambda r: r.clock >= asked, seconds=5)
+        assert ready(3)(answer)
+        assert fleet.changed == ["ns/p"], "although no figure moved"
+    finally:
+        await fleet.aclose()
 
 
 async def test_it_is_told_how_a_server_may_lose_the_stream(

@@ -185,6 +185,25 @@ def test_resuming_in_automatic_starts_from_the_former_number() -> None:
     assert replicas(plan(back, SETTINGS)) == 0
 
 
+def test_fewer_workers_wait_for_a_newer_reading() -> None:
+    automatic = {f"{G}.scaling": {"scaleDownAfter": "0s"}}
+    busy = settled(pipeline(automatic), backlog=backlog(delays=group_backlog(250)))
+    drained = replace(busy, backlog=backlog(delays=group_backlog(0)), history={}, is_answer=False)
+    made = plan(drained, SETTINGS)
+    assert (replicas(made), made.asks_again, made.rescales) == (3, True, ())
+    made = plan(replace(drained, is_answer=True), SETTINGS)
+    assert (replicas(made), made.asks_again) == (0, False)
+
+
+@pytest.mark.parametrize("changes", [fixed(1), SUSPENDED, {}], ids=["fixed", "suspended", "more"])
+def test_what_no_reading_decides_waits_for_none(changes: dict[str, Any]) -> None:
+    waiting = backlog(delays=group_backlog(850))
+    busy = settled(pipeline(), backlog=backlog(delays=group_backlog(250)))
+    made = plan(replace(after(busy, changes), backlog=waiting, is_answer=False), SETTINGS)
+    assert replicas(made) != 3
+    assert not made.asks_again
+
+
 def test_a_group_claimed_by_another_pipeline_gets_no_workers() -> None:
     claims = {"delays": GroupClaim(ClaimState.ANOTHER, owner="other/one")}
     made = plan(observe(pipeline(fixed(3)), claims=claims), SETTINGS)
