@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from headrace_api.v1alpha1 import DeletionPolicy, RedisMode, StreamPipeline
+from headrace_api.v1alpha1 import DeletionPolicy, StreamPipeline
 from headrace_operator import metrics
 from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.poller import BacklogPoller
@@ -157,8 +157,6 @@ class Deletion:
     async def _cleaned(self, pipeline: StreamPipeline, known: Connection) -> bool:
         """Whether Redis is clean. Work that takes longer goes on in the background: a reconciler
         that waits for one tenant's Redis is missing for all others."""
-        if pipeline.spec.redis.mode is not RedisMode.STANDALONE:
-            return True  # nothing was ever made in it
         task = self._cleanings.get(pipeline.metadata.uid)
         if task is None:
             task = asyncio.create_task(self._clean(pipeline, known))

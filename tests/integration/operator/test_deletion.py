@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import running
+from tests.support.redis_topologies import Cluster, SentinelSet, cluster, plain, sentinel_set
 from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import (
@@ -144,6 +148,27 @@ def test_delete_takes_the_groups_after_the_last_pod_and_never_stream_or_dead_let
     assert sorted(data.keys()) == sorted(["flights", DEAD])
 
 
+@pytest.mark.timeout(150)
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("run", [sentinel_set, cluster], ids=["Sentinel", "Cluster"])
+def test_delete_takes_the_groups_of_whatever_redis_fails_over(
+    kube: Kube, namespace: str, run: Callable[[], AbstractContextManager[SentinelSet | Cluster]]
+) -> None:
+    with run() as topology:
+        redis = dict(topology.settings)
+        if master := redis.pop("sentinelMaster", None):
+            redis["sentinel"] = {"masterName": master}
+        manifest = pipeline_manifest(namespace, "", redis=redis, deletionPolicy="Delete")
+        kube.apply(manifest)
+        until("Ready", lambda: ready(kube, namespace))
+        data = plain(topology.primary("flights"))
+        assert [found["name"] for found in data.xinfo_groups("flights")] == [b"audit"]
+        kube.delete(STREAM_PIPELINE, namespace, "flights")
+        until("gone", lambda: gone(kube, namespace), within=GC)
+        assert data.xinfo_groups("flights") == []
+        assert not data.keys("*:audit:*")
+
+
 @pytest.mark.usefixtures("audited")
 def test_the_finalizer_follows_the_policy(kube: Kube, namespace: str, make: Any) -> None:
     def finalizers() -> Any:
@@ -232,6 +257,41 @@ def test_a_deletion_does_not_wait_for_ever_for_redis(
         now = operator.metric("headrace_operator_let_go_total", reason="RedisUnreachable")
         assert now == before + 1
         assert "let go without cleaning Redis" in operator.log.read_text()
+
+
+@pytest.mark.usefixtures("operator")
+def test_patience_counts_from_when_redis_went(kube: Kube, namespace: str) -> None:
+    """Workers that took longer to end leave Redis as much of it as if they had not."""
+    with running("redis") as server, redis.Redis(port=server.port) as data:
+        manifest = pipeline_manifest(
+            namespace,
+            server.endpoint,
+            groups=[group("audit", scaling={"mode": "Fixed", "replicas": 1})],
+            deletionPolicy="Delete",
+        )
+        kube.apply(manifest)
+        until("Ready", lambda: ready(kube, namespace))
+        (pod,) = until("a pod", lambda: kube.list(POD, namespace, OURS))
+        held = pod["metadata"]["name"]
+        bind(kube, namespace, held)
+        kube.delete(STREAM_PIPELINE, namespace, "flights")
+        asked = time.monotonic()
+        until("longer than the patience", lambda: time.monotonic() > asked + 4)
+        assert server.process is not None
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            kube.request("DELETE", POD.path(namespace, held), {"gracePeriodSeconds": 0})
+            until(
+                "it waits for Redis",
+                lambda: (
+                    "waits for Redis, to drop the consumer groups"
+                    in str(kube.get(STREAM_PIPELINE, namespace, "flights"))
+                ),
+            )
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        until("gone", lambda: gone(kube, namespace), within=GC)
+        assert data.xinfo_groups("flights") == []
 
 
 @pytest.mark.usefixtures("audited")
