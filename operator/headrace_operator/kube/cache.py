@@ -126,14 +126,28 @@ class Cache:
         version = metadata.get("resourceVersion") or (known.version if known else 0)
         return self._remove(ref, metadata["uid"], int(version))
 
+    def newest(self, kind: Kind) -> int:
+        """The highest resourceVersion among the objects of this kind; 0 without any."""
+        versions = (known.version for ref, known in self._entries.items() if ref[0] == kind.kind)
+        return max(versions, default=0)
+
     def replace_all(
-        self, kind: Kind, namespace: str | None, listed: Iterable[Manifest], list_version: str
+        self,
+        kind: Kind,
+        namespace: str | None,
+        listed: Iterable[Manifest],
+        list_version: str,
+        newest_before: int = 0,
     ) -> set[Key]:
         """Take in a full list: what it lacks and is not newer than the list is gone.
 
-        This is how a deletion surfaces that no watch has reported. Returns the changed keys.
+        This is how a deletion surfaces that no watch has reported. `newest_before`: `newest` when
+        the list was asked for. A list that is older comes from a restored backup of etcd, and then
+        no version that is known says anything. Returns the changed keys.
         """
         keys: set[Key] = set()
+        if int(list_version) < newest_before:
+            keys |= self._begin_anew(kind, namespace)
         names = set()
         for item in listed:
             names.add((item["metadata"]["namespace"], item["metadata"]["name"]))
@@ -143,6 +157,14 @@ class Cache:
                 continue
             if namespace in (None, ref[1]) and known.version <= int(list_version):
                 keys |= self._remove(ref, known.uid, int(list_version))
+        return keys
+
+    def _begin_anew(self, kind: Kind, namespace: str | None) -> set[Key]:
+        self._deleted.clear()
+        keys: set[Key] = set()
+        for ref in list(self._entries):
+            if ref[0] == kind.kind and namespace in (None, ref[1]):
+                keys |= self._forget(ref)
         return keys
 
     def _remove(self, ref: Ref, uid: str, version: int) -> set[Key]:

@@ -195,10 +195,11 @@ class _Scope:
             pause = self._resync_seconds / len(WATCHED)
 
     async def _list(self, kind: Kind) -> None:
+        newest = self._cache.newest(kind)
         items, version = await self._api.list_all(
             kind, self.namespace, label_selector=_selector(kind)
         )
-        for key in self._cache.replace_all(kind, self.namespace, items, version):
+        for key in self._cache.replace_all(kind, self.namespace, items, version, newest):
             self._changed(key)
 
     def _see(self, kind: Kind, event: str, seen: Manifest) -> None:

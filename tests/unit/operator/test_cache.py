@@ -44,6 +44,21 @@ def test_a_list_removes_what_it_lacks_unless_that_is_newer() -> None:
     assert [c["metadata"]["name"] for c in cache.children("n/p")] == ["new"]
 
 
+def test_after_a_restore_of_etcd_the_list_counts_and_no_version_of_before() -> None:
+    cache = Cache()
+    cache.put(DEPLOYMENT, child("changed", 80, uid="u1"))
+    cache.put(DEPLOYMENT, child("made since", 90, uid="u2"))
+    cache.put(DEPLOYMENT, child("deleted since", 40, uid="u3"))
+    cache.remove(DEPLOYMENT, child("deleted since", 95, uid="u3"))
+    cache.put(POD, child("a pod", 99, uid="u4"))
+    restored = [child("changed", 30, uid="u1"), child("deleted since", 40, uid="u3")]
+    assert cache.replace_all(DEPLOYMENT, None, restored, "50", cache.newest(DEPLOYMENT)) == {"n/p"}
+    found = {one["metadata"]["name"]: one["metadata"] for one in cache.children("n/p")}
+    assert sorted(found) == ["changed", "deleted since"]
+    assert found["changed"]["resourceVersion"] == "30"
+    assert cache.get("Pod", "n", "a pod"), "another kind has a list of its own"
+
+
 def test_a_list_of_one_namespace_says_nothing_about_the_others() -> None:
     cache = Cache()
     cache.put(DEPLOYMENT, child("d", 10))
