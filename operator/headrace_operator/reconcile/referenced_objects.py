@@ -116,11 +116,19 @@ def _tls(tls: v1alpha1.Tls, fetched: Fetched) -> Tls:
     ca = None
     if tls.ca_secret_ref:
         holder = _existing("Secret", tls.ca_secret_ref.name, fetched.secrets)
-        ca = _value("Secret", holder, tls.ca_secret_ref.key)
+        ca = _certificates("Secret", holder, tls.ca_secret_ref.key)
     elif tls.ca_config_map_ref:
         holder = _existing("ConfigMap", tls.ca_config_map_ref.name, fetched.config_maps)
-        ca = _value("ConfigMap", holder, tls.ca_config_map_ref.key)
+        ca = _certificates("ConfigMap", holder, tls.ca_config_map_ref.key)
     return Tls(ca_data=ca, server_name=tls.server_name)
+
+
+def _certificates(kind: str, item: Manifest, key: str) -> str:
+    """Without any, OpenSSL would trust the system's, which nobody asked for."""
+    text = _value(kind, item, key)
+    if not text.strip():
+        raise NoAccess(f"{kind} {item['metadata']['name']}: key {key} holds no certificate")
+    return text
 
 
 def _existing(kind: str, name: str, found: Mapping[str, Manifest | None]) -> Manifest:
