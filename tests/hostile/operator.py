@@ -32,7 +32,8 @@ LONGEST_TICK_SECONDS = 0.15
 
 class Operator:
     """`served` is the clock of the oracles. It stands still while no operator leads, and while a
-    machine that is too busy lets a thread sleep too long or the API server a write wait."""
+    machine that is too busy lets a thread sleep too long, the API server a write wait, or the
+    operator stand in line for a processor. What the operator computes itself counts."""
 
     def __init__(
         self, kube: Kube, kubeconfig: Path, directory: Path, package: Path | None = None
@@ -110,14 +111,26 @@ class Operator:
             return file.read().decode(errors="replace")
 
     def _tick(self) -> None:
-        before = time.monotonic()
+        before, stood_before = time.monotonic(), self._stood_in_line()
         while not self._stop.is_set():
             time.sleep(TICK_SECONDS)
             self._write_something()
-            now = time.monotonic()
+            now, stood = time.monotonic(), self._stood_in_line()
             if self._leads:
-                self.served += min(now - before, LONGEST_TICK_SECONDS)
-            before = now
+                stood_still = min(max(stood - stood_before, 0.0) / (now - before), 1.0)
+                self.served += min(now - before, LONGEST_TICK_SECONDS) * (1 - stood_still)
+            before, stood_before = now, stood
+
+    def _stood_in_line(self) -> float:
+        """Seconds in which the operator's one loop could have run, had a processor been free."""
+        process = self._process
+        if process is None:
+            return 0.0
+        try:
+            _, nanoseconds, _ = Path(f"/proc/{process.process.pid}/schedstat").read_text().split()
+        except (OSError, ValueError):  # it has ended
+            return 0.0
+        return int(nanoseconds) / 1e9
 
     def _write_something(self) -> None:
         """As an operator would; what it takes is no operator's fault."""
