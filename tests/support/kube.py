@@ -11,7 +11,14 @@ from uuid import uuid4
 import urllib3
 from kubernetes import client, config
 
-from headrace_operator.kube.kinds import BY_KIND, CRON_JOB, NAMESPACE, STREAM_PIPELINE, Kind
+from headrace_operator.kube.kinds import (
+    BY_KIND,
+    CRON_JOB,
+    DEPLOYMENT,
+    NAMESPACE,
+    STREAM_PIPELINE,
+    Kind,
+)
 
 T = TypeVar("T")
 Manifest = dict[str, Any]
@@ -43,6 +50,11 @@ class Kube:
         query = [("labelSelector", selector)] if selector else []
         items: list[Manifest] = self.request("GET", kind.path(namespace), query=query)["items"]
         return items
+
+    def replicas(self, namespace: str, deployment: str) -> int | None:
+        """What a Deployment asks for; None when there is none."""
+        live = self.get(DEPLOYMENT, namespace, deployment)
+        return None if live is None else int(live["spec"]["replicas"])
 
     def create(self, manifest: Manifest) -> Manifest:
         kind = BY_KIND[manifest["kind"]]

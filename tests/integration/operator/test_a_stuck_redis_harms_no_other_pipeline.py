@@ -14,7 +14,7 @@ from tests.support.pipelines import group
 from tests.support.redis_servers import running
 from tests.support.waiting import until
 
-from headrace_operator.kube.kinds import DEPLOYMENT, STREAM_PIPELINE
+from headrace_operator.kube.kinds import STREAM_PIPELINE
 
 RECONCILERS = 2
 STUCK = 6
@@ -40,18 +40,13 @@ def test_an_operator_that_starts_beside_it_serves_the_others_at_once(
         until("the other is Ready", ready)
         assert not given_up(kube, namespace), "it waited for the stuck Redis"
         data.xadd("well", {"n": 1})
-        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=10)
+        until("its worker", lambda: kube.replicas(namespace, "well-audit") == 1, within=10)
         until("the stuck ones say so", lambda: given_up(kube, namespace) == STUCK, within=60)
 
 
 def given_up(kube: Kube, namespace: str) -> int:
     ready = [condition(one, "Ready") for one in kube.list(STREAM_PIPELINE, namespace)]
     return sum(one is not None and one["reason"] == "RedisUnreachable" for one in ready)
-
-
-def replicas(kube: Kube, namespace: str, name: str) -> int:
-    live = kube.get(DEPLOYMENT, namespace, name)
-    return int(live["spec"]["replicas"]) if live else 0
 
 
 @pytest.mark.timeout(120)
@@ -86,5 +81,5 @@ def test_many_deletions_on_one_delay_no_other_tenant(
         for name in names:
             kube.delete(STREAM_PIPELINE, namespace, name)
         data.xadd("well", {"n": 1})
-        until("its worker", lambda: replicas(kube, namespace, "well-audit") == 1, within=10)
+        until("its worker", lambda: kube.replicas(namespace, "well-audit") == 1, within=10)
         os.kill(server.process.pid, signal.SIGCONT)

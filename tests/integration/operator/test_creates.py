@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import redis
 from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
@@ -161,3 +162,23 @@ def test_kopf_leaves_no_trace_on_a_pipeline(
     assert {e["manager"] for e in metadata["managedFields"] if "subresource" not in e} == {
         "a-person"
     }, "the operator writes nothing but the status"
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_a_group_whose_name_holds_a_colon_works_leaves_and_hinders_nobody(
+    kube: Kube, operator: OperatorProcess, namespace: str, data: redis.Redis, make: Any, policy: str
+) -> None:
+    audit, other = group("audit"), group("orders", consumerGroup="Svc:Orders")
+    make(groups=[audit, other], deletionPolicy=policy)
+    until("both groups", lambda: data.exists("flights") and len(data.xinfo_groups("flights")) == 2)
+    for n in range(250):
+        data.xadd("flights", {"n": n})
+    for name in ("flights-audit", "flights-orders"):
+        until(f"workers of {name}", lambda name=name: kube.replicas(namespace, name) == 3)  # type: ignore[misc]
+    make(groups=[audit], deletionPolicy=policy)
+    until(
+        "it is gone", lambda: kube.get(DEPLOYMENT, namespace, "flights-orders") is None, within=40
+    )
+    left = {one["name"] for one in data.xinfo_groups("flights")}
+    assert left == ({"audit"} if policy == "Delete" else {"audit", "Svc:Orders"})
+    assert kube.replicas(namespace, "flights-audit") == 3

@@ -34,11 +34,6 @@ def edited_and_put_right(kube: Kube, kind: Kind, namespace: str, name: str) -> N
     until("the label is put right", right)
 
 
-def replicas(kube: Kube, namespace: str, name: str) -> int | None:
-    live = kube.get(DEPLOYMENT, namespace, name)
-    return None if live is None else int(live["spec"]["replicas"])
-
-
 @pytest.fixture
 def pipeline(
     kube: Kube, operator: OperatorProcess, namespace: str, data: redis.Redis, make: Any
@@ -47,7 +42,7 @@ def pipeline(
         groups=BOTH, stream={"name": "flights", "trim": {"maxLength": 10}}, deletionPolicy="Delete"
     )
     for name in ("flights-audit", "flights-old"):
-        until(name, lambda name=name: replicas(kube, namespace, name) == 2)  # type: ignore[misc]
+        until(name, lambda name=name: kube.replicas(namespace, name) == 2)  # type: ignore[misc]
     until("a trim", lambda: kube.get(CRON_JOB, namespace, "flights-trim"))
 
 
@@ -55,7 +50,7 @@ def pipeline(
 def test_drift_is_still_seen_after_the_label_was_edited(kube: Kube, namespace: str) -> None:
     edited_and_put_right(kube, DEPLOYMENT, namespace, "flights-old")
     kube.patch(DEPLOYMENT, namespace, "flights-old", {"spec": {"replicas": 7}})
-    until("our number", lambda: replicas(kube, namespace, "flights-old") == 2, within=5)
+    until("our number", lambda: kube.replicas(namespace, "flights-old") == 2, within=5)
 
 
 @pytest.mark.usefixtures("pipeline")
@@ -66,9 +61,9 @@ def test_a_group_leaves_and_a_trim_goes_after_their_labels_were_edited(
     edited_and_put_right(kube, CRON_JOB, namespace, "flights-trim")
     make(groups=BOTH[:1], deletionPolicy="Delete")
     until("no trim", lambda: kube.get(CRON_JOB, namespace, "flights-trim") is None)
-    until("no old workers", lambda: replicas(kube, namespace, "flights-old") is None, within=40)
+    until("no old workers", lambda: kube.replicas(namespace, "flights-old") is None, within=40)
     until("no old group", lambda: [g["name"] for g in data.xinfo_groups("flights")] == ["audit"])
-    assert replicas(kube, namespace, "flights-audit") == 2
+    assert kube.replicas(namespace, "flights-audit") == 2
 
 
 @pytest.mark.usefixtures("pipeline")

@@ -12,6 +12,7 @@ from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import RedisServer
 from tests.support.waiting import until
 
+from headrace.streams.keys import StreamKeys
 from headrace_api import names
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_api.worker_config import WorkerConfig
@@ -208,3 +209,30 @@ def test_two_pipelines_on_one_consumer_group_one_owner(
         ),
         within=40,
     )
+
+
+def test_a_pipeline_that_moves_to_another_database_respects_the_claims_there(
+    kube: Kube, operator: OperatorProcess, namespace: str, data: redis.Redis, make: Any
+) -> None:
+    def is_ready(name: str) -> bool:
+        found = condition(kube.get(STREAM_PIPELINE, namespace, name), "Ready")
+        return found is not None and found["status"] == "True"
+
+    made = make(name="first", stream={"name": "orders"})
+    elsewhere = {"redis": {**made["spec"]["redis"], "database": 1}}
+    make(name="second", stream={"name": "orders"}, **elsewhere)
+    for name in ("first", "second"):
+        until(f"{name} is Ready", lambda name=name: is_ready(name))  # type: ignore[misc]
+    state = StreamKeys("orders").for_group("audit").state
+    owner = data.hget(state, "owner")
+    for n in range(250):
+        data.xadd("orders", {"n": n})
+    until("first has workers", lambda: kube.replicas(namespace, "first-audit") == 3)
+    make(name="second", stream={"name": "orders"})
+    until(
+        "GroupConflict",
+        lambda: "GroupConflict" in str(kube.get(STREAM_PIPELINE, namespace, "second")),
+    )
+    assert kube.replicas(namespace, "second-audit") == 0
+    assert data.hget(state, "owner") == owner
+    assert is_ready("first")

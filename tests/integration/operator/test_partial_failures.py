@@ -64,11 +64,6 @@ def reason(kube: Kube, namespace: str, wanted: str) -> str:
     return str(found["message"])
 
 
-def replicas(kube: Kube, namespace: str, name: str) -> int:
-    live = kube.get(DEPLOYMENT, namespace, name)
-    return int(live["spec"]["replicas"]) if live else -1
-
-
 def test_a_webhook_that_fails_for_one_child_keeps_no_other_and_stands_in_the_status(
     kube: Kube, api: FaultyApi, behind: OperatorProcess, namespace: str, data: redis.Redis,
     make: Any,
@@ -79,7 +74,7 @@ def test_a_webhook_that_fails_for_one_child_keeps_no_other_and_stands_in_the_sta
     api.fate = fate
     made = make(groups=[group("alpha"), group("beta")])
     data.xadd("flights", {"n": 1})
-    until("beta has a worker", lambda: replicas(kube, namespace, "flights-beta") == 1, within=40)
+    until("beta has a worker", lambda: kube.replicas(namespace, "flights-beta") == 1, within=40)
     message = reason(kube, namespace, "ApiServerFailed")
     assert "Deployment flights-alpha" in message
     assert "failed calling webhook" in message
@@ -87,7 +82,7 @@ def test_a_webhook_that_fails_for_one_child_keeps_no_other_and_stands_in_the_sta
     assert live
     assert live["status"]["observedGeneration"] == made["metadata"]["generation"]
     api.fate = lambda _method, _path: None
-    until("alpha follows", lambda: replicas(kube, namespace, "flights-alpha") == 1, within=90)
+    until("alpha follows", lambda: kube.replicas(namespace, "flights-alpha") == 1, within=90)
 
 
 def test_secrets_that_may_not_be_read_are_told_and_what_runs_goes_on(
@@ -143,10 +138,10 @@ def test_a_status_that_is_refused_keeps_no_worker_from_starting(
     api.fate = lambda method, path: REFUSED if method == "PATCH" and "/status" in path else None
     make(groups=[group("audit"), group("old")])
     data.xadd("flights", {"n": 1})
-    until("its worker", lambda: replicas(kube, namespace, "flights-audit") == 1, within=40)
+    until("its worker", lambda: kube.replicas(namespace, "flights-audit") == 1, within=40)
     make(groups=[group("audit", scaling={"mode": "Fixed", "replicas": 3})])
-    until("three", lambda: replicas(kube, namespace, "flights-audit") == 3, within=40)
-    until("the other's end", lambda: replicas(kube, namespace, "flights-old") == 0, within=40)
+    until("three", lambda: kube.replicas(namespace, "flights-audit") == 3, within=40)
+    until("the other's end", lambda: kube.replicas(namespace, "flights-old") == 0, within=40)
     assert kube.get(DEPLOYMENT, namespace, "flights-old"), "its last trace while no status is"
 
 
