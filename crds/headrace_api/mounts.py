@@ -10,6 +10,7 @@ CONFIG_FILE = f"{CONFIG_DIR}/{CONFIG_KEY}"
 CREDENTIALS_DIR = f"{ROOT}/credentials/redis"
 SENTINEL_CREDENTIALS_DIR = f"{ROOT}/credentials/sentinel"
 USERNAME_FILE = "username"  # optional in a credentials directory
+URL_FILE = "url"  # instead of both
 PASSWORD_FILE = "password"  # noqa: S105 - a file name
 
 TLS_CA_DIR = f"{ROOT}/tls/ca"

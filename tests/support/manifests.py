@@ -66,6 +66,9 @@ _CUSTOM = {f"{G}.worker": {"runtime": "Custom", "image": "acme/worker:1"}}
 _STREAM_NAME = "takes no empty hash tag {} and no } without a tag before it"
 _MODE_AUTOMATIC = "fallbackReplicas go with mode Automatic; remove them or the mode"
 _ENDPOINT = "each endpoint is host:port, without scheme, user, password or path"
+_URL = {"name": "redis-url", "urlKey": "url"}
+_NO_ENDPOINTS = {"spec.redis.endpoints": REMOVED}
+_ONE_PLACE = "credentialsSecretRef.urlKey says where Redis is: remove endpoints and database"
 _HEADRACE_ONLY = "handler, codeConfigMapRef, concurrency and batchSize go with runtime Headrace"
 _SCHEDULE = "schedule is five cron fields such as */15 * * * *"
 _DURATION = "a duration is written like 30s, 5m or 168h"
@@ -158,6 +161,29 @@ REFUSALS = [
         },
         "spec.redis.sentinel.masterName",
         "sentinel.masterName takes letters, digits, dots, dashes and underscores",
+    ),
+    Refusal(
+        "endpoints beside a URL",
+        {"spec.redis.credentialsSecretRef": _URL},
+        "spec.redis.credentialsSecretRef",
+        _ONE_PLACE,
+    ),
+    Refusal(
+        "a database beside a URL",
+        {**_NO_ENDPOINTS, "spec.redis.credentialsSecretRef": _URL, "spec.redis.database": 1},
+        "spec.redis.credentialsSecretRef",
+        _ONE_PLACE,
+    ),
+    Refusal(
+        "a URL in mode Sentinel",
+        {
+            **_NO_ENDPOINTS,
+            "spec.redis.mode": "Sentinel",
+            "spec.redis.sentinel": {"masterName": "mymaster"},
+            "spec.redis.credentialsSecretRef": _URL,
+        },
+        "spec.redis.credentialsSecretRef",
+        "mode Sentinel takes no urlKey",
     ),
     Refusal(
         "a database in mode Cluster",

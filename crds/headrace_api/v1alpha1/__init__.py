@@ -38,6 +38,7 @@ from headrace_api.v1alpha1.redis import (
     DataLoss,
     Redis,
     RedisMode,
+    RedisSecretRef,
     Sentinel,
     Tls,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "Reclaim",
     "Redis",
     "RedisMode",
+    "RedisSecretRef",
     "Resources",
     "Runtime",
     "Scaling",

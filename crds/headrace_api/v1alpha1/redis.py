@@ -13,6 +13,7 @@ from headrace_api.v1alpha1.scalars import Name, atomic, integer
 
 _ENDPOINT_SHAPE = re.compile(ENDPOINT.replace("$", r"\Z"))
 _CERTIFIED_NAME_SHAPE = re.compile(CERTIFIED_NAME.replace("$", r"\Z"))
+_HAS_URL = "has(self.credentialsSecretRef) && has(self.credentialsSecretRef.urlKey)"
 _MASTER = r"^[A-Za-z0-9._-]+$"
 
 
@@ -40,6 +41,21 @@ class CredentialsSecretRef(Shape):
         description="Key of the user name. Without this key in the Secret, Redis's default user.",
     )
     password_key: Name = Field("password", description="Key of the password.")
+
+
+class RedisSecretRef(CredentialsSecretRef):
+    """A Secret of the pipeline's namespace with a password and, for ACL users, a user name; or with
+    a whole URL."""
+
+    url_key: Name | None = Field(
+        None,
+        description=(
+            "Key of a whole URL, redis://user:password@host:port/database or rediss:// for TLS, as"
+            " managed Redis hands it out: instead of endpoints and database, in mode Standalone or"
+            " Cluster. usernameKey and passwordKey are then not read. Host, port and database are"
+            " copied into the workers' configuration, user and password are not."
+        ),
+    )
 
 
 class Sentinel(Shape):
@@ -123,7 +139,7 @@ class Redis(Shape):
         )
     )
     database: Annotated[int, integer(0, 65535)] = Field(0, description="Number of the database.")
-    credentials_secret_ref: CredentialsSecretRef | None = Field(
+    credentials_secret_ref: RedisSecretRef | None = Field(
         None, description="Secret with the credentials; connects without any when absent."
     )
     sentinel: Sentinel | None = Field(None, description="Goes with mode Sentinel, and only there.")
@@ -141,9 +157,9 @@ class Redis(Shape):
 
     rules = (
         Rule(
-            "has(self.endpoints) && self.endpoints.size() > 0",
+            f"has(self.endpoints) && self.endpoints.size() > 0 || {_HAS_URL}",
             "redis.endpoints needs at least one address, written host:port",
-            lambda r: len(r.endpoints) > 0,
+            lambda r: len(r.endpoints) > 0 or r.url_key is not None,
             field="endpoints",
             reason="FieldValueRequired",
         ),
@@ -170,6 +186,23 @@ class Redis(Shape):
             reason="FieldValueForbidden",
         ),
         Rule(
+            f"!({_HAS_URL}) || (!has(self.endpoints) || self.endpoints.size() == 0)"
+            " && self.database == 0",
+            "credentialsSecretRef.urlKey says where Redis is: remove endpoints and database, or"
+            " remove urlKey",
+            lambda r: r.url_key is None or (not r.endpoints and r.database == 0),
+            field="credentialsSecretRef",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            f"!({_HAS_URL}) || self.mode != 'Sentinel'",
+            "mode Sentinel takes no urlKey: a URL names one server; write the sentinels in"
+            " endpoints, and user and password under keys of their own",
+            lambda r: r.url_key is None or r.mode is not RedisMode.SENTINEL,
+            field="credentialsSecretRef",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
             "(self.mode == 'Sentinel') == has(self.sentinel)",
             "mode Sentinel needs sentinel.masterName, and no other mode takes sentinel",
             lambda r: (r.mode is RedisMode.SENTINEL) == (r.sentinel is not None),
@@ -181,6 +214,21 @@ class Redis(Shape):
             field="database",
         ),
     )
+
+    @property
+    def url_key(self) -> str | None:
+        """Key of the Secret that says where Redis is; None where `endpoints` does."""
+        ref = self.credentials_secret_ref
+        return ref.url_key if ref is not None else None
+
+    def at(self, endpoint: str, database: int, *, tls: bool) -> "Redis":
+        """The same, with what a URL says of it. Raises ValueError for what `endpoints` refuses."""
+        if not _ENDPOINT_SHAPE.match(endpoint):
+            raise ValueError("its host is neither a DNS name nor an address, or its port is wrong")
+        if not 0 <= database <= (0 if self.mode is RedisMode.CLUSTER else 65535):
+            raise ValueError("it names a database that this mode does not have; mostly it is /0")
+        place = {"endpoints": (endpoint,), "database": database}
+        return self.model_copy(update=place | ({"tls": self.tls or Tls()} if tls else {}))
 
     def qualified_endpoints(self, namespace: str) -> tuple[str, ...]:
         """The endpoints as every pod of the cluster can resolve them, still host:port."""

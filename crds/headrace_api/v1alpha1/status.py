@@ -54,6 +54,7 @@ class Reason(StrEnum):
     REDIS_UNREACHABLE = "RedisUnreachable"
     REDIS_REFUSED = "RedisRefused"
     REDIS_TOO_OLD = "RedisTooOld"
+    REDIS_URL_INVALID = "RedisUrlInvalid"
     WRONG_TYPE = "WrongType"
     # what the user has to put right
     INVALID_SPEC = "InvalidSpec"

@@ -20,11 +20,11 @@ from headrace.streams.connect import (
     Target,
     cluster_map,
     connect,
-    join_endpoint,
     locator_of,
 )
 from headrace.streams.credentials import Credentials
 from headrace.streams.primary import Address, ClusterMap, Locator
+from headrace.streams.url import join_endpoint
 from headrace_operator.backlog.allowed_hosts import AllowedHosts, NoAccess, refuse_link_local
 
 CLIENT_NAME = "headrace-operator"

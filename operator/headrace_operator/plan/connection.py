@@ -11,7 +11,7 @@ from typing import Any
 
 from headrace.streams.keys import PARKED
 from headrace_api import mounts
-from headrace_api.v1alpha1 import CredentialsSecretRef, StreamPipeline
+from headrace_api.v1alpha1 import CredentialsSecretRef, RedisSecretRef, StreamPipeline
 from headrace_api.worker_config import WorkerConfig
 
 
@@ -79,7 +79,10 @@ def _mounted(pipeline: StreamPipeline) -> Iterator[tuple[str, str, dict[str, Any
 
 
 def _credentials(ref: CredentialsSecretRef) -> dict[str, Any]:
-    """A projected volume: the user name may be absent from the Secret, the password may not."""
+    """A projected volume: the user name may be absent from the Secret, nothing else may."""
+    if isinstance(ref, RedisSecretRef) and ref.url_key is not None:
+        url = {"name": ref.name, "items": [{"key": ref.url_key, "path": mounts.URL_FILE}]}
+        return {"projected": {"sources": [{"secret": url}]}}
     password = {
         "name": ref.name,
         "items": [{"key": ref.password_key, "path": mounts.PASSWORD_FILE}],

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from headrace.streams.backlog import StreamBacklog
 from headrace.streams.durability import Risk
-from headrace_api.v1alpha1 import StreamPipeline
+from headrace_api.v1alpha1 import Reason, StreamPipeline
 from headrace_operator.scaling.decide import ScalingHistory
 
 Manifest = Mapping[str, Any]
@@ -103,6 +103,7 @@ class Observation:
     redis_answers the newest round of the poller behind this pipeline's access was answered.
     redis_error   why the backlog is not known, in words, without credentials; redis_refused:
                   the server answered and refused (credentials, rights), so waiting does not help.
+    no_place      why the Redis that is known is not the one that the spec names now.
     claims        by group name in the spec; a group without an entry was not tried yet.
     rejections    the API server's refusal (422) of a child in the last apply, by child.
     held          Deployments whose update comes from the operator and waits for its turn.
@@ -126,6 +127,7 @@ class Observation:
     redis_answers: bool = True
     redis_error: str | None = None
     redis_refused: bool = False
+    no_place: tuple[Reason, str] | None = None
     references: References = field(default_factory=References)
     claims: Mapping[str, GroupClaim] = field(default_factory=lambda: MappingProxyType({}))
     conflicts: tuple[FieldConflict, ...] = ()

@@ -50,6 +50,8 @@ def find(
             yield from _claim(group.view)
     for reason, message in references.problems(rendered.references, observation.references):
         yield Problem(reason, message)
+    if observation.no_place is not None:
+        yield Problem(*observation.no_place, stalled=True)
     yield from _redis(observation)
     for conflict in observation.conflicts:
         yield Problem(

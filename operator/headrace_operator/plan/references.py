@@ -28,10 +28,9 @@ def connection_references(pipeline: StreamPipeline) -> list[Reference]:
     """What the way to Redis needs. These files are re-read by the workers: no pod is rolled."""
     redis = pipeline.spec.redis
     found = []
-    if (ref := redis.credentials_secret_ref) is not None:
-        found.append(
-            Reference("Secret", ref.name, "redis.credentialsSecretRef", (ref.password_key,))
-        )
+    if (auth := redis.credentials_secret_ref) is not None:
+        keys = (auth.url_key or auth.password_key,)
+        found.append(Reference("Secret", auth.name, "redis.credentialsSecretRef", keys))
     if redis.sentinel is not None and (ref := redis.sentinel.credentials_secret_ref) is not None:
         field = "redis.sentinel.credentialsSecretRef"
         found.append(Reference("Secret", ref.name, field, (ref.password_key,)))
@@ -70,6 +69,12 @@ def group_references(group: Group) -> list[Reference]:
                 field = f"{at}.envFrom"
                 found.append(Reference(kind, whole.name, field, (), bool(whole.optional)))
     return found
+
+
+def references_of(pipeline: StreamPipeline) -> list[Reference]:
+    """All of them; where Redis is plays no part."""
+    of_groups = (ref for group in pipeline.spec.groups for ref in group_references(group))
+    return [*connection_references(pipeline), *of_groups]
 
 
 def named_objects(references: Sequence[Reference]) -> tuple[frozenset[str], frozenset[str]]:

@@ -104,10 +104,7 @@ class RenderedPipeline:
         self.groups = tuple(
             RenderedGroup(pipeline, group, settings) for group in pipeline.spec.groups
         )
-        self.references: tuple[Reference, ...] = (
-            *references.connection_references(pipeline),
-            *(ref for group in self.groups for ref in group.references),
-        )
+        self.references: tuple[Reference, ...] = tuple(references.references_of(pipeline))
 
     def is_of(self, pipeline: StreamPipeline, settings: PlanSettings) -> bool:
         """Made from this very spec (the object, not one that is equal) and these settings."""

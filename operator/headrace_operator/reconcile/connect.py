@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 from headrace.streams.keys import StreamKeys
-from headrace_api.v1alpha1 import StreamPipeline
+from headrace_api.v1alpha1 import Redis, StreamPipeline
 from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.endpoint import Subject
 from headrace_operator.backlog.poller import BacklogPoller
@@ -18,12 +18,11 @@ from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import ScalingTarget
 from headrace_operator.identity import group_keys, owner_of_pipeline, place_of
 from headrace_operator.kube.api_server import ApiServer
-from headrace_operator.kube.cache import Key
-from headrace_operator.plan import RenderedPipeline
 from headrace_operator.plan.observation import References
-from headrace_operator.plan.references import problems
+from headrace_operator.plan.references import named_objects, problems, references_of
 from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Connection, Memory
+from headrace_operator.reconcile.place import NoPlace, place_in, with_redis
 from headrace_operator.reconcile.referenced_objects import access_of, fetch
 
 # While a referenced object is missing or Redis refuses, so often is looked for a change.
@@ -48,16 +47,22 @@ class Connector:
         self._clock = clock
         self._full_look = full_look
 
-    async def connect(
-        self, pipeline: StreamPipeline, rendered: RenderedPipeline, memory: Memory
-    ) -> None:
-        """Brings `memory.connection` up to date where that is due. What could not be read is in its
-        `unread`, why there is no access in its `access_error`."""
-        known, now, generation = memory.connection, self._clock(), pipeline.metadata.generation
-        if not self._is_due(pipeline, rendered, known, now):
-            return
-        want = rendered.wanted
-        fetched = await fetch(self._api, pipeline.namespace, want.secrets, want.config_maps)
+    async def connect(self, pipeline: StreamPipeline, memory: Memory) -> Redis:
+        """`spec.redis` with its place filled in. Brings `memory.connection` up to date where that
+        is due: what could not be read is in its `unread`, why there is no access in its
+        `access_error`. Raises NoPlace while no place was ever known."""
+        known, now = memory.connection, self._clock()
+        if self._is_due(pipeline, known, now):
+            await self._look(pipeline, memory, now)
+        if known.redis is None:
+            assert known.no_place is not None
+            raise known.no_place
+        return known.redis
+
+    async def _look(self, pipeline: StreamPipeline, memory: Memory, now: float) -> None:
+        known, generation = memory.connection, pipeline.metadata.generation
+        secrets, config_maps = named_objects(references_of(pipeline))
+        fetched = await fetch(self._api, pipeline.namespace, secrets, config_maps)
         known.looked_at = now
         known.unread = tuple(map(failure_of, fetched.errors))
         # Jitter: what was started together must not look together for ever.
@@ -67,6 +72,13 @@ class Connector:
             return  # what was known of them still holds
         known.references = fetched.seen()
         known.looked_at_generation = generation
+        try:
+            redis = place_in(pipeline, fetched)
+        except NoPlace as error:
+            known.no_place = error  # what was known of the place still holds
+            return
+        known.redis, known.no_place = redis, None
+        pipeline = with_redis(pipeline, redis)
         try:
             access = self._redis.permitted(access_of(pipeline, fetched))
         except NoAccess as error:
@@ -85,21 +97,22 @@ class Connector:
         self._redis.remember(pipeline.key, access)
         self._poller.watch(pipeline.key, subject_of(pipeline, access))
 
-    def _is_due(
-        self, pipeline: StreamPipeline, rendered: RenderedPipeline, known: Connection, now: float
-    ) -> bool:
+    def _is_due(self, pipeline: StreamPipeline, known: Connection, now: float) -> bool:
         if known.looked_at_generation != pipeline.metadata.generation or now >= known.look_again_at:
             return True
-        missed = self._lacks_something(pipeline.key, rendered, known)
-        return missed and now >= known.looked_at + LOOK_FOR_MISSING_SECONDS
+        may_look = now >= known.looked_at + LOOK_FOR_MISSING_SECONDS
+        return may_look and self._lacks_something(pipeline, known)
 
-    def _lacks_something(self, key: Key, rendered: RenderedPipeline, known: Connection) -> bool:
-        reading = self._poller.reading(key) if known.access else None
-        references = known.references or References()
+    def _lacks_something(self, pipeline: StreamPipeline, known: Connection) -> bool:
+        reading = self._poller.reading(pipeline.key) if known.access else None
+        may_have_moved = pipeline.spec.redis.url_key is not None
+        seen = known.references or References()
         return (
             known.access_error is not None
+            or known.no_place is not None
             or (reading is not None and reading.refused)
-            or any(True for _ in problems(rendered.references, references))
+            or (reading is not None and may_have_moved and reading.error is not None)
+            or any(True for _ in problems(references_of(pipeline), seen))
         )
 
 

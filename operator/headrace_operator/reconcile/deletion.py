@@ -32,6 +32,7 @@ from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTr
 from headrace_operator.reconcile.finalizer import Finalizer, is_held
 from headrace_operator.reconcile.last_workers import end_workers
 from headrace_operator.reconcile.memory import Connection, DeletionWaits, Memory
+from headrace_operator.reconcile.place import place_in, with_redis
 from headrace_operator.reconcile.referenced_objects import access_of, fetch
 
 logger = logging.getLogger(__name__)
@@ -186,6 +187,7 @@ class Deletion:
             return access
         secrets, config_maps = named_objects(connection_references(pipeline))
         fetched = await fetch(self._api, pipeline.namespace, secrets, config_maps)
+        pipeline = with_redis(pipeline, place_in(pipeline, fetched))
         return self._redis.permitted(access_of(pipeline, fetched))
 
     async def _let_go(self, live: Manifest, reason: str, why: str) -> None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from math import inf
 
 from headrace.streams.keys import GroupKeys
-from headrace_api.v1alpha1 import StreamPipelineSpec
+from headrace_api.v1alpha1 import Redis, StreamPipelineSpec
 from headrace_operator.backlog.redis_clients import Access
 from headrace_operator.kube.apply_diff import Path
 from headrace_operator.kube.cache import Key
 from headrace_operator.plan import RenderedPipeline, Workers
 from headrace_operator.plan.observation import ChildRef, Failure, GroupClaim, References
 from headrace_operator.reconcile.conflicts import Conflicts
+from headrace_operator.reconcile.place import NoPlace
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import ScalingHistory
 
@@ -39,6 +40,10 @@ class Connection:
     references: References | None = None
     unread: tuple[Failure, ...] = ()
     """Why referenced objects could not be read."""
+    redis: Redis | None = None
+    """`spec.redis` with the place filled in; the last that was known."""
+    no_place: NoPlace | None = None
+    """Why `redis` is not what the spec asks for, or is None."""
     access: Access | None = None
     access_error: str | None = None
     owner: str | None = None
@@ -84,6 +89,8 @@ class Planned:
 
     spec: tuple[int, StreamPipelineSpec] | None = None
     """The spec as it was parsed for a generation."""
+    placed: StreamPipelineSpec | None = None
+    """The same with the place of its Redis filled in, as `rendered` is made from it."""
     rendered: RenderedPipeline | None = None
     planned_at: float = -inf
     rests_until: float = 0.0

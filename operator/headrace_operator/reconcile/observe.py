@@ -63,6 +63,7 @@ class Observer:
             redis_answers=connection.access is not None and self._poller.answers(connection.access),
             redis_error=connection.access_error or (reading.error if reading else None),
             redis_refused=reading is not None and reading.refused,
+            no_place=(place.reason, str(place)) if (place := connection.no_place) else None,
             risk=reading.risk if reading is not None else None,
             stream_bytes=reading.stream_bytes if reading is not None else None,
             memory_full_in=reading.memory_full_in if reading is not None else None,

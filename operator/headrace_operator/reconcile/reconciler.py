@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from headrace_api.v1alpha1 import Reason, StreamPipeline
+from headrace_api.v1alpha1 import Reason, StreamPipeline, StreamPipelineSpec
 from headrace_operator import metrics
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import RedisAccess
@@ -23,12 +23,13 @@ from headrace_operator.plan import Event, Plan, PlanSettings, RenderedPipeline, 
 from headrace_operator.plan.observation import Observation
 from headrace_operator.reconcile import invalid
 from headrace_operator.reconcile.apply import Applier, ApplyResult
-from headrace_operator.reconcile.connect import Connector
+from headrace_operator.reconcile.connect import LOOK_FOR_MISSING_SECONDS, Connector
 from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
 from headrace_operator.reconcile.finalizer import Finalizer
 from headrace_operator.reconcile.memory import Memories, Memory, Planned
 from headrace_operator.reconcile.observe import Observer
+from headrace_operator.reconcile.place import NoPlace, with_redis
 from headrace_operator.reconcile.rollouts import Place, Rollouts
 from headrace_operator.reconcile.status_writer import StatusWriter
 
@@ -113,8 +114,14 @@ class Reconciler:
             return await self._refuse(key, Reason.INVALID_SPEC, invalid.describe(error))
 
         live = await self.finalizer.settle(live, pipeline)
-        rendered = self._rendered(pipeline, memory.planned)
-        await self.connector.connect(pipeline, rendered, memory)
+        try:
+            redis = await self.connector.connect(pipeline, memory)
+        except NoPlace as error:
+            await self._refuse(key, error.reason, str(error))
+            return LOOK_FOR_MISSING_SECONDS
+        written = pipeline.spec
+        pipeline = with_redis(pipeline, redis, memory.planned.placed)
+        rendered = self._rendered(pipeline, written, memory.planned)
         observation = await self.observer.observe(live, pipeline, rendered, memory)
         began = time.thread_time()
         todo = plan(observation, self.settings, rendered)
@@ -167,7 +174,9 @@ class Reconciler:
             await self.events.say(live, event)
         return waiting.seconds
 
-    def _rendered(self, pipeline: StreamPipeline, planned: Planned) -> RenderedPipeline:
+    def _rendered(
+        self, pipeline: StreamPipeline, written: StreamPipelineSpec, planned: Planned
+    ) -> RenderedPipeline:
         """Kept for as long as the pipeline is busy: 30 KiB each are too much for a fleet that
         sleeps."""
         rendered = planned.rendered
@@ -176,7 +185,8 @@ class Reconciler:
         busy = self.clock() - planned.planned_at < BUSY_SECONDS
         planned.planned_at = self.clock()
         planned.rendered = rendered if busy else None
-        planned.spec = (pipeline.metadata.generation, pipeline.spec) if busy else None
+        planned.spec = (pipeline.metadata.generation, written) if busy else None
+        planned.placed = pipeline.spec if busy else None
         return rendered
 
     async def _note_orphans(

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headrace.streams.connect import Mode, Target, Tls
-from headrace.streams.credentials import StaticCredentials, without_newline
+from headrace.streams.credentials import StaticCredentials, credentials_of_url, without_newline
+from headrace.streams.url import BadUrl, parse
 from headrace_api import v1alpha1
-from headrace_api.v1alpha1 import CredentialsSecretRef, StreamPipeline
+from headrace_api.v1alpha1 import CredentialsSecretRef, RedisSecretRef, StreamPipeline
 from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.redis_clients import Access, ClientCertificate
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
@@ -71,7 +72,7 @@ async def fetch(
 
 
 def access_of(pipeline: StreamPipeline, fetched: Fetched) -> Access:
-    """How the operator reaches the pipeline's Redis. Raises NoAccess."""
+    """How the operator reaches the Redis of a pipeline that says where it is. Raises NoAccess."""
     redis, sentinel = pipeline.spec.redis, pipeline.spec.redis.sentinel
     return Access(
         target=Target(
@@ -95,6 +96,11 @@ def _credentials(
     if reference is None:
         return None
     secret = _existing("Secret", reference.name, fetched.secrets)
+    if isinstance(reference, RedisSecretRef) and reference.url_key is not None:
+        try:
+            return credentials_of_url(parse(_value("Secret", secret, reference.url_key)))
+        except BadUrl as error:
+            raise NoAccess(f"Secret {reference.name}: {error}") from None
     username = (secret.get("data") or {}).get(reference.username_key)  # optional: the default user
     return StaticCredentials(
         _decoded(username, reference.name, reference.username_key) if username else None,
@@ -129,6 +135,11 @@ def _certificates(kind: str, item: Manifest, key: str) -> str:
     if not text.strip():
         raise NoAccess(f"{kind} {item['metadata']['name']}: key {key} holds no certificate")
     return text
+
+
+def value_of(kind: str, name: str, key: str, found: Mapping[str, Manifest | None]) -> str:
+    """One value of a Secret or ConfigMap. Raises NoAccess."""
+    return _value(kind, _existing(kind, name, found), key)
 
 
 def _existing(kind: str, name: str, found: Mapping[str, Manifest | None]) -> Manifest:

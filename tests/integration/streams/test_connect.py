@@ -67,6 +67,34 @@ async def test_credentials_are_read_again_at_each_connection(
         await client.acl_deluser("w")
 
 
+async def test_a_url_in_a_file_gives_user_and_password_and_is_read_again(
+    redis_server: RedisServer, client: Redis, tmp_path: Path
+) -> None:
+    await client.acl_setuser("w", enabled=True, passwords=["+o/d", "+new"], categories=["+@all"])
+    url, files = tmp_path / "url", FileCredentials(tmp_path)
+    try:
+        url.write_text("redis://w:o%2Fd@elsewhere:1/7\n")
+        async with connect(redis_server.target, files, role="control") as limited:
+            assert await limited.acl_whoami() == "w"
+            await client.acl_setuser("w", enabled=True, passwords=["-o/d"])
+            url.write_text("redis://w:new@elsewhere:1/7")
+            await limited.connection_pool.disconnect()
+            assert await limited.acl_whoami() == "w"
+            url.write_text("redis://elsewhere:1/7")
+            await limited.connection_pool.disconnect()
+            assert await limited.acl_whoami() == "default"
+            url.write_text(f"redis://w:{SECRET}/@elsewhere")
+            await limited.connection_pool.disconnect()
+            with pytest.raises(NoCredentials, match="port is no number") as refusal:
+                await limited.ping()
+            assert SECRET not in str(refusal.value)
+        with connect_blocking(redis_server.target, files) as blocking:
+            url.write_text("redis://elsewhere:1/7")
+            assert blocking.ping()
+    finally:
+        await client.acl_deluser("w")
+
+
 async def test_missing_credential_files_are_named_without_their_content(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

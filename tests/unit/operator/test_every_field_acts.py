@@ -27,6 +27,7 @@ from tests.support.observations import (
 from headrace.streams.durability import Danger, Risk
 from headrace_api.v1alpha1 import StreamPipeline, StreamPipelineSpec
 from headrace_operator.plan import RenderedPipeline, plan
+from headrace_operator.reconcile.place import with_redis
 from headrace_operator.scaling.decide import ScalingHistory
 from headrace_operator.scaling.throughput import Rates, Sample
 
@@ -59,6 +60,7 @@ CASES: dict[str, Case] = {
     "spec.redis.credentialsSecretRef.name": (CREDENTIALS, "other"),
     "spec.redis.credentialsSecretRef.usernameKey": (CREDENTIALS, "user"),
     "spec.redis.credentialsSecretRef.passwordKey": (CREDENTIALS, "pass"),
+    "spec.redis.credentialsSecretRef.urlKey": (CREDENTIALS, "url"),
     "spec.redis.sentinel.masterName": (SENTINEL, "other"),
     "spec.redis.sentinel.credentialsSecretRef.name": (SENTINEL, "other"),
     "spec.redis.sentinel.credentialsSecretRef.usernameKey": (SENTINEL, "user"),
@@ -150,7 +152,10 @@ CASES: dict[str, Case] = {
     f"{G}.outputs.0.maxLength": (OUTPUT, 7),
 }
 # What has to change with a field, as the one is not allowed without the other.
-NEEDS: dict[str, dict[str, Any]] = {f"{W}.runtime": {f"{W}.handler": "handlers:app"}}
+NEEDS: dict[str, dict[str, Any]] = {
+    f"{W}.runtime": {f"{W}.handler": "handlers:app"},
+    "spec.redis.credentialsSecretRef.urlKey": {"spec.redis.endpoints": []},
+}
 
 
 def test_no_field_of_the_spec_is_left_out() -> None:
@@ -167,6 +172,8 @@ def test_it_changes_what_is_done(path: str) -> None:
 
 def doings(subject: StreamPipeline) -> list[object]:
     """Everything that the operator would do for it, in several worlds."""
+    if subject.spec.redis.url_key is not None:
+        subject = with_redis(subject, subject.spec.redis.at("redis:6379", 0, tls=False))
     named = [group.consumer_group_name for group in subject.spec.groups]
     busy = {name: group_backlog(400) for name in named}
     dark = {name: group_backlog(None) for name in named}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from headrace.streams.connect import Tls
+from headrace.streams.connect import Tls, target_of_url
+from headrace.streams.credentials import credentials_of_url
 from headrace.streams.url import BadUrl, parse
 
 PASSWORD = "s3cr3t"
@@ -11,20 +12,21 @@ PASSWORD = "s3cr3t"
 def test_every_part_is_used() -> None:
     url = parse(f"redis://bob:{PASSWORD}%2F@[::1]:7000/3")
     assert (url.host, url.port, url.database) == ("::1", 7000, 3)
-    assert url.target.endpoints == ("[::1]:7000",)
-    credentials = url.credentials()
+    assert target_of_url(url).endpoints == ("[::1]:7000",)
+    credentials = credentials_of_url(url)
     assert credentials is not None
     assert credentials.get_credentials() == ("bob", f"{PASSWORD}/")
 
 
 def test_what_is_left_out_has_redis_s_own_defaults() -> None:
     url = parse("redis://cache")
-    assert url.target.endpoints == ("cache:6379",)
-    assert (url.database, url.tls, url.credentials()) == (0, None, None)
+    target = target_of_url(url)
+    assert (target.endpoints, target.database, target.tls) == (("cache:6379",), 0, None)
+    assert credentials_of_url(url) is None
 
 
 def test_a_password_from_elsewhere_is_used_where_the_url_has_none() -> None:
-    credentials = parse("redis://bob@cache").credentials(PASSWORD)
+    credentials = credentials_of_url(parse("redis://bob@cache"), PASSWORD)
     assert credentials is not None
     assert credentials.get_credentials() == ("bob", PASSWORD)
 
@@ -36,8 +38,9 @@ def test_the_database_may_stand_in_the_path_or_in_the_query() -> None:
 
 def test_tls_takes_files() -> None:
     url = parse("rediss://cache?ssl_ca_certs=/ca.pem&ssl_certfile=/c.pem&ssl_keyfile=/k.pem")
-    assert url.tls == Tls(ca_file="/ca.pem", cert_file="/c.pem", key_file="/k.pem")
-    assert parse("rediss://cache").tls == Tls()
+    files = Tls(ca_file="/ca.pem", cert_file="/c.pem", key_file="/k.pem")
+    assert target_of_url(url).tls == files
+    assert target_of_url(parse("rediss://cache")).tls == Tls()
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,11 @@ def test_what_cannot_be_rendered_is_told(arguments: list[str], sentence: str) ->
     assert done.exit_code == 2
     assert sentence in done.stderr
     assert done.stdout == ""
+
+
+def test_where_a_redis_is_that_only_a_secret_says_is_not_made_up() -> None:
+    (document,) = pipelines(ROOT / "examples/manifests/minimal.yaml")
+    document["spec"]["redis"] = {"credentialsSecretRef": {"name": "managed", "urlKey": "uri"}}
+    done = render("-", stdin=json.dumps(document))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "where its Redis is stands in a Secret" in done.stderr

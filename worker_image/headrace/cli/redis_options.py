@@ -30,7 +30,9 @@ from headrace.streams.connect import (
     connect,
     credentials_of,
     target_of,
+    target_of_url,
 )
+from headrace.streams.credentials import credentials_of_url
 from headrace.streams.groups import NotAStream
 from headrace.streams.keys import StreamKeys, UnusableName
 from headrace.streams.primary import same_slot
@@ -101,8 +103,8 @@ def place_of(url: str | None) -> Place:
         parts = parse(url)
     except BadUrl as error:
         raise ConfigError(str(error)) from None
-    credentials = parts.credentials(os.environ.get(ENV_PASSWORD))
-    target = _with_files(parts.target)
+    credentials = credentials_of_url(parts, os.environ.get(ENV_PASSWORD))
+    target = _with_files(target_of_url(parts))
     return Place(connect(target, credentials, role="admin"), target=target)
 
 

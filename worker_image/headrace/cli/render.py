@@ -59,7 +59,14 @@ def _pipelines(paths: list[Path], namespace: str) -> list[StreamPipeline]:
         if not isinstance(inside, UnusableFile)
         for document in inside
     ]
-    return [StreamPipeline.model_validate(_placed(one.manifest, namespace)) for one in documents]
+    made = [StreamPipeline.model_validate(_placed(one.manifest, namespace)) for one in documents]
+    for pipeline in made:
+        if pipeline.spec.redis.url_key is not None:
+            refuse(
+                f"{pipeline.name}: where its Redis is stands in a Secret, which render does not"
+                " read (credentialsSecretRef.urlKey); write endpoints to see its children"
+            )
+    return made
 
 
 def _placed(manifest: dict[str, Any], namespace: str) -> dict[str, Any]:

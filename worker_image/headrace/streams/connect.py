@@ -29,6 +29,7 @@ from headrace.streams.connection import (
 )
 from headrace.streams.credentials import Credentials, FileCredentials
 from headrace.streams.primary import Check, ClusterMap, Locator, SentinelLocator, SlotLocator, allow
+from headrace.streams.url import RedisUrl, split_endpoint
 
 _ANSWER_SECONDS = 5.0
 NO_OPTIONS: Mapping[str, Any] = {}
@@ -109,6 +110,12 @@ def target_of(config: RedisTargetLike) -> Target:
             server_name=tls.server_name,
         ),
     )
+
+
+def target_of_url(url: RedisUrl) -> Target:
+    """One server, as a URL names it."""
+    tls = Tls(**url.tls_files) if url.tls_files is not None else None
+    return Target((url.endpoint,), database=url.database, tls=tls)
 
 
 def credentials_of(config: RedisTargetLike) -> Credentials | None:
@@ -273,19 +280,6 @@ def _options(target: Target, credentials: Credentials | None, client_name: str) 
         "client_name": client_name,
         "credential_provider": credentials,
     }
-
-
-def split_endpoint(endpoint: str) -> tuple[str, int]:
-    """`host:port` or `[v6]:port`. Raises ValueError with a sentence."""
-    host, _, port = endpoint.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError(f"Redis endpoint {endpoint!r} must be written host:port")
-    return host.strip("[]"), int(port)
-
-
-def join_endpoint(host: str, port: int) -> str:
-    """What `split_endpoint` takes apart."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _tls_options(tls: Tls) -> dict[str, Any]:

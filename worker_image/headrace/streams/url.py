@@ -1,13 +1,13 @@
-"""Redis URLs: `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS.
+"""Where a server is, in words: `host:port`, and URLs.
+
+`redis://[user:password@]host[:port][/database]`, `rediss://` for TLS.
 
 What is wrong with one is said without showing it: it may hold a password.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
-
-from headrace.streams.connect import Target, Tls, join_endpoint
-from headrace.streams.credentials import StaticCredentials
 
 DEFAULT_PORT = 6379
 FORM = "write redis://host:6379/0, or rediss:// for TLS"
@@ -20,23 +20,20 @@ class BadUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """The parts of a URL. `username` is None for the default user."""
+    """The parts of a URL. `username` is None for the default user, `tls_files` None without TLS:
+    paths, by the names that `connect.Tls` has for them."""
 
     host: str
     port: int
     database: int
-    tls: Tls | None
+    tls_files: Mapping[str, str] | None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
     @property
-    def target(self) -> Target:
-        return Target((join_endpoint(self.host, self.port),), database=self.database, tls=self.tls)
-
-    def credentials(self, password: str | None = None) -> StaticCredentials | None:
-        """Those of the URL, else with this password, else None."""
-        known = self.password or password
-        return StaticCredentials(self.username, known) if known else None
+    def endpoint(self) -> str:
+        """`host:port` or `[v6]:port`."""
+        return join_endpoint(self.host, self.port)
 
 
 def check(url: str) -> None:
@@ -59,10 +56,23 @@ def parse(url: str) -> RedisUrl:
         host=parts.hostname or "",
         port=DEFAULT_PORT if parts.port is None else parts.port,
         database=database,
-        tls=Tls(**files) if parts.scheme == "rediss" else None,
+        tls_files=files if parts.scheme == "rediss" else None,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )
+
+
+def split_endpoint(endpoint: str) -> tuple[str, int]:
+    """`host:port` or `[v6]:port`. Raises ValueError with a sentence."""
+    host, _, port = endpoint.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"Redis endpoint {endpoint!r} must be written host:port")
+    return host.strip("[]"), int(port)
+
+
+def join_endpoint(host: str, port: int) -> str:
+    """What `split_endpoint` takes apart."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _split(url: str) -> tuple[SplitResult, dict[str, list[str]], int]:
