@@ -1,12 +1,11 @@
 CHART := charts/headrace
 CHARTS := $(CHART) charts/pipeline
-CRD := crds/streampipelines.headrace.dev.yaml
-CRD_IN_CHART := $(CHART)/files/streampipelines.yaml
+CRDS := streampipelines redisconnections
 HELM = $(shell $(PYTHON) -m tests.cluster helm)
 
 .PHONY: chart
-chart: venv ## write what the charts take from elsewhere: the definition, READMEs, descriptions
-	cp $(CRD) $(CRD_IN_CHART)
+chart: venv ## write what the charts take from elsewhere: the definitions, READMEs, descriptions
+	for crd in $(CRDS); do cp crds/$$crd.headrace.dev.yaml $(CHART)/files/$$crd.yaml; done
 	for chart in $(CHARTS); do $(BIN)/python make/chart_readme.py $$chart; done
 	$(BIN)/python make/dashboards.py
 	$(BIN)/python make/kustomize.py "$(HELM)"
@@ -19,7 +18,8 @@ install-manifest: venv ## write dist/install.yaml, all that an install without H
 # Linted and rendered with every file in ci/; what comes out must be valid for the API server.
 .PHONY: check-chart
 check-chart: venv
-	@cmp -s $(CRD) $(CRD_IN_CHART) || { echo "$(CRD_IN_CHART) differs from $(CRD): run make chart"; exit 1; }
+	@for crd in $(CRDS); do cmp -s crds/$$crd.headrace.dev.yaml $(CHART)/files/$$crd.yaml \
+	  || { echo "$(CHART)/files/$$crd.yaml differs from crds/$$crd.headrace.dev.yaml: run make chart"; exit 1; }; done
 	@for chart in $(CHARTS); do $(BIN)/python make/chart_readme.py $$chart --check; done
 	$(BIN)/python make/dashboards.py --check
 	$(BIN)/python make/kustomize.py "$(HELM)" --check

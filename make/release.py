@@ -21,9 +21,12 @@ from make import release_files
 from make.version import TRUTH, found
 
 ROOT = Path(__file__).parents[1]
-CRD = "crds/streampipelines.headrace.dev.yaml"
+CRDS = ("crds/streampipelines.headrace.dev.yaml", "crds/redisconnections.headrace.dev.yaml")
 GROUP = "headrace.dev"
-SCHEMA = "crds/schemas/streampipeline_v1alpha1.json"
+SCHEMAS = (
+    "crds/schemas/streampipeline_v1alpha1.json",
+    "crds/schemas/redisconnection_v1alpha1.json",
+)
 CHARTS = ("charts/headrace", "charts/pipeline")
 EXTRAS = {"operator": ["operator"], "worker": []}
 # Whoever builds elsewhere says so; GitHub's own statement is signed by the workflow.
@@ -75,11 +78,13 @@ class Build:
                 (self.out / package.name).write_bytes(packed)
 
     def manifests(self) -> None:
-        """The definition, its JSON Schema, and one file that installs all."""
-        shutil.copyfile(self.source / CRD, self.out / Path(CRD).name)
+        """The definitions, their JSON Schemas, and one file that installs all."""
+        for crd in CRDS:
+            shutil.copyfile(self.source / crd, self.out / Path(crd).name)
         schemas = self.out / "schemas" / GROUP
         schemas.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.source / SCHEMA, schemas)
+        for schema in SCHEMAS:
+            shutil.copy(self.source / schema, schemas)
         installed = self._run(_tool("kubectl"), "kustomize", "charts/kustomize/base")
         (self.out / "install.yaml").write_text(installed, "utf-8")
 

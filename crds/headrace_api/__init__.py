@@ -12,6 +12,11 @@ SINGULAR = "streampipeline"
 SHORT_NAMES = ("spl",)
 CATEGORIES = ("headrace",)
 
+CONNECTION_KIND = "RedisConnection"
+CONNECTION_PLURAL = "redisconnections"
+CONNECTION_SINGULAR = "redisconnection"
+CONNECTION_SHORT_NAMES = ("rcon",)
+
 FIELD_MANAGER = "headrace"
 """The one field manager of every server-side apply."""
 

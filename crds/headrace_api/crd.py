@@ -1,15 +1,35 @@
-"""The CustomResourceDefinition; `make crd` writes it, `make check` compares it."""
+"""The CustomResourceDefinitions; `make crd` writes them, `make check` compares them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
-from headrace_api import CATEGORIES, GROUP, KIND, PLURAL, SHORT_NAMES, SINGULAR, VERSION
+from headrace_api import (
+    CATEGORIES,
+    CONNECTION_KIND,
+    CONNECTION_PLURAL,
+    CONNECTION_SHORT_NAMES,
+    CONNECTION_SINGULAR,
+    GROUP,
+    KIND,
+    PLURAL,
+    SHORT_NAMES,
+    SINGULAR,
+    VERSION,
+)
+from headrace_api.rules import Rule
 from headrace_api.schema import structural
-from headrace_api.v1alpha1 import Status, StreamPipeline, StreamPipelineSpec
-
-PATH = Path(__file__).parents[1] / f"{PLURAL}.{GROUP}.yaml"
+from headrace_api.v1alpha1 import (
+    RedisConnection,
+    RedisConnectionSpec,
+    RedisConnectionStatus,
+    Status,
+    StreamPipeline,
+    StreamPipelineSpec,
+)
 
 _HEADER = "# Written by `make crd` from the models in headrace_api: edit those.\n"
 
@@ -27,21 +47,79 @@ _COLUMNS: tuple[dict[str, Any], ...] = (
 )
 
 
-def build() -> dict[str, Any]:
+_CONNECTION_COLUMNS: tuple[dict[str, Any], ...] = (
+    {"name": "Ready", "type": "string", "jsonPath": f"{_READY}.status"},
+    {"name": "Server", "type": "string", "jsonPath": ".status.server"},
+    {"name": "Role", "type": "string", "jsonPath": ".status.role"},
+    {"name": "Persistence", "type": "string", "jsonPath": ".status.persistence"},
+    {"name": "Eviction", "type": "string", "jsonPath": ".status.evictionPolicy"},
+    {"name": "Pipelines", "type": "integer", "jsonPath": ".status.pipelines"},
+    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    {"name": "Redis", "type": "string", "jsonPath": ".status.endpoint", "priority": 1},
+    {"name": "Message", "type": "string", "jsonPath": f"{_READY}.message", "priority": 1},
+)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind, and what its definition is made from."""
+
+    kind: str
+    plural: str
+    singular: str
+    short_names: tuple[str, ...]
+    model: type[BaseModel]
+    spec: type[BaseModel]
+    status: type[BaseModel]
+    columns: tuple[dict[str, Any], ...]
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The file of its definition."""
+        return Path(__file__).parents[1] / f"{self.plural}.{GROUP}.yaml"
+
+
+PIPELINE = Resource(
+    KIND,
+    PLURAL,
+    SINGULAR,
+    SHORT_NAMES,
+    StreamPipeline,
+    StreamPipelineSpec,
+    Status,
+    _COLUMNS,
+    StreamPipeline.rules,
+)
+CONNECTION = Resource(
+    CONNECTION_KIND,
+    CONNECTION_PLURAL,
+    CONNECTION_SINGULAR,
+    CONNECTION_SHORT_NAMES,
+    RedisConnection,
+    RedisConnectionSpec,
+    RedisConnectionStatus,
+    _CONNECTION_COLUMNS,
+)
+RESOURCES = (PIPELINE, CONNECTION)
+PATH = PIPELINE.path
+
+
+def build(resource: Resource = PIPELINE) -> dict[str, Any]:
     """The object as the API server takes it."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{resource.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": SINGULAR,
-                "shortNames": list(SHORT_NAMES),
+                "kind": resource.kind,
+                "listKind": f"{resource.kind}List",
+                "plural": resource.plural,
+                "singular": resource.singular,
+                "shortNames": list(resource.short_names),
                 "categories": list(CATEGORIES),
             },
             "versions": [
@@ -50,31 +128,33 @@ def build() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": list(_COLUMNS),
-                    "schema": {"openAPIV3Schema": root_schema()},
+                    "additionalPrinterColumns": list(resource.columns),
+                    "schema": {"openAPIV3Schema": root_schema(resource)},
                 }
             ],
         },
     }
 
 
-def root_schema() -> dict[str, Any]:
+def root_schema(resource: Resource = PIPELINE) -> dict[str, Any]:
     """The structural schema of the whole object."""
     # -1 until the operator has looked: kstatus then reads a new object as not yet reconciled
-    status = structural(Status, defaults=False) | {"default": {"observedGeneration": -1}}
-    return {
+    status = structural(resource.status, defaults=False) | {"default": {"observedGeneration": -1}}
+    schema: dict[str, Any] = {
         "type": "object",
-        "description": (StreamPipeline.__doc__ or "").strip(),
+        "description": (resource.model.__doc__ or "").strip(),
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}."},
-            "kind": {"type": "string", "description": f"{KIND}."},
+            "kind": {"type": "string", "description": f"{resource.kind}."},
             "metadata": {"type": "object"},
-            "spec": structural(StreamPipelineSpec),
+            "spec": structural(resource.spec),
             "status": status,
         },
         "required": ["spec"],
-        "x-kubernetes-validations": [rule.as_cel() for rule in StreamPipeline.rules],
     }
+    if resource.rules:
+        schema["x-kubernetes-validations"] = [rule.as_cel() for rule in resource.rules]
+    return schema
 
 
 class _Dumper(yaml.SafeDumper):
@@ -84,6 +164,6 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def text() -> str:
+def text(resource: Resource = PIPELINE) -> str:
     """The YAML file, byte for byte the same on every run."""
-    return _HEADER + yaml.dump(build(), Dumper=_Dumper, sort_keys=False, width=100)
+    return _HEADER + yaml.dump(build(resource), Dumper=_Dumper, sort_keys=False, width=100)

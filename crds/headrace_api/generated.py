@@ -2,14 +2,19 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from headrace_api import crd, json_schema, reference
 
 FILES = {
-    crd.PATH: crd.text,
-    json_schema.PATH: json_schema.text,
-    reference.PATH: reference.text,
+    path: partial(text, resource)
+    for resource in crd.RESOURCES
+    for path, text in (
+        (resource.path, crd.text),
+        (json_schema.path_of(resource), json_schema.text),
+        (reference.path_of(resource), reference.text),
+    )
 }
 
 

@@ -1,6 +1,6 @@
-"""The JSON Schema of the resource, for editors and linters: crds/schemas/.
+"""The JSON Schemas of the resources, for editors and linters: crds/schemas/.
 
-It is what the CustomResourceDefinition says, in the form and under the file name that the
+They are what the CustomResourceDefinitions say, in the form and under the file name that the
 CRDs-catalog and kubeconform use. Rules in CEL have no place in it: `headrace validate` knows them.
 """
 
@@ -8,28 +8,35 @@ import json
 from pathlib import Path
 from typing import Any
 
-from headrace_api import API_VERSION, GROUP, KIND, VERSION
-from headrace_api.crd import root_schema
-
-PATH = Path(__file__).parents[1] / "schemas" / f"{KIND.lower()}_{VERSION}.json"
+from headrace_api import API_VERSION, GROUP, VERSION
+from headrace_api.crd import PIPELINE, Resource, root_schema
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _CATALOGUE = "https://raw.githubusercontent.com/datreeio/CRDs-catalog/main"
 
 
-def build() -> dict[str, Any]:
-    """An object that is no StreamPipeline of this version is refused, and so are unknown fields."""
-    schema = _plain(root_schema())
+def path_of(resource: Resource) -> Path:
+    """The file."""
+    return Path(__file__).parents[1] / "schemas" / f"{resource.kind.lower()}_{VERSION}.json"
+
+
+PATH = path_of(PIPELINE)
+
+
+def build(resource: Resource = PIPELINE) -> dict[str, Any]:
+    """An object that is not of this kind and version is refused, and so are unknown fields."""
+    schema = _plain(root_schema(resource))
+    kind = resource.kind
     schema["properties"]["apiVersion"]["enum"] = [API_VERSION]
-    schema["properties"]["kind"]["enum"] = [KIND]
+    schema["properties"]["kind"]["enum"] = [kind]
     required = ["apiVersion", "kind", "metadata", "spec"]
-    identity = f"{_CATALOGUE}/{GROUP}/{PATH.name}"
-    return {"$schema": _DRAFT, "$id": identity, "title": KIND, **schema, "required": required}
+    identity = f"{_CATALOGUE}/{GROUP}/{path_of(resource).name}"
+    return {"$schema": _DRAFT, "$id": identity, "title": kind, **schema, "required": required}
 
 
-def text() -> str:
+def text(resource: Resource = PIPELINE) -> str:
     """The file, byte for byte the same on every run."""
-    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(build(resource), indent=1, ensure_ascii=False) + "\n"
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The StreamPipelines of YAML and JSON files, which may hold objects of other kinds beside them."""
+"""Our resources in YAML and JSON files, which may hold objects of other kinds beside them."""
 
 import difflib
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from headrace_api import GROUP, KIND
+from headrace_api import CONNECTION_KIND, GROUP, KIND
 from headrace_api.manifest_lines import Repeated, line_of, repeated_keys
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -26,7 +26,7 @@ class UnusableFile(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """What is, or is meant to be, a StreamPipeline, unchecked.
+    """What is, or is meant to be, a StreamPipeline or a RedisConnection, unchecked.
 
     `repeated`: keys that stand twice in one mapping, of which YAML keeps the last.
     """
@@ -35,6 +35,11 @@ class Document:
     repeated: list[Repeated] = field(default_factory=list)
     _node: yaml.Node | None = None
 
+    @property
+    def is_connection(self) -> bool:
+        """Whether it is a RedisConnection."""
+        return self.manifest.get("kind") == CONNECTION_KIND
+
     def line(self, path: str) -> int:
         """The line, from 1 on, of `spec.groups[0].worker`, or of the nearest that is there."""
         return line_of(self._node, path) if self._node is not None else 1
@@ -42,7 +47,7 @@ class Document:
 
 def read_manifests(path: Path) -> list[dict[str, Any]]:
     """Every StreamPipeline in the file, unchecked; `-` is standard input. Raises UnusableFile."""
-    found = [document.manifest for document in read_documents(path)]
+    found = [document.manifest for document in read_documents(path) if not document.is_connection]
     if not found:
         raise UnusableFile(f"{path} holds no {KIND}")
     return found
@@ -99,7 +104,7 @@ def _text(path: Path) -> str:
 
 
 def _speaks_of_one(text: str) -> bool:
-    return GROUP in text or KIND.lower() in text.lower()
+    return GROUP in text or any(one.lower() in text.lower() for one in (KIND, CONNECTION_KIND))
 
 
 def _documents(loader: yaml.SafeLoader) -> Iterator[Document]:
@@ -120,7 +125,8 @@ def _items(content: Any, node: yaml.Node, path: str = "") -> Iterator[tuple[Any,
     if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
         return
     items = content.get("items")
-    if content.get("kind") in ("List", f"{KIND}List") and isinstance(items, list):
+    lists = ("List", f"{KIND}List", f"{CONNECTION_KIND}List")
+    if content.get("kind") in lists and isinstance(items, list):
         values = next(value for key, value in node.value if key.value == "items")
         for index, (one, of_node) in enumerate(zip(items, values.value, strict=True)):
             yield from _items(one, of_node, f"{path}items[{index}].")
@@ -129,8 +135,9 @@ def _items(content: Any, node: yaml.Node, path: str = "") -> Iterator[tuple[Any,
 
 
 def _is_meant(content: dict[str, Any]) -> bool:
-    """Whether it is a StreamPipeline, or misses being one by a slip of the keyboard."""
+    """Whether it is one of ours, or misses being one by a slip of the keyboard."""
     kind, version = content.get("kind"), str(content.get("apiVersion"))
-    if kind == KIND or version.split("/", maxsplit=1)[0] == GROUP:
+    if kind in (KIND, CONNECTION_KIND) or version.split("/", maxsplit=1)[0] == GROUP:
         return True
-    return bool(difflib.get_close_matches(str(kind).lower(), [KIND.lower()], n=1, cutoff=0.85))
+    ours = [KIND.lower(), CONNECTION_KIND.lower()]
+    return bool(difflib.get_close_matches(str(kind).lower(), ours, n=1, cutoff=0.85))

@@ -1,25 +1,32 @@
-"""The reference page of the resource; `make crd` writes it, `make check` compares it."""
+"""The reference page of each resource; `make crd` writes it, `make check` compares it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from headrace_api import API_VERSION, KIND, SHORT_NAMES, crd
+from headrace_api import API_VERSION, crd
+from headrace_api.crd import CONNECTION, PIPELINE, Resource
 from headrace_api.duration import SHAPE_RULE
 from headrace_api.schema import Schema
 
-PATH = Path(__file__).parents[2] / "docs" / "reference" / "streampipeline.md"
-
-_INTRODUCTION = f"""\
+_INTRODUCTION = """\
 <!-- Written by `make crd` from the models in crds/headrace_api: edit those. -->
-# {KIND}
+# {kind}
 
-`apiVersion: {API_VERSION}`, `kind: {KIND}`, short name `{SHORT_NAMES[0]}`. `kubectl explain
-streampipeline.spec` tells the same. Durations are written like `30s`, `5m` or `168h`. What stands
+`apiVersion: {version}`, `kind: {kind}`, short name `{short}`. `kubectl explain
+{singular}.spec` tells the same. {more}
+"""
+_MORE = {
+    PIPELINE.kind: """\
+Durations are written like `30s`, `5m` or `168h`. What stands
 under **Rules** is refused by the API server, and by `headrace validate` without one.
 
 Fields inside `groups[]` get their defaults from Headrace and not from the API server, so that
-`kubectl apply` and Argo CD see no difference between what was written and what is stored.
-"""
+`kubectl apply` and Argo CD see no difference between what was written and what is stored.""",
+    CONNECTION.kind: """\
+What stands under **Rules** is
+refused by the API server, and by `headrace validate` without one. What it is for:
+[where Redis is](../redis.md#one-connection-for-many-pipelines).""",
+}
 
 # Kubernetes's own shapes are described by Kubernetes; here they get one line each.
 _KUBERNETES = (
@@ -34,10 +41,25 @@ _KUBERNETES = (
 )
 
 
-def text() -> str:
+def path_of(resource: Resource) -> Path:
+    """The page."""
+    return Path(__file__).parents[2] / "docs" / "reference" / f"{resource.singular}.md"
+
+
+PATH = path_of(PIPELINE)
+
+
+def text(resource: Resource = PIPELINE) -> str:
     """The page, byte for byte the same on every run."""
-    root = crd.build()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    parts = [_INTRODUCTION, _rules(root)]
+    root = crd.build(resource)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    introduction = _INTRODUCTION.format(
+        kind=resource.kind,
+        version=API_VERSION,
+        short=resource.short_names[0],
+        singular=resource.singular,
+        more=_MORE[resource.kind],
+    )
+    parts = [introduction, _rules(root)]
     for name in ("spec", "status"):
         parts += _sections(root["properties"][name], name)
     return "\n".join(filter(None, parts)) + "\n"

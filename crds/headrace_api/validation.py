@@ -15,10 +15,17 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from headrace_api import API_VERSION, KIND, cron
-from headrace_api.rules import RULE_ERROR
+from headrace_api import API_VERSION, CONNECTION_KIND, KIND, cron
+from headrace_api.rules import RULE_ERROR, Shape
 from headrace_api.schema import Schema, structural
-from headrace_api.v1alpha1 import Group, Runtime, StreamPipeline, StreamPipelineSpec
+from headrace_api.v1alpha1 import (
+    Group,
+    RedisConnection,
+    RedisConnectionSpec,
+    Runtime,
+    StreamPipeline,
+    StreamPipelineSpec,
+)
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 LOOKS_SECRET = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|CREDENTIALS?)$", re.IGNORECASE)
@@ -44,15 +51,21 @@ class Problem:
 
 
 def problems(manifest: object) -> list[Problem]:
-    """Every problem of one StreamPipeline manifest, errors first; empty when it is fine."""
+    """Every problem of one StreamPipeline or RedisConnection, errors first; empty when it is
+    fine."""
     if not isinstance(manifest, Mapping):
         return [Problem("", f"a {KIND} is a mapping with apiVersion, kind, metadata and spec")]
     found = list(_identity(manifest))
+    is_connection = manifest.get("kind") == CONNECTION_KIND
     try:
+        if is_connection:
+            RedisConnection.model_validate(dict(manifest))
+            return found
         pipeline = StreamPipeline.model_validate(dict(manifest))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        return found + [problem for detail in details for problem in _translated(detail)]
+        schema = _schema(RedisConnectionSpec if is_connection else StreamPipelineSpec)
+        return found + [problem for detail in details for problem in _translated(detail, schema)]
     trim = pipeline.spec.stream.trim
     found += _schedule(trim.schedule if trim is not None else None, "spec.stream.trim")
     for index, group in enumerate(pipeline.spec.groups):
@@ -63,14 +76,14 @@ def problems(manifest: object) -> list[Problem]:
 def _identity(manifest: Mapping[str, Any]) -> Iterator[Problem]:
     if manifest.get("apiVersion") != API_VERSION:
         yield Problem("apiVersion", f"write apiVersion: {API_VERSION}")
-    if manifest.get("kind") != KIND:
+    if manifest.get("kind") not in (KIND, CONNECTION_KIND):
         yield Problem("kind", f"write kind: {KIND}")
     for name in manifest:
         if name not in _ROOT_FIELDS:
             yield Problem(str(name), f"unknown field{_meant(str(name), _ROOT_FIELDS)}")
 
 
-def _translated(detail: ErrorDetails) -> Iterator[Problem]:
+def _translated(detail: ErrorDetails, schema: Schema) -> Iterator[Problem]:
     location = [part for part in detail["loc"] if part not in ("int", "str")]
     path = _path(location)
     kind, context = detail["type"], detail.get("ctx", {})
@@ -80,7 +93,7 @@ def _translated(detail: ErrorDetails) -> Iterator[Problem]:
     elif kind == "missing":
         yield Problem(path, "is required")
     elif kind == "extra_forbidden":
-        known = _fields_at(location[:-1])
+        known = _fields_at(location[:-1], schema)
         yield Problem(path, f"unknown field{_meant(str(location[-1]), known)}")
     elif kind == "enum":
         yield Problem(path, f"must be one of {context['expected'].replace(chr(39), '')}")
@@ -99,12 +112,11 @@ def _path(location: list[int | str]) -> str:
 
 
 @cache
-def _schema() -> Schema:
-    return {"properties": {"spec": structural(StreamPipelineSpec)}}
+def _schema(spec: type[Shape]) -> Schema:
+    return {"properties": {"spec": structural(spec)}}
 
 
-def _fields_at(location: list[int | str]) -> list[str]:
-    schema = _schema()
+def _fields_at(location: list[int | str], schema: Schema) -> list[str]:
     for part in location:
         inner = schema["items"] if isinstance(part, int) else schema.get("properties", {}).get(part)
         if inner is None:

@@ -28,6 +28,7 @@ from headrace_operator.kube.watch import Watches
 from headrace_operator.plan import PlanSettings
 from headrace_operator.reconcile.apply import Applier
 from headrace_operator.reconcile.connect import Connector
+from headrace_operator.reconcile.connections import Connections
 from headrace_operator.reconcile.consumer_groups import ALONE, GroupOperations, Writer
 from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
@@ -47,6 +48,9 @@ from headrace_operator.telemetry.pipeline_metrics import Fleet
 from headrace_operator.telemetry.tls import ServerTLS
 
 logger = logging.getLogger(__name__)
+
+# One that does not answer takes five seconds, and must not keep the others waiting.
+CONNECTIONS_AT_ONCE = 8
 
 
 def main() -> None:
@@ -75,6 +79,7 @@ class Operator:
         times = chosen.lease_times
         self.settings = chosen
         self.queue: WorkQueue[Key] = WorkQueue(on_wait=metrics.QUEUE_WAIT.observe)
+        self.connections: WorkQueue[Key] = WorkQueue()
         self.cache = Cache()
         self.lease = LeaderElection(
             ApiServer(client, timeout=times.request_timeout),
@@ -96,6 +101,7 @@ class Operator:
             namespaces=chosen.namespaces,
             resync_seconds=chosen.resync,
             on_started=lambda: _on_signals(stop),
+            connection_changed=self.connections.put,
         )
         self.redis = RedisAccess(AllowedHosts(chosen.allowed_redis_hosts))
         self.poller = BacklogPoller(self.redis, self.queue.put)
@@ -115,6 +121,7 @@ class Operator:
             wake=self.queue.put,
             writer=writer,
         )
+        self.look_behind = Connections(self.api, self.cache, self.redis)
         self.synced = False
         self.fleet = Fleet(self.reconcile.memories, self.poller.reading)
         self.conditions = Conditions(self.cache, lambda: self.lease.held)
@@ -128,7 +135,10 @@ class Operator:
         self.cluster = await self._cluster_uid()
         for key in self.cache.pipelines():
             self.queue.put(key)
+        for key in self.cache.connections():
+            self.connections.put(key)
         workers = [self.queue.work(self._reconcile) for _ in range(self.settings.reconcilers)]
+        workers += [self.connections.work(self.look_behind) for _ in range(CONNECTIONS_AT_ONCE)]
         try:
             await first_to_end(
                 self.lease.hold(), self._close_unused_clients(), self._go_on(), *workers
@@ -212,11 +222,18 @@ def reconciler(
         cache=cache,
         memories=Memories(clock),
         finalizer=finalizer,
-        connector=Connector(api, redis, poller, clock=clock, full_look=chosen.full_look),
+        connector=Connector(api, cache, redis, poller, clock=clock, full_look=chosen.full_look),
         observer=Observer(api, cache, poller, clock=clock),
         applier=Applier(api, cache, groups, Victims(api, redis), rollouts),
         deletion=Deletion(
-            api, finalizer, groups, redis, poller, patience=chosen.deletion_patience, clock=clock
+            api,
+            finalizer,
+            groups,
+            redis,
+            poller,
+            cache=cache,
+            patience=chosen.deletion_patience,
+            clock=clock,
         ),
         status=StatusWriter(
             api, cache, TokenBucket(chosen.status_writes_per_second, burst=50), clock

@@ -68,6 +68,7 @@ _MODE_AUTOMATIC = "fallbackReplicas go with mode Automatic; remove them or the m
 _ENDPOINT = "each endpoint is host:port, without scheme, user, password or path"
 _URL = {"name": "redis-url", "urlKey": "url"}
 _NO_ENDPOINTS = {"spec.redis.endpoints": REMOVED}
+_CONNECTION = "the RedisConnection of connectionRef says where Redis is: remove all else"
 _ONE_PLACE = "credentialsSecretRef.urlKey says where Redis is: remove endpoints and database"
 _HEADRACE_ONLY = "handler, codeConfigMapRef, concurrency and batchSize go with runtime Headrace"
 _SCHEDULE = "schedule is five cron fields such as */15 * * * *"
@@ -161,6 +162,30 @@ REFUSALS = [
         },
         "spec.redis.sentinel.masterName",
         "sentinel.masterName takes letters, digits, dots, dashes and underscores",
+    ),
+    Refusal(
+        "endpoints beside a connection",
+        {"spec.redis.connectionRef": {"name": "shared"}},
+        "spec.redis.connectionRef",
+        _CONNECTION,
+    ),
+    *(
+        Refusal(
+            f"{field} beside a connection",
+            {
+                **_NO_ENDPOINTS,
+                "spec.redis.connectionRef": {"name": "shared"},
+                f"spec.redis.{field}": value,
+            },
+            "spec.redis.connectionRef",
+            _CONNECTION,
+        )
+        for field, value in (
+            ("mode", "Cluster"),
+            ("database", 1),
+            ("credentialsSecretRef", {"name": "auth"}),
+            ("tls", {}),
+        )
     ),
     Refusal(
         "endpoints beside a URL",
@@ -609,6 +634,8 @@ REFUSALS = [
 
 R = f"{G}.worker.resources"
 ACCEPTED: dict[str, dict[str, Any]] = {
+    "a URL": {**_NO_ENDPOINTS, "spec.redis.credentialsSecretRef": _URL},
+    "a connection": {"spec.redis": {"connectionRef": {"name": "shared"}, "dataLoss": "Accept"}},
     **{
         f"endpoint {endpoint}": {"spec.redis.endpoints": [endpoint]}
         for endpoint in (

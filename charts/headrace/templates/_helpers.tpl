@@ -120,7 +120,10 @@ metricRelabelings:
   resources: [streampipelines]
   verbs: [get, list, watch, patch]
 - apiGroups: [headrace.dev]
-  resources: [streampipelines/status]
+  resources: [redisconnections]
+  verbs: [list, watch]
+- apiGroups: [headrace.dev]
+  resources: [streampipelines/status, redisconnections/status]
   verbs: [patch]
 # An ownerReference with blockOwnerDeletion asks for this where the API server enforces it.
 - apiGroups: [headrace.dev]

@@ -1,6 +1,11 @@
 """headrace.dev/v1alpha1."""
 
 from headrace_api.duration import Duration
+from headrace_api.v1alpha1.connection import (
+    RedisConnection,
+    RedisConnectionSpec,
+    RedisConnectionStatus,
+)
 from headrace_api.v1alpha1.container import (
     EnvVar,
     ImagePullPolicy,
@@ -34,10 +39,12 @@ from headrace_api.v1alpha1.pod_template import (
 )
 from headrace_api.v1alpha1.redis import (
     CaRef,
+    ConnectionRef,
     CredentialsSecretRef,
     DataLoss,
     Redis,
     RedisMode,
+    RedisPlace,
     RedisSecretRef,
     Sentinel,
     Tls,
@@ -72,6 +79,7 @@ __all__ = [
     "Condition",
     "ConditionStatus",
     "ConditionType",
+    "ConnectionRef",
     "CredentialsSecretRef",
     "DataLoss",
     "DeadLetter",
@@ -95,7 +103,11 @@ __all__ = [
     "Reason",
     "Reclaim",
     "Redis",
+    "RedisConnection",
+    "RedisConnectionSpec",
+    "RedisConnectionStatus",
     "RedisMode",
+    "RedisPlace",
     "RedisSecretRef",
     "Resources",
     "Runtime",

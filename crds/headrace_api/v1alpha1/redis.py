@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from headrace_api.v1alpha1.scalars import Name, atomic, integer
 
 _ENDPOINT_SHAPE = re.compile(ENDPOINT.replace("$", r"\Z"))
 _CERTIFIED_NAME_SHAPE = re.compile(CERTIFIED_NAME.replace("$", r"\Z"))
+_HAS_ENDPOINTS = "has(self.endpoints) && self.endpoints.size() > 0"
+_NEEDS_ENDPOINTS = "redis.endpoints needs at least one address, written host:port"
 _HAS_URL = "has(self.credentialsSecretRef) && has(self.credentialsSecretRef.urlKey)"
 _MASTER = r"^[A-Za-z0-9._-]+$"
 
@@ -123,7 +125,13 @@ class Tls(Shape):
     )
 
 
-class Redis(Shape):
+class ConnectionRef(Shape):
+    """A RedisConnection of the pipeline's namespace."""
+
+    name: Name = Field(description="Name of the RedisConnection.")
+
+
+class RedisPlace(Shape):
     """Where Redis (7.0 or newer) or Valkey (8 or newer) is and how to connect to it."""
 
     mode: RedisMode = Field(
@@ -155,10 +163,10 @@ class Redis(Shape):
         ),
     )
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            f"has(self.endpoints) && self.endpoints.size() > 0 || {_HAS_URL}",
-            "redis.endpoints needs at least one address, written host:port",
+            f"{_HAS_ENDPOINTS} || {_HAS_URL}",
+            _NEEDS_ENDPOINTS,
             lambda r: len(r.endpoints) > 0 or r.url_key is not None,
             field="endpoints",
             reason="FieldValueRequired",
@@ -186,8 +194,7 @@ class Redis(Shape):
             reason="FieldValueForbidden",
         ),
         Rule(
-            f"!({_HAS_URL}) || (!has(self.endpoints) || self.endpoints.size() == 0)"
-            " && self.database == 0",
+            f"!({_HAS_URL}) || !({_HAS_ENDPOINTS}) && self.database == 0",
             "credentialsSecretRef.urlKey says where Redis is: remove endpoints and database, or"
             " remove urlKey",
             lambda r: r.url_key is None or (not r.endpoints and r.database == 0),
@@ -221,7 +228,7 @@ class Redis(Shape):
         ref = self.credentials_secret_ref
         return ref.url_key if ref is not None else None
 
-    def at(self, endpoint: str, database: int, *, tls: bool) -> "Redis":
+    def at(self, endpoint: str, database: int, *, tls: bool) -> Self:
         """The same, with what a URL says of it. Raises ValueError for what `endpoints` refuses."""
         if not _ENDPOINT_SHAPE.match(endpoint):
             raise ValueError("its host is neither a DNS name nor an address, or its port is wrong")
@@ -233,6 +240,55 @@ class Redis(Shape):
     def qualified_endpoints(self, namespace: str) -> tuple[str, ...]:
         """The endpoints as every pod of the cluster can resolve them, still host:port."""
         return tuple(_qualified(endpoint, namespace) for endpoint in self.endpoints)
+
+
+class Redis(RedisPlace):
+    """Where Redis (7.0 or newer) or Valkey (8 or newer) is and how to connect to it: here, or in a
+    RedisConnection that many pipelines name."""
+
+    connection_ref: ConnectionRef | None = Field(
+        None,
+        description=(
+            "A RedisConnection of this namespace that says all the rest, but for dataLoss: Accept"
+            " here or there counts."
+        ),
+    )
+
+    rules = (
+        Rule(
+            f"{_HAS_ENDPOINTS} || {_HAS_URL} || has(self.connectionRef)",
+            _NEEDS_ENDPOINTS,
+            lambda r: len(r.endpoints) > 0 or r.url_key is not None or r.connection_ref is not None,
+            field="endpoints",
+            reason="FieldValueRequired",
+        ),
+        *RedisPlace.rules[1:],
+        Rule(
+            f"!has(self.connectionRef) || !({_HAS_ENDPOINTS}) && !has(self.credentialsSecretRef)"
+            " && !has(self.sentinel) && !has(self.tls) && self.database == 0"
+            " && self.mode == 'Standalone'",
+            "the RedisConnection of connectionRef says where Redis is: remove all else from redis"
+            " but dataLoss, or remove connectionRef",
+            lambda r: r.connection_ref is None or _says_nothing(r),
+            field="connectionRef",
+            reason="FieldValueForbidden",
+        ),
+    )
+
+    @classmethod
+    def of(cls, place: RedisPlace, data_loss: DataLoss) -> "Redis":
+        """What a RedisConnection says, for a pipeline that names it."""
+        fields = {name: getattr(place, name) for name in RedisPlace.model_fields}
+        if data_loss is DataLoss.ACCEPT:
+            fields["data_loss"] = data_loss
+        return cls(**fields)
+
+
+def _says_nothing(redis: Redis) -> bool:
+    """No more than the defaults, which the API server fills in."""
+    defaults = redis.database == 0 and redis.mode is RedisMode.STANDALONE
+    said = (redis.credentials_secret_ref, redis.sentinel, redis.tls)
+    return defaults and not redis.endpoints and all(one is None for one in said)
 
 
 def _qualified(endpoint: str, namespace: str) -> str:

@@ -55,6 +55,8 @@ class Reason(StrEnum):
     REDIS_REFUSED = "RedisRefused"
     REDIS_TOO_OLD = "RedisTooOld"
     REDIS_URL_INVALID = "RedisUrlInvalid"
+    CONNECTION_NOT_FOUND = "ConnectionNotFound"
+    CONNECTION_INVALID = "ConnectionInvalid"
     WRONG_TYPE = "WrongType"
     # what the user has to put right
     INVALID_SPEC = "InvalidSpec"

@@ -103,6 +103,14 @@ class RedisAccess:
             known = self._clients[access] = _Client(access, self._hosts)
         return await known.of(key)
 
+    async def clients(self, access: Access) -> list[redis.asyncio.Redis]:
+        """One of each server that takes writes: in a Cluster all primaries. Raises redis errors, in
+        a Cluster only."""
+        known = self._clients.get(access)
+        if known is None:
+            known = self._clients[access] = _Client(access, self._hosts)
+        return await known.all()
+
     def doubt(self, access: Access) -> None:
         """A call failed: a Cluster is asked again who owns its slots before the next one."""
         if access in self._clients:
@@ -151,13 +159,28 @@ class _Client:
         self._redis: dict[Address | None, redis.asyncio.Redis] = {}
 
     async def of(self, key: str) -> redis.asyncio.Redis:
-        node, target = None, self._target
-        if self._map is not None:
-            async with self._looking:
-                if self.in_doubt:
-                    await self._map.refresh()
-                    self.in_doubt = False
-            node = self._map.owner(key)
+        if self._map is None:
+            return self._at(None)
+        await self._look()
+        return self._at(self._map.owner(key))
+
+    async def all(self) -> list[redis.asyncio.Redis]:
+        if self._map is None:
+            return [self._at(None)]
+        await self._look()
+        return [self._at(node) for node in self._map.owners]
+
+    async def _look(self) -> None:
+        assert self._map is not None
+        async with self._looking:
+            if self.in_doubt:
+                await self._map.refresh()
+                self.in_doubt = False
+
+    def _at(self, node: Address | None) -> redis.asyncio.Redis:
+        """`node`: of a Cluster."""
+        target = self._target
+        if node is not None:
             target = replace(target, mode=Mode.STANDALONE, endpoints=(join_endpoint(*node),))
         if node not in self._redis:
             self._redis[node] = connect(

@@ -12,8 +12,9 @@ import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from headrace_api import GROUP, KIND
+from headrace_api import CONNECTION_KIND, GROUP, KIND
 from headrace_api.names import PIPELINE_LABEL
 from headrace_operator.kube.kinds import CHILDREN, POD, Kind, Manifest
 
@@ -52,6 +53,9 @@ class _Entry:
     uid: str
     version: int
     owner: Key | None
+    uses: Ref | None
+    """The RedisConnection that a pipeline names."""
+    generation: int | None
     text: bytes
 
     def object(self) -> Manifest:
@@ -63,6 +67,8 @@ class Cache:
     def __init__(self) -> None:
         self._entries: dict[Ref, _Entry] = {}
         self._owned: defaultdict[Key, set[Ref]] = defaultdict(set)
+        # By RedisConnection, the pipelines that name it.
+        self._users: defaultdict[Ref, set[Key]] = defaultdict(set)
         # uid -> resourceVersion at which it was last seen to go, so that no late list revives it.
         # Only what is newer does: an object that merely left the watch's selector lives on.
         self._deleted: OrderedDict[str, int] = OrderedDict()
@@ -72,6 +78,14 @@ class Cache:
 
     def pipelines(self) -> list[Key]:
         return [key_of(ref[1], ref[2]) for ref in self._entries if ref[0] == KIND]
+
+    def connections(self) -> list[Key]:
+        """`namespace/name` of each RedisConnection."""
+        return [key_of(ref[1], ref[2]) for ref in self._entries if ref[0] == CONNECTION_KIND]
+
+    def users(self, connection: Key) -> frozenset[Key]:
+        """The pipelines that name this RedisConnection."""
+        return frozenset(self._users.get((CONNECTION_KIND, *split(connection)), ()))
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         entry = self._entries.get((kind, namespace, name))
@@ -104,10 +118,16 @@ class Cache:
             kept = {name: value for name, value in metadata.items() if name != "managedFields"}
             seen = {**seen, "metadata": kept}
         text = json.dumps(seen, separators=(",", ":")).encode()
-        self._entries[ref] = _Entry(metadata["uid"], version, owner, text)
+        uses, generation = _connection_of(ref, seen), metadata.get("generation")
+        self._entries[ref] = _Entry(metadata["uid"], version, owner, uses, generation, text)
         if owner is not None:
             self._owned[owner].add(ref)
-        return keys | _woken(ref, owner)
+        if uses is not None:
+            self._users[uses].add(key_of(ref[1], ref[2]))
+        before = (known.uid, known.generation) if known is not None else None
+        if kind.kind == CONNECTION_KIND and before == (metadata["uid"], generation):
+            return set()  # only its status changed, which is ours
+        return keys | self._woken(ref, owner)
 
     def revive(self, kind: Kind, live: Manifest) -> None:
         """Take in an object that was read from the API server itself: it exists, whatever a watch
@@ -178,15 +198,31 @@ class Cache:
         known = self._entries.pop(ref, None)
         if known is None:
             return set()
+        if known.uses is not None:
+            users = self._users[known.uses]
+            users.discard(key_of(ref[1], ref[2]))
+            if not users:
+                del self._users[known.uses]
         if known.owner is not None:
             owned = self._owned[known.owner]
             owned.discard(ref)
             if not owned:
                 del self._owned[known.owner]
-        return _woken(ref, known.owner)
+        return self._woken(ref, known.owner)
+
+    def _woken(self, ref: Ref, owner: Key | None) -> set[Key]:
+        if ref[0] == KIND:
+            return {key_of(ref[1], ref[2])}
+        if ref[0] == CONNECTION_KIND:
+            return set(self._users.get(ref, ()))
+        return set() if owner is None else {owner}
 
 
-def _woken(ref: Ref, owner: Key | None) -> set[Key]:
-    if ref[0] == KIND:
-        return {key_of(ref[1], ref[2])}
-    return set() if owner is None else {owner}
+def _connection_of(ref: Ref, seen: Manifest) -> Ref | None:
+    """The RedisConnection that a pipeline names, as far as what is stored can be read."""
+    if ref[0] != KIND:
+        return None
+    place: Any = seen
+    for name in ("spec", "redis", "connectionRef", "name"):
+        place = place.get(name) if isinstance(place, dict) else None
+    return (CONNECTION_KIND, ref[1], place) if isinstance(place, str) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headrace_api import GROUP, KIND, PLURAL, VERSION
+from headrace_api import CONNECTION_KIND, CONNECTION_PLURAL, GROUP, KIND, PLURAL, VERSION
 
 Manifest = dict[str, Any]
 
@@ -28,6 +28,7 @@ class Kind:
 
 
 STREAM_PIPELINE = Kind(f"{GROUP}/{VERSION}", KIND, PLURAL)
+REDIS_CONNECTION = Kind(f"{GROUP}/{VERSION}", CONNECTION_KIND, CONNECTION_PLURAL)
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
@@ -48,6 +49,7 @@ BY_KIND = {
     kind.kind: kind
     for kind in (
         STREAM_PIPELINE,
+        REDIS_CONNECTION,
         DEPLOYMENT,
         REPLICA_SET,
         CRON_JOB,

@@ -20,11 +20,12 @@ from headrace_api.names import MANAGED_BY, MANAGED_BY_LABEL
 from headrace_operator import metrics
 from headrace_operator.kube import kopf_setup
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
-from headrace_operator.kube.cache import Cache, Key, split
+from headrace_operator.kube.cache import Cache, Key, key_of, split
 from headrace_operator.kube.kinds import (
     CHILDREN,
     JOB,
     POD,
+    REDIS_CONNECTION,
     REPLICA_SET,
     STREAM_PIPELINE,
     Kind,
@@ -35,7 +36,8 @@ from headrace_operator.tasks import first_to_end
 logger = logging.getLogger(__name__)
 
 OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
-WATCHED = (STREAM_PIPELINE, *CHILDREN, REPLICA_SET, JOB, POD)
+# Before the pipelines, which name them.
+WATCHED = (REDIS_CONNECTION, STREAM_PIPELINE, *CHILDREN, REPLICA_SET, JOB, POD)
 # Pauses between two tries of a namespace that cannot be watched.
 FIRST_RETRY_SECONDS = 1.0
 SLOWEST_RETRY_SECONDS = 30.0
@@ -55,6 +57,7 @@ class Watches:
         namespaces: Sequence[str] = (),
         resync_seconds: float = 300.0,
         on_started: Callable[[], None] = lambda: None,
+        connection_changed: Callable[[Key], None] = lambda _key: None,
     ) -> None:
         self._scopes = [
             _Scope(
@@ -64,6 +67,7 @@ class Watches:
                 namespace=namespace,
                 resync_seconds=resync_seconds,
                 on_started=on_started,
+                connection_changed=connection_changed,
             )
             for namespace in (namespaces or (None,))
         ]
@@ -114,6 +118,7 @@ class _Scope:
         namespace: str | None,
         resync_seconds: float,
         on_started: Callable[[], None],
+        connection_changed: Callable[[Key], None],
     ) -> None:
         self.namespace = namespace
         self.name = "all namespaces" if namespace is None else f"namespace {namespace}"
@@ -125,6 +130,9 @@ class _Scope:
         self._changed = changed
         self._resync_seconds = resync_seconds
         self._on_started = on_started
+        self._connection_changed = connection_changed
+        # Whoever upgrades without the newest definition or rights has pipelines all the same.
+        self._without_connections = False
 
     async def run(self) -> None:
         while True:
@@ -132,7 +140,7 @@ class _Scope:
             try:
                 await first_to_end(
                     kopf_setup.watch(
-                        WATCHED,
+                        [kind for kind in WATCHED if not self._is_left_out(kind)],
                         self._see,
                         namespace=self.namespace,
                         selector_of=_selector,
@@ -146,7 +154,27 @@ class _Scope:
 
     async def fill(self) -> None:
         for kind in WATCHED:
-            await self._list(kind)
+            try:
+                await self._list(kind)
+            except ApiError as error:
+                if kind is not REDIS_CONNECTION or not (error.is_missing or error.is_forbidden):
+                    raise
+                self._tell_no_connections(error)
+            else:
+                self._without_connections &= kind is not REDIS_CONNECTION
+
+    def _is_left_out(self, kind: Kind) -> bool:
+        return kind is REDIS_CONNECTION and self._without_connections
+
+    def _tell_no_connections(self, error: ApiError) -> None:
+        if not self._without_connections:
+            logger.warning(
+                "%s is watched without RedisConnections: %s; apply the newest definitions and"
+                " rights",
+                self.name,
+                error,
+            )
+        self._without_connections = True
 
     async def _fill_at_last(self) -> None:
         delay = FIRST_RETRY_SECONDS
@@ -181,14 +209,19 @@ class _Scope:
         self.answered.set()
 
     async def _list_again_and_again(self) -> None:
-        """One kind at a time, spread over the period. Raises a refusal, which ends the watches."""
+        """One kind at a time, spread over the period. Raises a refusal, which ends the watches; so
+        does returning, once RedisConnections can be watched, too."""
         pause = min(self._resync_seconds, FIRST_RESYNC_SECONDS) / len(WATCHED)
         while True:
             for kind in WATCHED:
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))
                 try:
                     await self._list(kind)
+                    if self._is_left_out(kind):
+                        return
                 except (ApiError, ApiUnreachable) as error:
+                    if self._is_left_out(kind):
+                        continue
                     if isinstance(error, ApiError) and (error.is_forbidden or error.is_missing):
                         raise
                     logger.warning("cannot list %s: %s", kind.plural, error)
@@ -201,6 +234,8 @@ class _Scope:
         )
         for key in self._cache.replace_all(kind, self.namespace, items, version, newest):
             self._changed(key)
+        for item in items if kind is REDIS_CONNECTION else ():
+            self._connection_changed(_key(item))
 
     def _see(self, kind: Kind, event: str, seen: Manifest) -> None:
         metrics.WATCH_EVENTS.labels(kind.kind).inc()
@@ -208,7 +243,13 @@ class _Scope:
         gone = event == "DELETED"
         for key in self._cache.remove(kind, seen) if gone else self._cache.put(kind, seen):
             self._changed(key)
+        if kind is REDIS_CONNECTION:
+            self._connection_changed(_key(seen))
+
+
+def _key(seen: Manifest) -> Key:
+    return key_of(seen["metadata"]["namespace"], seen["metadata"]["name"])
 
 
 def _selector(kind: Kind) -> str | None:
-    return None if kind is STREAM_PIPELINE else OURS
+    return None if kind in (STREAM_PIPELINE, REDIS_CONNECTION) else OURS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.streams.durability import Danger
+from headrace.streams.durability import Danger, Risk
 from headrace_api.v1alpha1 import ConditionType, DataLoss, Reason
 from headrace_operator.plan.condition_list import Condition
 from headrace_operator.plan.observation import Observation
@@ -19,5 +19,10 @@ def persistence_risk(observation: Observation) -> Condition | None:
     risk = observation.risk
     if risk is None or observation.pipeline.spec.redis.data_loss is DataLoss.ACCEPT:
         return None
-    message = f"{risk.found}; {risk.advice}, or write redis.dataLoss: Accept"
+    return risk_condition(risk, "redis.dataLoss")
+
+
+def risk_condition(risk: Risk, field: str) -> Condition:
+    """`field`: what silences it."""
+    message = f"{risk.found}; {risk.advice}, or write {field}: Accept"
     return Condition(ConditionType.PERSISTENCE_RISK, True, _REASONS[risk.danger], message)

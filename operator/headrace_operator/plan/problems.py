@@ -16,7 +16,7 @@ from headrace_operator.plan.rendered import RenderedPipeline
 
 # The API server's words where RBAC, a quota or an admission policy refuses a well-formed object.
 _POLICY_WORDS = ("forbidden", "exceeded quota", "denied the request", "denied request")
-_UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
+UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +88,27 @@ def _claim(view: GroupView) -> Iterator[Problem]:
     else:
         what = f"{at} cannot be set up"
         if claim.unreachable:
-            message = f"{what}: {claim.message}; {_UNREACHABLE_HINT}"
+            message = f"{what}: {claim.message}; {UNREACHABLE_HINT}"
             yield Problem(Reason.REDIS_UNREACHABLE, message)
         else:
-            yield _redis_refusal(what, claim.message)
+            yield redis_refusal(what, claim.message)
 
 
 def _redis(observation: Observation) -> Iterator[Problem]:
     at = ", ".join(observation.pipeline.endpoints)
     if observation.redis_error is not None:
         if observation.redis_refused:
-            yield _redis_refusal(f"Redis at {at} refuses", observation.redis_error)
+            yield redis_refusal(f"Redis at {at} refuses", observation.redis_error)
         else:
             message = f"Redis at {at} cannot be reached: {observation.redis_error}"
-            yield Problem(Reason.REDIS_UNREACHABLE, f"{message}; {_UNREACHABLE_HINT}")
+            yield Problem(Reason.REDIS_UNREACHABLE, f"{message}; {UNREACHABLE_HINT}")
     elif observation.backlog is not None and observation.backlog.error is not None:
         stream = observation.pipeline.spec.stream.name
-        yield _redis_refusal(f"stream {stream} at {at} cannot be read", observation.backlog.error)
+        yield redis_refusal(f"stream {stream} at {at} cannot be read", observation.backlog.error)
 
 
-def _redis_refusal(what: str, error: str) -> Problem:
+def redis_refusal(what: str, error: str) -> Problem:
+    """`error`: the server's own words."""
     if "WRONGTYPE" in error:
         return Problem(Reason.WRONG_TYPE, f"{what}: {error}; name another stream, or move that key")
     too_old = "unknown command" in error.lower()

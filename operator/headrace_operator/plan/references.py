@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from headrace_api.v1alpha1 import Group, Reason, StreamPipeline
+from headrace_api.v1alpha1 import Group, Reason, Redis, StreamPipeline
 from headrace_operator.plan.observation import References, SeenReference
 
 ANNOTATION = "headrace.dev/references"
@@ -24,9 +24,8 @@ class Reference:
     optional: bool = False
 
 
-def connection_references(pipeline: StreamPipeline) -> list[Reference]:
+def connection_references(redis: Redis) -> list[Reference]:
     """What the way to Redis needs. These files are re-read by the workers: no pod is rolled."""
-    redis = pipeline.spec.redis
     found = []
     if (auth := redis.credentials_secret_ref) is not None:
         keys = (auth.url_key or auth.password_key,)
@@ -74,7 +73,7 @@ def group_references(group: Group) -> list[Reference]:
 def references_of(pipeline: StreamPipeline) -> list[Reference]:
     """All of them; where Redis is plays no part."""
     of_groups = (ref for group in pipeline.spec.groups for ref in group_references(group))
-    return [*connection_references(pipeline), *of_groups]
+    return [*connection_references(pipeline.spec.redis), *of_groups]
 
 
 def named_objects(references: Sequence[Reference]) -> tuple[frozenset[str], frozenset[str]]:

@@ -18,12 +18,15 @@ from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import ScalingTarget
 from headrace_operator.identity import group_keys, owner_of_pipeline, place_of
 from headrace_operator.kube.api_server import ApiServer
+from headrace_operator.kube.cache import Cache
+from headrace_operator.kube.kinds import REDIS_CONNECTION, Manifest
 from headrace_operator.plan.observation import References
+from headrace_operator.plan.place import NoPlace, named, with_redis
 from headrace_operator.plan.references import named_objects, problems, references_of
 from headrace_operator.reconcile.failures import failure_of
 from headrace_operator.reconcile.memory import Connection, Memory
-from headrace_operator.reconcile.place import NoPlace, place_in, with_redis
 from headrace_operator.reconcile.referenced_objects import access_of, fetch
+from headrace_operator.reconcile.url_place import place_in
 
 # While a referenced object is missing or Redis refuses, so often is looked for a change.
 LOOK_FOR_MISSING_SECONDS = 5.0
@@ -35,6 +38,7 @@ class Connector:
     def __init__(
         self,
         api: ApiServer,
+        cache: Cache,
         redis: RedisAccess,
         poller: BacklogPoller,
         *,
@@ -42,6 +46,7 @@ class Connector:
         full_look: float,
     ) -> None:
         self._api = api
+        self._cache = cache
         self._redis = redis
         self._poller = poller
         self._clock = clock
@@ -52,8 +57,14 @@ class Connector:
         is due: what could not be read is in its `unread`, why there is no access in its
         `access_error`. Raises NoPlace while no place was ever known."""
         known, now = memory.connection, self._clock()
-        if self._is_due(pipeline, known, now):
-            await self._look(pipeline, memory, now)
+        try:
+            redis = named(pipeline, connection_of(pipeline, self._cache))
+        except NoPlace as error:
+            known.no_place, known.named = error, None  # what was known of the place still holds
+        else:
+            asked = with_redis(pipeline, redis)
+            if redis != known.named or self._is_due(asked, known, now):
+                await self._look(asked, memory, now)
         if known.redis is None:
             assert known.no_place is not None
             raise known.no_place
@@ -68,19 +79,20 @@ class Connector:
         # Jitter: what was started together must not look together for ever.
         pause = LOOK_FOR_MISSING_SECONDS if known.unread else self._full_look
         known.look_again_at = now + pause * random.uniform(0.8, 1.0)
-        if known.unread and known.looked_at_generation == generation:
+        same = (known.looked_at_generation, known.named) == (generation, pipeline.spec.redis)
+        if known.unread and same:
             return  # what was known of them still holds
         known.references = fetched.seen()
-        known.looked_at_generation = generation
+        known.looked_at_generation, known.named = generation, pipeline.spec.redis
         try:
-            redis = place_in(pipeline, fetched)
+            redis = place_in(pipeline.spec.redis, fetched)
         except NoPlace as error:
             known.no_place = error  # what was known of the place still holds
             return
         known.redis, known.no_place = redis, None
         pipeline = with_redis(pipeline, redis)
         try:
-            access = self._redis.permitted(access_of(pipeline, fetched))
+            access = self._redis.permitted(access_of(redis, pipeline.namespace, fetched))
         except NoAccess as error:
             known.access, known.access_error = None, str(error)
             self._poller.forget(pipeline.key)
@@ -114,6 +126,12 @@ class Connector:
             or (reading is not None and may_have_moved and reading.error is not None)
             or any(True for _ in problems(references_of(pipeline), seen))
         )
+
+
+def connection_of(pipeline: StreamPipeline, cache: Cache) -> Manifest | None:
+    """The RedisConnection that the pipeline names; None without any, or where it is missing."""
+    ref = pipeline.spec.redis.connection_ref
+    return cache.get(REDIS_CONNECTION.kind, pipeline.namespace, ref.name) if ref else None
 
 
 def subject_of(pipeline: StreamPipeline, access: Access) -> Subject:

@@ -25,15 +25,17 @@ from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.identity import group_keys, owner_of_pipeline
 from headrace_operator.kube.api_server import ApiError, ApiServer
-from headrace_operator.kube.cache import key_of
+from headrace_operator.kube.cache import Cache, key_of
 from headrace_operator.kube.kinds import CONFIG_MAP, Manifest
+from headrace_operator.plan.place import NoPlace, named
 from headrace_operator.plan.references import connection_references, named_objects
+from headrace_operator.reconcile.connect import connection_of
 from headrace_operator.reconcile.consumer_groups import GroupOperations, RedisTrouble
 from headrace_operator.reconcile.finalizer import Finalizer, is_held
 from headrace_operator.reconcile.last_workers import end_workers
 from headrace_operator.reconcile.memory import Connection, DeletionWaits, Memory
-from headrace_operator.reconcile.place import place_in, with_redis
 from headrace_operator.reconcile.referenced_objects import access_of, fetch
+from headrace_operator.reconcile.url_place import place_in
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +61,12 @@ class Deletion:
         redis: RedisAccess,
         poller: BacklogPoller,
         *,
+        cache: Cache,
         patience: float,
         clock: Callable[[], float],
     ) -> None:
         self._api = api
+        self._cache = cache
         self._finalizer = finalizer
         self._groups = groups
         self._redis = redis
@@ -92,7 +96,7 @@ class Deletion:
                 return Waiting(
                     NEXT_STEP_SECONDS, "the deletion waits for Redis, to drop the groups"
                 )
-        except (RedisTrouble, NoAccess) as error:
+        except (RedisTrouble, NoAccess, NoPlace) as error:
             return await self._wait_for_redis(error, live, memory.deletion)
         await self._finalizer.remove(live)
         logger.info("deleted with its consumer groups", extra=_named(live))
@@ -185,10 +189,11 @@ class Deletion:
         access = known.access or self._redis.recall(pipeline.key)
         if access is not None:
             return access
-        secrets, config_maps = named_objects(connection_references(pipeline))
+        redis = named(pipeline, connection_of(pipeline, self._cache))
+        secrets, config_maps = named_objects(connection_references(redis))
         fetched = await fetch(self._api, pipeline.namespace, secrets, config_maps)
-        pipeline = with_redis(pipeline, place_in(pipeline, fetched))
-        return self._redis.permitted(access_of(pipeline, fetched))
+        access = access_of(place_in(redis, fetched), pipeline.namespace, fetched)
+        return self._redis.permitted(access)
 
     async def _let_go(self, live: Manifest, reason: str, why: str) -> None:
         metrics.LET_GO.labels(reason).inc()

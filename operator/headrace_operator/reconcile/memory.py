@@ -18,8 +18,8 @@ from headrace_operator.kube.apply_diff import Path
 from headrace_operator.kube.cache import Key
 from headrace_operator.plan import RenderedPipeline, Workers
 from headrace_operator.plan.observation import ChildRef, Failure, GroupClaim, References
+from headrace_operator.plan.place import NoPlace
 from headrace_operator.reconcile.conflicts import Conflicts
-from headrace_operator.reconcile.place import NoPlace
 from headrace_operator.scaling.causes import Cause
 from headrace_operator.scaling.decide import ScalingHistory
 
@@ -42,6 +42,8 @@ class Connection:
     """Why referenced objects could not be read."""
     redis: Redis | None = None
     """`spec.redis` with the place filled in; the last that was known."""
+    named: Redis | None = None
+    """What spec or RedisConnection said when it was looked at."""
     no_place: NoPlace | None = None
     """Why `redis` is not what the spec asks for, or is None."""
     access: Access | None = None

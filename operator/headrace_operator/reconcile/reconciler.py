@@ -21,6 +21,7 @@ from headrace_operator.kube.kinds import DEPLOYMENT, Manifest
 from headrace_operator.kube.leader_election import LeaseLost
 from headrace_operator.plan import Event, Plan, PlanSettings, RenderedPipeline, plan
 from headrace_operator.plan.observation import Observation
+from headrace_operator.plan.place import NoPlace, with_redis
 from headrace_operator.reconcile import invalid
 from headrace_operator.reconcile.apply import Applier, ApplyResult
 from headrace_operator.reconcile.connect import LOOK_FOR_MISSING_SECONDS, Connector
@@ -29,7 +30,6 @@ from headrace_operator.reconcile.event_recorder import Events
 from headrace_operator.reconcile.finalizer import Finalizer
 from headrace_operator.reconcile.memory import Memories, Memory, Planned
 from headrace_operator.reconcile.observe import Observer
-from headrace_operator.reconcile.place import NoPlace, with_redis
 from headrace_operator.reconcile.rollouts import Place, Rollouts
 from headrace_operator.reconcile.status_writer import StatusWriter
 

@@ -19,7 +19,7 @@ from headrace.streams.connect import Mode, Target, Tls
 from headrace.streams.credentials import StaticCredentials, credentials_of_url, without_newline
 from headrace.streams.url import BadUrl, parse
 from headrace_api import v1alpha1
-from headrace_api.v1alpha1 import CredentialsSecretRef, RedisSecretRef, StreamPipeline
+from headrace_api.v1alpha1 import CredentialsSecretRef, Redis, RedisSecretRef
 from headrace_operator.backlog.allowed_hosts import NoAccess
 from headrace_operator.backlog.redis_clients import Access, ClientCertificate
 from headrace_operator.kube.api_server import ApiError, ApiServer, ApiUnreachable
@@ -71,12 +71,12 @@ async def fetch(
     )
 
 
-def access_of(pipeline: StreamPipeline, fetched: Fetched) -> Access:
-    """How the operator reaches the Redis of a pipeline that says where it is. Raises NoAccess."""
-    redis, sentinel = pipeline.spec.redis, pipeline.spec.redis.sentinel
+def access_of(redis: Redis, namespace: str, fetched: Fetched) -> Access:
+    """How the operator reaches a Redis that says where it is. Raises NoAccess."""
+    sentinel = redis.sentinel
     return Access(
         target=Target(
-            endpoints=tuple(redis.qualified_endpoints(pipeline.metadata.namespace)),
+            endpoints=redis.qualified_endpoints(namespace),
             mode=Mode(redis.mode),
             database=redis.database,
             sentinel_master=sentinel.master_name if sentinel else None,

@@ -43,9 +43,10 @@ def test_two_renders_are_the_same_text(helm: str) -> None:
     assert render(helm).stdout == render(helm).stdout
 
 
-def test_the_definition_in_the_chart_is_the_generated_one(helm: str) -> None:
-    rendered = objects(helm)["CustomResourceDefinition", "streampipelines.headrace.dev"]
-    generated = yaml_text.load(CRD.read_text())
+@pytest.mark.parametrize("file", sorted((ROOT / "crds").glob("*.headrace.dev.yaml")), ids=str)
+def test_each_definition_in_the_chart_is_the_generated_one(helm: str, file: Path) -> None:
+    rendered = objects(helm)["CustomResourceDefinition", file.stem]
+    generated = yaml_text.load(file.read_text())
     assert rendered["spec"] == generated["spec"]
 
 

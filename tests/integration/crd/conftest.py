@@ -13,8 +13,9 @@ from headrace_api import crd
 def crd_kubectl(control_plane: ControlPlane) -> Kubectl:
     """kubectl for a real API server on which the definition is established."""
     kubectl = Kubectl(control_plane.kubeconfig, control_plane.kubectl_path)
-    kubectl("apply", "-f", str(crd.PATH))
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{crd.PATH.stem}")
+    for resource in crd.RESOURCES:
+        kubectl("apply", "-f", str(resource.path))
+        kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{resource.path.stem}")
     return kubectl
 
 

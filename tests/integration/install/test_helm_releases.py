@@ -66,7 +66,8 @@ def helm(plane: ControlPlane, kubectl: Kubectl) -> Iterator[Helm]:
     yield helm
     for release in json.loads(helm("list", "--all-namespaces", "--output", "json")):
         helm("uninstall", release["name"], "--namespace", release["namespace"])
-    kubectl("delete", "crd", DEFINITION, "--ignore-not-found")
+    connections = "redisconnections.headrace.dev"
+    kubectl("delete", "crd", DEFINITION, connections, "--ignore-not-found")
 
 
 def previous(folder: Path) -> Path:

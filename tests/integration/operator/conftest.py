@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from tests.support.pipelines import pipeline_manifest
 from tests.support.redis_servers import RedisServer, running
 from tests.support.waiting import until
 
-from headrace_operator.kube.kinds import NAMESPACE, STREAM_PIPELINE
+from headrace_operator.kube.kinds import NAMESPACE, REDIS_CONNECTION, STREAM_PIPELINE, Kind
 
 CRD = Path("crds/streampipelines.headrace.dev.yaml")
-CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/streampipelines.headrace.dev"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CRD_PATH = f"{DEFINITIONS}/streampipelines.headrace.dev"
 # A slow machine must not depose the only operator.
 CALM_LEASE = ("--lease-duration=60", "--lease-renew-deadline=40", "--lease-retry-period=2")
 
@@ -29,13 +31,20 @@ StartOperator = Callable[..., OperatorProcess]
 
 @pytest.fixture(scope="session")
 def kube(control_plane: ControlPlane, pytestconfig: pytest.Config) -> Kube:
-    """The administrator's client; the resource is defined."""
+    """The administrator's client; the resources are defined."""
     cluster = Kube(control_plane.kubeconfig)
-    manifest = yaml_text.load((pytestconfig.rootpath / CRD).read_text())
     query = [("fieldManager", "tests"), ("force", "true")]
-    cluster.request("PATCH", CRD_PATH, manifest, "application/apply-patch+yaml", query)
-    until("the resource is served", lambda: cluster.list(STREAM_PIPELINE, None) is not None)
+    for kind in (STREAM_PIPELINE, REDIS_CONNECTION):
+        name = f"{kind.plural}.headrace.dev"
+        manifest = yaml_text.load((pytestconfig.rootpath / f"crds/{name}.yaml").read_text())
+        path = f"{DEFINITIONS}/{name}"
+        cluster.request("PATCH", path, manifest, "application/apply-patch+yaml", query)
+        until(f"{name} is served", partial(is_served, cluster, kind))
     return cluster
+
+
+def is_served(cluster: Kube, kind: Kind) -> bool:
+    return cluster.list(kind, None) is not None
 
 
 @contextlib.contextmanager

@@ -28,7 +28,14 @@ from tests.support.pipelines import LEAP_DAY, group
 from tests.support.waiting import until
 
 from headrace_operator.kube.api_server import ApiServer, connect
-from headrace_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, STREAM_PIPELINE
+from headrace_operator.kube.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    POD,
+    REDIS_CONNECTION,
+    SECRET,
+    STREAM_PIPELINE,
+)
 from headrace_operator.reconcile.event_recorder import COUNT_AGAIN_SECONDS
 
 FIXED = {"mode": "Fixed", "replicas": 2}
@@ -172,6 +179,9 @@ async def test_every_right_is_used_and_none_is_missing(
     for kind, name in ((SECRET, "token"), (CONFIG_MAP, "code")):
         metadata = {"name": name, "namespace": namespace}
         kube.create({"apiVersion": "v1", "kind": kind.kind, "metadata": metadata})
+    connection = {"kind": REDIS_CONNECTION.kind, "apiVersion": REDIS_CONNECTION.api_version}
+    shared = {"name": "shared", "namespace": namespace}
+    kube.create({**connection, "metadata": shared, "spec": {"endpoints": ["127.0.0.1:1"]}})
     story = Story(kube, namespace, make)
     code, token = {"name": "code"}, {"secretRef": {"name": "token"}}
     worker = {"handler": "handlers:app", "codeConfigMapRef": code, "envFrom": [token]}

@@ -17,7 +17,7 @@ from headrace.streams.connect import (
     connect_blocking,
 )
 from headrace.streams.credentials import FileCredentials, NoCredentials, StaticCredentials
-from headrace.streams.server import detect
+from headrace.streams.detect import detect
 
 __all__ = ["certificates"]
 

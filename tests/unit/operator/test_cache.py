@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headrace_operator.kube.cache import Cache
-from headrace_operator.kube.kinds import DEPLOYMENT, POD, STREAM_PIPELINE
+from headrace_operator.kube.kinds import DEPLOYMENT, POD, REDIS_CONNECTION, STREAM_PIPELINE
 
 
 def child(name: str, version: int, owner: str | None = "p", uid: str = "u1") -> dict[str, Any]:
@@ -149,3 +149,41 @@ def test_a_deletion_of_our_own_counts_at_the_version_we_knew() -> None:
     del (gone := child("d", 0))["metadata"]["resourceVersion"]
     assert cache.remove(DEPLOYMENT, gone) == {"n/p"}
     assert cache.put(DEPLOYMENT, child("d", 10)) == set()
+
+
+def pipeline_on(connection: str | None, version: int) -> dict[str, Any]:
+    metadata = {"namespace": "n", "name": "p", "uid": "p1", "resourceVersion": str(version)}
+    redis = {"connectionRef": {"name": connection}} if connection else {"endpoints": ["a:1"]}
+    return {"kind": "StreamPipeline", "metadata": metadata, "spec": {"redis": redis}}
+
+
+def connection(name: str, version: int, generation: int) -> dict[str, Any]:
+    metadata = {"namespace": "n", "name": name, "uid": name, "resourceVersion": str(version)}
+    return {"kind": "RedisConnection", "metadata": {**metadata, "generation": generation}}
+
+
+def test_a_connection_wakes_the_pipelines_that_name_it_and_its_status_nobody() -> None:
+    cache = Cache()
+    cache.put(STREAM_PIPELINE, pipeline_on("shared", 1))
+    assert cache.put(REDIS_CONNECTION, connection("shared", 2, 1)) == {"n/p"}
+    assert cache.put(REDIS_CONNECTION, connection("shared", 3, 1)) == set()
+    assert cache.put(REDIS_CONNECTION, connection("shared", 4, 2)) == {"n/p"}
+    assert cache.put(REDIS_CONNECTION, connection("other", 5, 1)) == set()
+    assert cache.remove(REDIS_CONNECTION, connection("shared", 6, 2)) == {"n/p"}
+
+
+def test_a_pipeline_uses_the_connection_that_it_names_now() -> None:
+    cache = Cache()
+    cache.put(STREAM_PIPELINE, pipeline_on("shared", 1))
+    assert cache.users("n/shared") == {"n/p"}
+    cache.put(STREAM_PIPELINE, pipeline_on("other", 2))
+    assert not cache.users("n/shared")
+    assert cache.users("n/other") == {"n/p"}
+    cache.put(STREAM_PIPELINE, pipeline_on(None, 3))
+    assert not cache.users("n/other")
+
+
+def test_what_is_stored_in_another_shape_names_no_connection() -> None:
+    odd = pipeline_on("shared", 1)
+    odd["spec"] = {"redis": {"connectionRef": "shared"}}
+    Cache().put(STREAM_PIPELINE, odd)

@@ -26,8 +26,7 @@ from tests.support.observations import (
 
 from headrace.streams.durability import Danger, Risk
 from headrace_api.v1alpha1 import StreamPipeline, StreamPipelineSpec
-from headrace_operator.plan import RenderedPipeline, plan
-from headrace_operator.reconcile.place import with_redis
+from headrace_operator.plan import RenderedPipeline, place, plan
 from headrace_operator.scaling.decide import ScalingHistory
 from headrace_operator.scaling.throughput import Rates, Sample
 
@@ -48,6 +47,8 @@ FIXED = {S: {"mode": "Fixed", "replicas": 1}}
 OUTPUT = {f"{G}.outputs": [{"stream": "late"}]}
 
 RISK = Risk(Danger.NOT_PERSISTENT, "a crash loses events", "add a replica")
+
+SHARED = {"spec": {"endpoints": ["shared:6379"]}}
 
 # What is there before, and what the field is set to.
 Case = tuple[dict[str, Any], Any]
@@ -71,6 +72,7 @@ CASES: dict[str, Case] = {
     "spec.redis.tls.caConfigMapRef.key": (CA_MAP, "root.pem"),
     "spec.redis.tls.clientCertificateSecretRef.name": ({"spec.redis.tls": {}}, "client"),
     "spec.redis.tls.serverName": ({"spec.redis.tls": {}}, "redis.example"),
+    "spec.redis.connectionRef.name": ({}, "shared"),
     "spec.redis.dataLoss": ({}, "Accept"),
     "spec.stream.name": ({}, "other"),
     "spec.stream.trim.schedule": (TRIM, "1 2 3 4 5"),
@@ -155,6 +157,7 @@ CASES: dict[str, Case] = {
 NEEDS: dict[str, dict[str, Any]] = {
     f"{W}.runtime": {f"{W}.handler": "handlers:app"},
     "spec.redis.credentialsSecretRef.urlKey": {"spec.redis.endpoints": []},
+    "spec.redis.connectionRef.name": {"spec.redis.endpoints": []},
 }
 
 
@@ -172,8 +175,9 @@ def test_it_changes_what_is_done(path: str) -> None:
 
 def doings(subject: StreamPipeline) -> list[object]:
     """Everything that the operator would do for it, in several worlds."""
+    subject = place.with_redis(subject, place.named(subject, SHARED))
     if subject.spec.redis.url_key is not None:
-        subject = with_redis(subject, subject.spec.redis.at("redis:6379", 0, tls=False))
+        subject = place.with_redis(subject, subject.spec.redis.at("redis:6379", 0, tls=False))
     named = [group.consumer_group_name for group in subject.spec.groups]
     busy = {name: group_backlog(400) for name in named}
     dark = {name: group_backlog(None) for name in named}

@@ -1,4 +1,4 @@
-"""Where a pipeline's Redis is, when a URL in a Secret says it."""
+"""Where a pipeline's Redis is, when a RedisConnection or a URL in a Secret says it."""
 
 import base64
 from typing import Any
@@ -9,8 +9,9 @@ from tests.support.observations import pipeline
 from headrace_api.v1alpha1 import Reason, Redis, StreamPipeline, Tls
 from headrace_operator.identity import place_of
 from headrace_operator.plan import connection
-from headrace_operator.reconcile.place import NoPlace, place_in, with_redis
+from headrace_operator.plan.place import NoPlace, named, with_redis
 from headrace_operator.reconcile.referenced_objects import Fetched, access_of
+from headrace_operator.reconcile.url_place import place_in
 
 PASSWORD = "c4nary"
 
@@ -26,7 +27,7 @@ def secret(url: bytes, key: str = "REDIS_URL") -> Fetched:
 
 
 def placed(url: str, **redis: Any) -> Redis:
-    return place_in(by_url(**redis), secret(url.encode()))
+    return place_in(by_url(**redis).spec.redis, secret(url.encode()))
 
 
 def test_host_port_and_database_are_the_url_s() -> None:
@@ -49,8 +50,8 @@ def test_user_and_password_are_the_url_s_and_may_be_left_out() -> None:
         ("redis://cache", None),
     ):
         found = secret(url.encode())
-        subject = with_redis(by_url(), place_in(by_url(), found))
-        known = access_of(subject, found).credentials
+        redis = place_in(by_url().spec.redis, found)
+        known = access_of(redis, "airport", found).credentials
         assert (known.get_credentials() if known else None) == login
 
 
@@ -111,5 +112,68 @@ def test_a_cluster_has_database_0_only() -> None:
 )
 def test_what_is_missing_is_told_as_of_any_secret(found: Fetched, reason: Reason) -> None:
     with pytest.raises(NoPlace) as raised:
-        place_in(by_url(), found)
+        place_in(by_url().spec.redis, found)
     assert raised.value.reason is reason
+
+
+def by_name(**changes: Any) -> StreamPipeline:
+    return pipeline({"spec.redis": {"connectionRef": {"name": "shared"}}, **changes})
+
+
+SENTINELS = {
+    "mode": "Sentinel",
+    "endpoints": ["a:1", "b:1"],
+    "sentinel": {"masterName": "m"},
+    "credentialsSecretRef": {"name": "auth"},
+    "tls": {"serverName": "redis.example"},
+}
+
+
+def test_a_connection_says_all_that_the_pipeline_would() -> None:
+    said = named(by_name(), {"spec": SENTINELS})
+    assert said == pipeline({"spec.redis": SENTINELS}).spec.redis
+    url = {"credentialsSecretRef": {"name": "managed", "urlKey": "REDIS_URL"}}
+    assert named(by_name(), {"spec": url}) == by_url().spec.redis
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "counts"),
+    [("Warn", "Warn", "Warn"), ("Accept", "Warn", "Accept"), ("Warn", "Accept", "Accept")],
+)
+def test_a_loss_that_either_accepts_is_accepted(ours: str, theirs: str, counts: str) -> None:
+    subject = by_name(**{"spec.redis.dataLoss": ours})
+    assert named(subject, {"spec": {"endpoints": ["a:1"], "dataLoss": theirs}}).data_loss == counts
+
+
+@pytest.mark.parametrize(
+    ("changes", "connection", "reason", "said"),
+    [
+        ({}, None, Reason.CONNECTION_NOT_FOUND, "RedisConnection shared (redis.connectionRef)"),
+        ({}, {"spec": {"endpoints": 7}}, Reason.CONNECTION_INVALID, "shared cannot be read"),
+        ({}, {}, Reason.CONNECTION_INVALID, "shared cannot be read"),
+        (
+            {"spec.deadLetter": {"stream": "elsewhere"}},
+            {"spec": {"mode": "Cluster", "endpoints": ["a:1"]}},
+            Reason.INVALID_SPEC,
+            "with RedisConnection shared: in mode Cluster deadLetter.stream must share",
+        ),
+    ],
+    ids=["missing", "of another schema", "empty", "a Cluster"],
+)
+def test_a_connection_that_will_not_do_is_told(
+    changes: dict[str, Any], connection: Any, reason: Reason, said: str
+) -> None:
+    with pytest.raises(NoPlace) as raised:
+        named(by_name(**changes), connection)
+    assert raised.value.reason is reason
+    assert said in str(raised.value)
+
+
+def test_a_spec_that_is_equal_to_the_earlier_one_is_that_very_one() -> None:
+    """What was rendered from it is kept by that."""
+    redis = named(by_name(), {"spec": SENTINELS})
+    first = with_redis(by_name(), redis)
+    again = with_redis(by_name(), named(by_name(), {"spec": SENTINELS}), first.spec)
+    assert again.spec is first.spec
+    plain = pipeline()
+    assert with_redis(plain, pipeline().spec.redis) is plain

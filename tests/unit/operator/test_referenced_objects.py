@@ -24,9 +24,9 @@ def test_a_ca_that_holds_nothing_does_not_mean_the_systems(text: str) -> None:
     by_secret = pipeline({"spec.redis.tls": {"caSecretRef": {"name": "ca"}}})
     by_config_map = pipeline({"spec.redis.tls": {"caConfigMapRef": {"name": "ca"}}})
     with pytest.raises(NoAccess, match=r"Secret ca: key ca\.crt holds no certificate"):
-        access_of(by_secret, Fetched({"ca": holder({"ca.crt": encoded(text)})}, {}))
+        access_of(by_secret.spec.redis, "n", Fetched({"ca": holder({"ca.crt": encoded(text)})}, {}))
     with pytest.raises(NoAccess, match=r"ConfigMap ca: key ca\.crt holds no certificate"):
-        access_of(by_config_map, Fetched({}, {"ca": holder({"ca.crt": text})}))
+        access_of(by_config_map.spec.redis, "n", Fetched({}, {"ca": holder({"ca.crt": text})}))
 
 
 async def test_they_are_looked_at_again_within_one_full_look() -> None:

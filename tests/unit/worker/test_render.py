@@ -70,3 +70,21 @@ def test_where_a_redis_is_that_only_a_secret_says_is_not_made_up() -> None:
     done = render("-", stdin=json.dumps(document))
     assert (done.exit_code, done.stdout) == (2, "")
     assert "where its Redis is stands in a Secret" in done.stderr
+
+
+def test_a_connection_among_the_files_says_where_redis_is(tmp_path: Path) -> None:
+    (document,) = pipelines(ROOT / "examples/manifests/minimal.yaml")
+    plain = render("-", stdin=json.dumps(document))
+    connection = {
+        "apiVersion": document["apiVersion"],
+        "kind": "RedisConnection",
+        "metadata": {"name": "shared"},
+        "spec": document["spec"]["redis"],
+    }
+    document["spec"]["redis"] = {"connectionRef": {"name": "shared"}}
+    missing = render("-", stdin=json.dumps(document))
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert "RedisConnection shared is in none of the files: add its file" in missing.stderr
+    (tmp_path / "shared.yaml").write_text(json.dumps(connection))
+    (tmp_path / "pipeline.yaml").write_text(json.dumps(document))
+    assert render(tmp_path).stdout == plain.stdout

@@ -76,3 +76,18 @@ def test_no_pipeline_at_all_is_wrong_unless_it_is_allowed(tmp_path: Path) -> Non
     for path in (tmp_path, tmp_path / "other.yaml"):
         assert validate(path) == (2, [f"{path}: error: {path} holds no StreamPipeline"])
         assert validate("--allow-none", path) == (0, ["valid"])
+
+
+def test_a_connection_is_told_what_is_wrong_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "shared.yaml"
+    head = "apiVersion: headrace.dev/v1alpha1\nkind: RedisConnection\nmetadata: {name: shared}\n"
+    file.write_text(f"{head}spec:\n  endpoint: [a]\n  mode: Cluster\n  database: 1\n")
+    code, told = validate(file)
+    assert code == 2
+    assert f"{file}:5: shared: error: spec.endpoint: unknown field; did you mean endpoints?" in told
+    file.write_text(f"{head}spec:\n  endpoints: [a]\n  mode: Cluster\n  database: 1\n")
+    code, told = validate(file)
+    assert any("database: Redis Cluster has database 0 only" in line for line in told)
+    assert any(":5: shared: error: spec.endpoints: each endpoint is host:port" in o for o in told)
+    file.write_text(f"{head}spec: {{endpoints: ['a:1']}}\n")
+    assert validate(file) == (0, ["valid"])

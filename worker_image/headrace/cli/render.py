@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import yaml
 
 from headrace.cli.options import REFUSED, ManifestOutput, refuse
 from headrace.cli.validate import findings, read
+from headrace_api import CONNECTION_KIND
 from headrace_api.manifest_file import UnusableFile
 from headrace_api.v1alpha1 import StreamPipeline
 from headrace_api.validation import Severity
 from headrace_operator.plan import PlanSettings
 from headrace_operator.plan.first_children import first_children
+from headrace_operator.plan.place import NoPlace, named, with_redis
 from headrace_operator.plan.worker_defaults import WorkerDefaults
 from headrace_operator.worker_image import DEFAULT_WORKER_IMAGE
+
+Manifest = dict[str, Any]
 
 
 def run_render(
@@ -59,15 +64,40 @@ def _pipelines(paths: list[Path], namespace: str) -> list[StreamPipeline]:
         if not isinstance(inside, UnusableFile)
         for document in inside
     ]
-    made = [StreamPipeline.model_validate(_placed(one.manifest, namespace)) for one in documents]
-    for pipeline in made:
-        if pipeline.spec.redis.url_key is not None:
-            refuse(
-                f"{pipeline.name}: where its Redis is stands in a Secret, which render does not"
-                " read (credentialsSecretRef.urlKey); write endpoints to see its children"
-            )
-    return made
+    manifests = [_placed(one.manifest, namespace) for one in documents]
+    connections = {
+        (one["metadata"]["namespace"], one["metadata"]["name"]): one
+        for one, document in zip(manifests, documents, strict=True)
+        if document.is_connection
+    }
+    return [
+        _connected(StreamPipeline.model_validate(one), connections)
+        for one, document in zip(manifests, documents, strict=True)
+        if not document.is_connection
+    ]
 
 
-def _placed(manifest: dict[str, Any], namespace: str) -> dict[str, Any]:
+def _connected(
+    pipeline: StreamPipeline, connections: Mapping[tuple[str, str], Manifest]
+) -> StreamPipeline:
+    """With the place of its Redis filled in. Ends the command where that is not known."""
+    ref = pipeline.spec.redis.connection_ref
+    connection = connections.get((pipeline.namespace, ref.name)) if ref is not None else None
+    if ref is not None and connection is None:
+        refuse(
+            f"{pipeline.name}: {CONNECTION_KIND} {ref.name} is in none of the files: add its file"
+        )
+    try:
+        pipeline = with_redis(pipeline, named(pipeline, connection))
+    except NoPlace as error:
+        refuse(f"{pipeline.name}: {error}")
+    if pipeline.spec.redis.url_key is not None:
+        refuse(
+            f"{pipeline.name}: where its Redis is stands in a Secret, which render does not"
+            " read (credentialsSecretRef.urlKey); write endpoints to see its children"
+        )
+    return pipeline
+
+
+def _placed(manifest: Manifest, namespace: str) -> Manifest:
     return {**manifest, "metadata": {"namespace": namespace, **manifest["metadata"]}}

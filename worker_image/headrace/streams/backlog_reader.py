@@ -10,6 +10,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
+from headrace.streams.detect import detect
 from headrace.streams.estimator import (
     GroupFacts,
     StreamFacts,
@@ -24,7 +25,7 @@ from headrace.streams.estimator import (
 from headrace.streams.ids import StreamId, format_id, parse_id
 from headrace.streams.keys import StreamKeys
 from headrace.streams.script import Argument, Command, Script, call
-from headrace.streams.server import Server, detect
+from headrace.streams.server import Server
 
 _SCRIPT = Script("backlog", read_only=True)
 _STREAMS_A_WRITE = 100

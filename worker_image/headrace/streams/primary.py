@@ -172,6 +172,11 @@ class ClusterMap:
             for slot, owners in nodes.slots_cache.items()
         }
 
+    @property
+    def owners(self) -> list[Address]:
+        """Every node that owned a slot at the last refresh."""
+        return sorted(set(self._owners.values()))
+
     def owner(self, key: str) -> Address:
         """The node that owned the key's slot at the last refresh. Raises SlotNotServed."""
         owner = self._owners.get(slot := key_slot(key.encode()))

@@ -1,13 +1,8 @@
-"""Which server answers: Redis or Valkey, its version, and what follows from it."""
+"""Which server answers: Redis or Valkey, its version, and what follows from it. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
-from weakref import WeakKeyDictionary
-
-from redis.asyncio import Redis
 
 from headrace.streams.durability import info_of
-from headrace.streams.script import call
 
 _FLOORS = {"redis": (7, 0), "valkey": (8, 0)}
 
@@ -27,6 +22,11 @@ class Server:
         return self.version >= _FLOORS[self.name]
 
     @property
+    def too_old(self) -> str:
+        """What to say of a server that is not supported."""
+        return f"{self} is too old: use Redis 7.0 or newer, or Valkey 8 or newer"
+
+    @property
     def lag_is_exact(self) -> bool:
         """Whether an integer lag in XINFO GROUPS can be believed.
 
@@ -36,17 +36,6 @@ class Server:
         if self.name == "valkey":
             return self.version >= (8, 1, 1) or (8, 0, 3) <= self.version < (8, 1)
         return self.version >= (7, 4, 2) or (7, 2, 7) <= self.version < (7, 4)
-
-
-_known: WeakKeyDictionary[Any, Server] = WeakKeyDictionary()
-
-
-async def detect(client: Redis) -> Server:
-    """Ask INFO once per connection pool. Raises redis errors."""
-    pool = client.connection_pool
-    if pool not in _known:
-        _known[pool] = parse_info((await call(client, ("INFO", "server"))).decode())
-    return _known[pool]
 
 
 def parse_info(text: str) -> Server:
