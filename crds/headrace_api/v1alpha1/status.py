@@ -140,6 +140,23 @@ class StreamStatus(Report):
     )
 
 
+class DestroyedEntries(Report):
+    """What policy Force took from one group."""
+
+    group: Annotated[str, Field(max_length=256)] = Field(description="Redis's name of the group.")
+    unread: Count = Field(description="Entries that it had not read.")
+    pending: Count = Field(description="Entries that it had read and not settled.")
+
+    @property
+    def in_words(self) -> str:
+        parts = ((self.unread, "not read"), (self.pending, "read and not settled"))
+        return ", ".join(f"{count:,} {words}" for count, words in parts if count)
+
+
+MOST_DESTROYED_OF = 8
+"""Groups that are named: a termination message holds 4 KiB."""
+
+
 class TrimStatus(Report):
     """The newest trim that ended well."""
 
@@ -156,6 +173,13 @@ class TrimStatus(Report):
     )
     consumer: Line | None = Field(
         None, description="Consumer of that group that holds the oldest of them."
+    )
+    destroyed: Annotated[tuple[DestroyedEntries, ...], atomic(at_most=MOST_DESTROYED_OF)] = Field(
+        (),
+        description=(
+            "What policy Force took, by group: entries that it still needed. The groups that lost"
+            " most."
+        ),
     )
 
 

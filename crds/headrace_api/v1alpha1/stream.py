@@ -79,7 +79,8 @@ class Trim(Shape):
         TrimPolicy.SAFE,
         description=(
             "Safe never removes an entry that a consumer group has not read or not finished."
-            " Force removes it all the same, and it is lost to that group."
+            " Force removes it all the same, and it is lost to that group: status.trim.destroyed"
+            " counts it. What a group of another pipeline needs stays."
         ),
     )
     ignore_groups: Annotated[tuple[GroupName, ...], atomic(at_most=64)] = Field(

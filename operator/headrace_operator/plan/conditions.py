@@ -213,6 +213,18 @@ def _job_conditions(observation: Observation) -> Iterator[Condition]:
             yield Condition(condition_type, True, *found)
 
 
+def _needing_the_first(stream: StreamBacklog, orphans: Orphans) -> set[str]:
+    """Groups that still need the stream's oldest entry."""
+    first = stream.first_id
+    needing = {
+        name
+        for name, group in stream.groups.items()
+        if first and group.floor_id is not None and parse_id(group.floor_id) <= parse_id(first)
+    }
+    # Of an orphan that was not read nothing is known but that it was kept.
+    return needing | {group for _, group in orphans.listed if group not in stream.groups}
+
+
 def _is_over_its_bound(stream: StreamBacklog, trim: Trim) -> bool:
     """By a tenth: a trim comes every few minutes only."""
     if trim.max_length is not None and stream.length > trim.max_length * 1.1:
@@ -227,22 +239,13 @@ def _trim_held_back(observation: Observation, orphans: Orphans) -> Condition | N
     """The stream is over its bound by a tenth, and the oldest entry is still some group's."""
     trim = observation.pipeline.spec.stream.trim
     stream = observation.backlog
-    if trim is None or trim.policy is TrimPolicy.FORCE or stream is None:
+    if trim is None or stream is None or not _is_over_its_bound(stream, trim):
         return None
-    if not _is_over_its_bound(stream, trim):
-        return None
-    first = stream.first_id
-    holding = {
-        name
-        for name, group in stream.groups.items()
-        if first and group.floor_id is not None and parse_id(group.floor_id) <= parse_id(first)
-    }
+    holding = set() if trim.policy is TrimPolicy.FORCE else _needing_the_first(stream, orphans)
     # The trim itself sees more: groups of other pipelines, and where entries are too large to read.
     told = (last_trim(observation) or {}).get("heldBackBy")
-    if told is not None and (told not in stream.groups or not first):
+    if told is not None and (told not in stream.groups or not stream.first_id):
         holding.add(told)
-    # Of an orphan that was not read nothing is known but that it was kept.
-    holding |= {group for _, group in orphans.listed if group not in stream.groups}
     holding -= set(trim.ignore_groups)
     if not holding:
         return None

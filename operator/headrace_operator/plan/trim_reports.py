@@ -37,5 +37,5 @@ def _reports(pod: Manifest) -> Iterator[dict[str, Any]]:
         if "finishedAt" in ended:
             yield {
                 "completedAt": ended["finishedAt"],
-                **report.model_dump(by_alias=True, exclude_none=True),
+                **report.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True),
             }

@@ -162,8 +162,8 @@ SAFEGUARDS = [
         "lost",
         (
             "streams/lua/trim.lua",
-            "  if floor then\n    -- Whole nodes",
-            "  if false then\n    -- Whole nodes",
+            "  if low then\n    held",
+            "  if false then\n    held",
         ),
     ),
     mutant(

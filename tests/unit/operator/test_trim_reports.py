@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.support.observations import SETTINGS, observe, pipeline
 
+from headrace_api.v1alpha1 import Status
 from headrace_operator.plan import plan
 
 TRIMMED = {"spec.stream.trim": {"maxLength": 10}}
@@ -43,6 +44,27 @@ def test_it_stays_when_the_pod_has_gone_and_when_the_next_one_failed() -> None:
     live = {"completedAt": "2026-11-27T09:00:00Z", "removed": 7, "length": 10}
     assert trim_of(live=live) == live
     assert trim_of(pod("Traceback ...", "2026-11-27T11:00:00Z"), live=live) == live
+
+
+def test_what_force_destroyed_is_an_event_once_for_each_trim() -> None:
+    lost = [{"group": "delays", "unread": 11_800, "pending": 200}]
+    forced = {"spec.stream.trim": {"maxLength": 10, "policy": "Force"}}
+
+    def warnings(finished: str, live: Any = None, **more: Any) -> list[tuple[str, str]]:
+        there = (pod(report(12_000, **more), finished),)
+        seen = observe(pipeline(forced), pods=there, live_status={"trim": live} if live else {})
+        made = plan(seen, SETTINGS)
+        Status.model_validate(made.status)
+        return [(e.reason, e.message) for e in made.events if e.type == "Warning"]
+
+    at = "2026-11-27T10:00:00Z"
+    words = "policy Force destroyed entries of delays: 11,800 not read, 200 read and not settled"
+    told = [("EntriesDestroyed", words)]
+    assert warnings(at, destroyed=lost) == told
+    kept = {"completedAt": at, "removed": 12_000, "length": 10, "destroyed": lost}
+    assert warnings(at, kept, destroyed=lost) == []
+    assert warnings("2026-11-27T10:15:00Z", kept, destroyed=lost) == told
+    assert warnings("2026-11-27T10:15:00Z", kept) == []
 
 
 @pytest.mark.parametrize(

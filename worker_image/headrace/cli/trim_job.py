@@ -19,6 +19,7 @@ from headrace.streams.trim import Policy, TrimResult, Why, trim
 from headrace.worker.errors import ConfigError
 from headrace_api.mounts import ENV_POD, ENV_TRIM
 from headrace_api.trim_report import TERMINATION_LOG, TrimReport
+from headrace_api.v1alpha1.status import MOST_DESTROYED_OF, DestroyedEntries
 from headrace_api.worker_config import TrimConfig, first_wrong
 
 
@@ -43,6 +44,8 @@ async def run_trim_job() -> None:
     finally:
         await client.aclose()
     typer.echo(f"{config.stream}: removed {result.removed}, {result.length} left")
+    if report.destruction:
+        typer.echo(report.destruction)
     if result.why is Why.NO_CLOCK:
         refuse(result.reason)
     if result.reason:
@@ -59,6 +62,10 @@ async def _report(client: Redis, stream: str, result: TrimResult, before: int | 
         freed_bytes=max(before - after, 0) if before is not None and after is not None else None,
         held_back_by=result.held_back_by,
         consumer=await _holder(client, stream, result),
+        destroyed=tuple(
+            DestroyedEntries(group=one.group, unread=one.unread, pending=one.pending)
+            for one in result.destroyed[:MOST_DESTROYED_OF]
+        ),
     )
 
 

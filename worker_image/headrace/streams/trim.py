@@ -1,12 +1,15 @@
 """Trimming a stream without taking from a group what it still needs."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from redis.asyncio import Redis
 
-from headrace.streams.script import Script
+from headrace.streams.backlog_reader import read_backlogs
+from headrace.streams.keys import StreamKeys
+from headrace.streams.script import Script, call
 
 _SCRIPT = Script("trim")
 
@@ -33,10 +36,20 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Destroyed:
+    """Entries that Force took from a group: not read yet, and read but not settled."""
+
+    group: str
+    unread: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrimResult:
-    """`removed` entries, `length` afterwards. `floor`: the lowest id still needed (None: no group,
-    or Force). `held_back_by`: the group that keeps entries beyond the limits, or is missing.
-    `reason`: a sentence for people, empty when the limits are met."""
+    """`removed` entries, `length` afterwards. `floor`: the lowest id still needed by a group that
+    is waited for. `held_back_by`: the group that keeps entries beyond the limits, or is missing.
+    `reason`: a sentence for people, empty when the limits are met. `destroyed`: the group that lost
+    most comes first."""
 
     removed: int
     length: int
@@ -44,6 +57,7 @@ class TrimResult:
     why: Why
     held_back_by: str | None
     reason: str
+    destroyed: tuple[Destroyed, ...] = ()
 
 
 async def trim(
@@ -58,15 +72,23 @@ async def trim(
 ) -> TrimResult:
     """Trim in slices until the limits or the floor of all groups are reached.
 
-    `groups` are the pipeline's own Redis groups: if one is missing, nothing is trimmed.
-    `max_length` is exact; `max_age_ms` leaves up to a node (100 entries) more. Raises redis errors.
+    `groups` are the pipeline's own Redis groups: if one is missing, Safe trims nothing, and Force
+    takes from these and from groups that nobody has claimed. `max_length` is exact; `max_age_ms`
+    leaves up to a node (100 entries) more. Raises redis errors.
     """
+    named = groups
+    if policy is Policy.FORCE:
+        named = await _groups_of_others(client, stream, groups)
     limits = ["" if limit is None else limit for limit in (max_length, max_age_ms)]
-    args = [policy.value, *limits, len(groups), *groups, *ignore_groups]
+    args = [policy.value, *limits, len(named), *named, *ignore_groups]
     removed, more = 0, True
+    unread, pending = Counter[str](), Counter[str]()
     while more:
-        gone, length, floor, group, why, more = await _SCRIPT.run(client, [stream], args)
+        gone, length, floor, group, why, more, lost = await _SCRIPT.run(client, [stream], args)
         removed += gone
+        for name, not_read, not_settled in lost:
+            unread[name.decode()] += not_read
+            pending[name.decode()] += not_settled
     name = group.decode() or None
     stopped = Why(why.decode())
     return TrimResult(
@@ -76,7 +98,26 @@ async def trim(
         why=stopped,
         held_back_by=name,
         reason=_sentence(stopped, stream, name),
+        destroyed=tuple(
+            Destroyed(name, unread[name], pending[name])
+            for name, _ in (unread + pending).most_common()
+        ),
     )
+
+
+async def _groups_of_others(client: Redis, stream: str, own: Sequence[str]) -> list[str]:
+    """Groups that another pipeline has claimed."""
+    if not await call(client, ("EXISTS", stream)):
+        return []
+    rows = await call(client, ("XINFO", "GROUPS", stream))
+    names = [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]
+    (found,) = await read_backlogs(client, [(StreamKeys(stream), names)])
+    ours = {found.groups[name].owner for name in own if name in found.groups}
+    return [
+        name
+        for name, group in found.groups.items()
+        if group.owner is not None and name not in own and group.owner not in ours
+    ]
 
 
 def _sentence(why: Why, stream: str, group: str | None) -> str:
