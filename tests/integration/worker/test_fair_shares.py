@@ -109,6 +109,26 @@ async def test_what_waits_behind_a_suspect_for_long_is_handed_to_the_others(stag
             await eventually(lambda: stage.settled)
 
 
+async def test_what_redis_would_not_take_back_is_handled_all_the_same(stage: Stage) -> None:
+    gated = Gated()
+    async with staff(stage, gated, 1, concurrency=1) as (busy,):
+        stage.send(*({"n": n, "free": True} for n in range(100)))
+        await eventually(lambda: stage.settled)
+        stage.send({"n": 1}, *({"n": n, "free": True} for n in range(100, 120)))
+        await eventually(lambda: busy.dispatcher.running == 1 and len(busy.holding) > 20)
+        try:
+            orphan(stage, 2)
+            await eventually(lambda: busy.dispatcher.suspects)
+            stage.redis.acl_setuser("default", enabled=True, commands=["-xclaim"])
+            await eventually(lambda: busy.claims.outage.seconds)
+        finally:
+            stage.redis.acl_setuser("default", enabled=True, commands=["+xclaim"])
+        assert not busy.dispatcher.queue.work
+        gated.gate.set()
+        await eventually(lambda: stage.settled)
+    assert {n for n, _ in gated.ended} == set(range(120))
+
+
 async def test_a_second_process_on_a_host_takes_nothing_from_the_first(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

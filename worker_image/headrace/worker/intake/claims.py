@@ -131,7 +131,7 @@ class Claims:
         self._wake_at = math.inf
         self._wants_room = self._room.for_suspects() == 0
         if held_up := self._room.held_up():
-            await self.hand_back(held_up)
+            await self._hand_back_queued(held_up)
         if self._room.for_claim(self._count) > 0:
             _, next_due_ms = await self.take_due()
             if next_due_ms is not None:
@@ -269,6 +269,15 @@ class Claims:
                 )
         for entry in entries:
             self._holding.drop(entry)
+
+    async def _hand_back_queued(self, entries: list[Entry]) -> None:
+        """Give back what was taken out of the queue. Nobody begins it here any more, so it is not
+        held either, not even where Redis refuses: hand_back_unheld gives it back later."""
+        try:
+            await self.hand_back(entries)
+        finally:
+            for entry in entries:
+                self._holding.drop(entry)
 
     def _note_parked(self, found: claim.ParkedIdle, source: Source) -> None:
         self._metrics.counts["claimed"] += found.parked
