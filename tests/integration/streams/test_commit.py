@@ -26,6 +26,8 @@ from headrace.streams.settlement import (
     Verdict,
     VerdictKind,
 )
+from headrace.worker.settling.commits import RedisCommits
+from headrace.worker.settling.outputs import ClusterCommits
 
 FIELDS = (b"type", b"flight.landed", b"version", b"1", b"payload", b'{"n":\x00\xff1}')
 
@@ -325,8 +327,9 @@ async def test_a_user_without_the_dead_letter_key_still_settles_all_else(
         await client.acl_deluser("worker")
 
 
+@pytest.mark.parametrize("mode", ["Standalone", "Cluster"])
 async def test_what_follows_a_call_that_met_a_forbidden_key_is_settled_too(
-    redis_server: RedisServer, client: Redis, keys: GroupKeys, held: list[bytes]
+    redis_server: RedisServer, client: Redis, keys: GroupKeys, held: list[bytes], mode: str
 ) -> None:
     """The call is sent again in parts, each with a flush number of its own."""
     replayed = await client.xadd(keys.replay, {"type": "t"})
@@ -334,16 +337,16 @@ async def test_what_follows_a_call_that_met_a_forbidden_key_is_settled_too(
     rights = (f"~{keys.stream}", f"~headrace:{{{keys.tag}}}:*", "+@all")
     await client.execute_command("ACL", "SETUSER", "w", "on", ">pw", *rights)
     limited = connect(redis_server.target, StaticCredentials("w", "pw"), role="control")
-    forbidden = Output("elsewhere", [b"type", b"x"])
-    refused = await committer(keys).commit(
-        limited,
-        held[2:],
-        [
-            settle(held[0], outputs=(forbidden,)),
-            settle(held[1]),
-            Settlement(Source.REPLAY, replayed, 1, Ack()),
-        ],
-    )
+    commits: RedisCommits | ClusterCommits = RedisCommits(committer(keys), limited)
+    if mode == "Cluster":
+        commits = ClusterCommits(committer(keys), limited, keys.stream, lambda _: limited)
+    forbidden = Output(f"elsewhere:{{{keys.tag}}}", [b"type", b"x"])
+    settlements = [
+        settle(held[0], outputs=(forbidden,)),
+        settle(held[1]),
+        Settlement(Source.REPLAY, replayed, 1, Ack()),
+    ]
+    refused = await commits.send(commits.pack(held[2:], settlements))
     await limited.aclose()
     assert set(refused) == {(Source.MAIN, held[0])}
     assert await pending(client, keys) == {held[0]: ("w1", 1)}
