@@ -171,3 +171,26 @@ def test_a_signal_that_the_handlers_module_swallows_ends_the_worker_all_the_same
         one.signal(signal.SIGTERM)
         assert one.process.wait(20) == 0
         assert group.effects == ["importing"]
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_child_that_a_handler_forks_and_ends_is_not_the_worker(stage: Stage, kind: str) -> None:
+    forking = f"""
+    import multiprocessing
+
+    @app.on("flight.landed")
+    {kind} landed(event: dict):
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        child.start()
+        child.terminate()
+        child.join()
+        effect(f"child {{child.exitcode}}")
+    """
+    with workers(stage, forking) as group:
+        one = group.start()
+        stage.send({"n": 1}, {"n": 2})
+        eventually_sync(lambda: stage.settled)
+        assert group.effects == ["child -15"] * 2
+        assert "stopping" not in one.text
+        one.signal(signal.SIGTERM)
+        assert one.process.wait(20) == 0

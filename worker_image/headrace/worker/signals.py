@@ -6,9 +6,36 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Forks:
+    """A child that a handler forks has signals of its own. It would share the descriptor by which
+    the parent's loop learns of signals: to end the child would stop the worker."""
+
+    def __init__(self) -> None:
+        self._mask = threading.local()
+
+    def watch(self) -> None:
+        """From now on; a signal that comes early waits until the child is ready for it."""
+        os.register_at_fork(
+            before=self._before, after_in_parent=self._restore, after_in_child=self._in_child
+        )
+
+    def _before(self) -> None:
+        self._mask.kept = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+    def _restore(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask.kept)
+
+    def _in_child(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._restore()
 
 
 class StopSignals:
@@ -22,6 +49,7 @@ class StopSignals:
         self._came = False
         for number in SIGNALS:
             signal.signal(number, self._end)
+        Forks().watch()
 
     def watch(self) -> asyncio.Event:
         """From now on the first signal sets this event; it is set if one came before, and somebody
