@@ -39,6 +39,13 @@ async def test_a_full_batch_waits_for_nothing(stage: Stage) -> None:
     assert [len(batch) for batch in batches] == [10, 10, 10]
 
 
+async def test_a_batch_waits_for_no_more_than_the_worker_may_hold(stage: Stage) -> None:
+    app, batches = lingering(60, 1000)
+    stage.send(*range(200))
+    async with worker(stage, app, concurrency=1, batchSize=10):
+        await eventually(lambda: len(batches) > 2)
+
+
 async def test_what_is_left_over_after_full_batches_waits_no_longer_than_its_time(
     stage: Stage,
 ) -> None:

@@ -101,6 +101,12 @@ class Dispatcher:
         self.queue.work.append((route, None))
         self.queue.wake()
 
+    def end_lingering(self) -> None:
+        """No event comes before some leave: let no batch wait for more."""
+        for route in self.routes.all:
+            if route.lingering is not None:
+                self._batch_is_due(route)
+
     def settle_duplicate(self, entry: Entry) -> None:
         """Settle an entry whose event was handled before, under its handler's label."""
         route = self.routes.find(entry.fields)

@@ -107,6 +107,7 @@ class Reader:
             if count == 0:
                 self._room_changed.clear()
                 self._send_riders_now()
+                self._dispatcher.end_lingering()
                 await self._wait_for_room()
                 continue
             try:
