@@ -194,10 +194,17 @@ class Runtime(Parts):
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A task of ours ended by itself: a defect; better a new process than half a worker."""
-        if not task.cancelled() and (error := task.exception()) is not None:
+        """A task of ours ended by itself, or a handler cancelled it: better a new process than half
+        a worker."""
+        if task.cancelled():
+            if self.env.shutting_down:
+                return
+            logger.critical("%s was cancelled by somebody else", task.get_name())
+        elif (error := task.exception()) is not None:
             logger.critical("%s failed: %s", task.get_name(), sentence(error), exc_info=error)
-            self.failed.set()
+        else:
+            return
+        self.failed.set()
 
     def _gauges(self) -> None:
         gauge = self.metrics.gauge
