@@ -20,6 +20,7 @@ from headrace.streams.settlement import DeadLetter
 
 _MAX_ERROR = 4_000
 _MAX_PAIRS = 3_000
+_MAX_DIGITS = 18
 _PACKED = b"packed_fields"
 
 
@@ -120,7 +121,7 @@ def read_letter(letter_id: bytes, flat: Sequence[bytes]) -> Letter:
 
     def number(name: bytes) -> int:
         value = known.get(name, b"")
-        return int(value) if value.isdigit() else 0
+        return int(value) if value.isdigit() and len(value) <= _MAX_DIGITS else 0
 
     return Letter(
         id=letter_id,
@@ -152,7 +153,8 @@ def _unpacked(value: bytes) -> list[bytes]:
         fields = msgpack.unpackb(value)
     except ValueError:
         return []
-    return fields if isinstance(fields, list) and len(fields) % 2 == 0 else []
+    whole = isinstance(fields, list) and all(isinstance(one, bytes) for one in fields)
+    return fields if whole and len(fields) % 2 == 0 else []
 
 
 async def list_letters(
