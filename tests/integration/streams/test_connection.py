@@ -1,4 +1,5 @@
-"""A reply may take its time as long as it comes, and may be given up when it grows too large."""
+"""Commands leave at once. A reply may take its time as long as it comes, and may be given up when
+it grows too large."""
 
 from collections.abc import Iterator
 
@@ -59,3 +60,24 @@ async def test_a_reply_that_grows_too_large_is_given_up(client: Redis) -> None:
     assert connection.received < MEGABYTE
     connection.max_bytes = 2 * MEGABYTE
     assert len(await client.get("large")) == MEGABYTE
+
+
+async def test_a_command_is_sent_before_anything_else_has_its_turn(client: Redis) -> None:
+    await client.ping()
+    connection = idle_connection(client)
+    connection.socket_timeout = 5.0
+    sending = connection.send_packed_command([b"*1\r\n$4\r\nPING\r\n"], check_health=False)
+    with pytest.raises(StopIteration):  # it never waited for the loop
+        sending.send(None)
+    assert await connection.read_response() == b"PONG"
+
+
+async def test_a_command_that_nobody_takes_is_given_up(client: Redis, proxy: Proxy) -> None:
+    async with connect(Target((f"127.0.0.1:{proxy.port}",)), role="control") as slow:
+        await slow.ping()
+        connection = idle_connection(slow)
+        connection.socket_timeout = 0.2
+        proxy.stall(60)
+        with pytest.raises(redis.TimeoutError, match=r"Redis took no command for 0\.2 s"):
+            await slow.set("large", 50 * MEGABYTE * b"x")
+        assert not connection.is_connected

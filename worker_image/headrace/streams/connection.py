@@ -135,6 +135,21 @@ class ReplyProgress:
         if self._silence is not None and self.socket_timeout is not None:
             self._silence.reschedule(asyncio.get_running_loop().time() + self.socket_timeout)
 
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        seconds, send = self.socket_timeout, super().send_packed_command  # type: ignore[misc]
+        if seconds is None or not self.is_connected:  # type: ignore[attr-defined]
+            await send(command, check_health)
+            return
+        # Under its own time-out redis-py makes a task of each command, which is sent a turn later.
+        self.socket_timeout = None
+        try:
+            async with asyncio.timeout(seconds):
+                await send(command, check_health)
+        except TimeoutError:
+            raise redis.TimeoutError(f"Redis took no command for {seconds:g} s") from None
+        finally:
+            self.socket_timeout = seconds
+
     async def read_response(self, *args: Any, **options: Any) -> Any:
         seconds = self.socket_timeout
         self.received = 0

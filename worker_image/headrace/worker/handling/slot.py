@@ -109,11 +109,11 @@ class Slot:
 
         The hot path: what is the same for all of them is looked up once.
         """
-        handler, settler, times, task = route.handler, self._settler, route.times, self.task
+        handler, settler, times = route.handler, self._settler, route.times
         queue, work, context = self.queue, self.queue.work, self._calls.context
         decode, env, wants_context = handler.decode, self._env, handler.wants_context
         function = self._calls.of(handler)
-        counts, bounds = times.counts, times.bounds
+        counts, bounds, cancelling = times.counts, times.bounds, self.task.cancelling
         shortest = bounds[0]
         while True:
             try:
@@ -148,7 +148,7 @@ class Slot:
                 spent = now - started
                 counts[0 if spent <= shortest else bisect_left(bounds, spent)] += 1
                 times.total += spent
-                if task.cancelling() or self.cancelled_at is not None:
+                if cancelling() or self.cancelled_at is not None:
                     await self._uncancel()
                 if is_changed(context):
                     self._calls.isolate_if_changed()

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from inspect import isawaitable
-from threading import Lock
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -46,13 +46,14 @@ class ThreadBatch:
         self._function = function
         self._context = context
         self._loop = asyncio.get_running_loop()
+        self._entries = [entry for entry, _ in calls]
         self._waiting = deque(calls)
-        self._started: list[Entry] = []
+        """The thread takes from the left, the loop from the right, one at a time: each step is
+        atomic, so an entry either waits or is started. A lock would cost more than the call."""
+        self._taken_back = 0
         self._ended: deque[Ended] = deque()
         self.taken = 0
         """Of what was started, how many ends were taken."""
-        self._lock = Lock()
-        """An entry either waits or is started."""
         self.since = perf_counter()
         """When the entry that runs now was started."""
 
@@ -60,11 +61,10 @@ class ThreadBatch:
         """Handle entries one after the other; runs in the thread and never raises."""
         until = perf_counter() + BUDGET_SECONDS
         while self.since < until:
-            with self._lock:
-                if not self._waiting:
-                    return
+            try:
                 entry, arguments = self._waiting.popleft()
-                self._started.append(entry)
+            except IndexError:
+                return
             started = self.since
             ending = self._call(arguments)
             self.since = perf_counter()
@@ -72,10 +72,12 @@ class ThreadBatch:
 
     def take_back(self) -> list[Entry]:
         """The entries not begun; the thread will not begin them any more."""
-        with self._lock:
-            entries = [entry for entry, _ in self._waiting]
-            self._waiting.clear()
-        return entries
+        entries = []
+        with suppress(IndexError):
+            while True:
+                entries.append(self._waiting.pop()[0])
+        self._taken_back += len(entries)
+        return entries[::-1]
 
     def take_ended(self) -> list[Ended]:
         """What ended since the last call."""
@@ -85,11 +87,14 @@ class ThreadBatch:
 
     def running(self) -> list[Entry]:
         """The entries begun whose ends were not taken."""
-        return self._started[self.taken :]
+        started = len(self._entries) - self._taken_back - len(self._waiting)
+        return self._entries[self.taken : started]
 
     def _call(self, arguments: tuple[Any, ...]) -> BaseException | None:
         try:
             result = self._context.copy().run(self._function, *arguments)
+            if result is None:
+                return None
             if isawaitable(result):  # a plain function around an async one
                 waits = asyncio.run_coroutine_threadsafe(_caught(result), self._loop)
                 result = waits.result()
