@@ -137,6 +137,8 @@ class Deletion:
         when repeated."""
         if known.access is None or known.owner is None:
             return
+        # Else the client is closed as one that nobody uses, in the middle of this.
+        self._redis.remember(known.owner, known.access)
         task = asyncio.create_task(self._release_claims(known))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
@@ -145,13 +147,14 @@ class Deletion:
     async def _release_claims(self, known: Connection) -> None:
         assert known.access is not None
         assert known.owner is not None
-        for keys in known.group_keys:
-            try:
+        try:
+            for keys in known.group_keys:
                 self._check_answers(known.access)
                 await self._groups.release(known.access, keys, known.owner)
-            except RedisTrouble as error:
-                logger.warning("the claims of %s were not given up: %s", known.owner, error)
-                return
+        except RedisTrouble as error:
+            logger.warning("the claims of %s were not given up: %s", known.owner, error)
+        finally:
+            self._redis.forget(known.owner)
 
     def _check_answers(self, access: Access) -> None:
         """Raise RedisTrouble at once where the poller has found that Redis does not answer: a

@@ -1,23 +1,30 @@
 """A claim belongs to one Redis and one cluster; one whose pipeline is gone is taken over."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
+from time import monotonic
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
 from tests.support.observations import pipeline
 from tests.support.redis_servers import RedisServer, running
+from tests.support.waiting import eventually
 
 from headrace.streams.connect import Target, connect
 from headrace.streams.groups import Leader, ensure_groups, holder_of
 from headrace.streams.keys import GroupKeys, StreamKeys
 from headrace_api.v1alpha1 import StreamPipeline
+from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.identity import TAKE_OVER_ANNOTATION, owner_of_pipeline, place_of
 from headrace_operator.kube.leader_election import LeaseLost
 from headrace_operator.plan import EnsureGroup, ReleaseGroup
 from headrace_operator.plan.observation import ClaimState, GroupClaim
 from headrace_operator.reconcile.consumer_groups import GroupOperations, Writer
-from headrace_operator.reconcile.memory import GroupClaims
+from headrace_operator.reconcile.deletion import Deletion
+from headrace_operator.reconcile.memory import Connection, GroupClaims
 
 OURS = "north"
 ENSURE = EnsureGroup("delays")
@@ -113,6 +120,30 @@ async def test_a_deposed_leader_writes_nothing_in_redis(
         await old.operations.carry_out(ENSURE, pipeline(), old.access, old.memory)
     assert await client.keys() == []
     await old.redis.aclose()
+
+
+async def test_a_claim_is_given_up_although_nobody_else_uses_its_client(
+    client: Redis, server: RedisServer, keys: GroupKeys
+) -> None:
+    """Clients of pipelines that are gone are closed, and this pipeline is gone."""
+    operator = Operator(server)
+    await operator.ensure(pipeline())
+    owner = owner_of_pipeline(pipeline())
+    assert await client.hget(keys.state, "owner") == owner.encode()
+    poller, nothing = BacklogPoller(operator.redis, lambda _: None), cast(Any, None)
+    deletion = Deletion(
+        nothing, nothing, operator.operations, operator.redis, poller, patience=1, clock=monotonic
+    )
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    deletion.release_claims(Connection(access=operator.access, owner=owner, group_keys=(keys,)))
+    for _ in range(50):
+        await operator.redis.close_unused()
+        await asyncio.sleep(0.01)
+    server.process.send_signal(signal.SIGCONT)
+    await eventually(lambda: operator.redis.recall(owner) is None)
+    assert await client.hget(keys.state, "owner") is None
+    await operator.redis.aclose()
 
 
 async def test_the_floor_of_another_redis_skips_nothing_here(

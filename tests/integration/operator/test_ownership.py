@@ -10,6 +10,7 @@ from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
 from tests.support.redis_servers import RedisServer
+from tests.support.replica_history import ReplicaHistory
 from tests.support.waiting import until
 
 from headrace.streams.keys import StreamKeys
@@ -228,11 +229,12 @@ def test_a_pipeline_that_moves_to_another_database_respects_the_claims_there(
     for n in range(250):
         data.xadd("orders", {"n": n})
     until("first has workers", lambda: kube.replicas(namespace, "first-audit") == 3)
-    make(name="second", stream={"name": "orders"})
-    until(
-        "GroupConflict",
-        lambda: "GroupConflict" in str(kube.get(STREAM_PIPELINE, namespace, "second")),
-    )
-    assert kube.replicas(namespace, "second-audit") == 0
+    with ReplicaHistory(kube, namespace) as history:
+        make(name="second", stream={"name": "orders"})
+        until(
+            "GroupConflict",
+            lambda: "GroupConflict" in str(kube.get(STREAM_PIPELINE, namespace, "second")),
+        )
+    assert history.numbers["second-audit"] == [0], "not for a moment"
     assert data.hget(state, "owner") == owner
     assert is_ready("first")
