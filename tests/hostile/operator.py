@@ -21,8 +21,9 @@ SHORT_PATIENCE = (
     "--full-look=2",
     "--resync=30",
     "--deletion-patience=5",
-    "--lease-duration=10",
-    "--lease-renew-deadline=6",
+    # A slow machine must not depose the only operator; one that was killed is missed for as long.
+    "--lease-duration=20",
+    "--lease-renew-deadline=15",
     "--lease-retry-period=0.5",
     f"--lease-namespace={HOME}",
 )

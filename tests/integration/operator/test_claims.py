@@ -19,6 +19,7 @@ from headrace_api.v1alpha1 import StreamPipeline
 from headrace_operator.backlog.poller import BacklogPoller
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.identity import TAKE_OVER_ANNOTATION, owner_of_pipeline, place_of
+from headrace_operator.kube.cache import Cache
 from headrace_operator.kube.leader_election import LeaseLost
 from headrace_operator.plan import EnsureGroup, ReleaseGroup
 from headrace_operator.plan.observation import ClaimState, GroupClaim
@@ -132,7 +133,14 @@ async def test_a_claim_is_given_up_although_nobody_else_uses_its_client(
     assert await client.hget(keys.state, "owner") == owner.encode()
     poller, nothing = BacklogPoller(operator.redis, lambda _: None), cast(Any, None)
     deletion = Deletion(
-        nothing, nothing, operator.operations, operator.redis, poller, patience=1, clock=monotonic
+        nothing,
+        nothing,
+        operator.operations,
+        operator.redis,
+        poller,
+        cache=Cache(),
+        patience=1,
+        clock=monotonic,
     )
     assert server.process is not None
     server.process.send_signal(signal.SIGSTOP)
