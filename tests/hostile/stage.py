@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Queue
 
-from headrace_operator.kube.kinds import STREAM_PIPELINE
+from headrace_operator.kube.kinds import REDIS_CONNECTION, STREAM_PIPELINE, Kind
 from tests.cluster import paths
 from tests.hostile import rights
 from tests.hostile.kubelet import Kubelet
@@ -19,7 +20,6 @@ from tests.support.kube import Kube
 from tests.support.redis_servers import RedisServer
 from tests.support.waiting import until
 
-CRD = paths.CHECKOUT / "crds/streampipelines.headrace.dev.yaml"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -42,11 +42,12 @@ def stage(kubeconfig: Path, directory: Path, package: Path | None = None) -> Ite
     `package`: where another operator than the checkout's lies.
     """
     kube = Kube(kubeconfig)
-    crd = yaml_text.load(CRD.read_text())
     query = [("fieldManager", "tests"), ("force", "true")]
-    path = f"{CRDS}/{crd['metadata']['name']}"
-    kube.request("PATCH", path, crd, "application/apply-patch+yaml", query)
-    until("the resource is served", lambda: kube.list(STREAM_PIPELINE, None) is not None)
+    for kind in (STREAM_PIPELINE, REDIS_CONNECTION):
+        name = f"{kind.plural}.headrace.dev"
+        crd = yaml_text.load((paths.CHECKOUT / f"crds/{name}.yaml").read_text())
+        kube.request("PATCH", f"{CRDS}/{name}", crd, "application/apply-patch+yaml", query)
+        until(f"{name} is served", partial(_is_served, kube, kind))
     with contextlib.ExitStack() as end:
         calm = end.enter_context(redis_servers.running("redis"))
         kubelet, seen = Kubelet(kubeconfig), Seen(kubeconfig)
@@ -61,6 +62,10 @@ def stage(kubeconfig: Path, directory: Path, package: Path | None = None) -> Ite
         elsewhere: Queue[str] = Queue()
         end.callback(_clear, kube, elsewhere)
         yield Stage(kubeconfig, operator, kubelet, seen, calm, elsewhere)
+
+
+def _is_served(kube: Kube, kind: Kind) -> bool:
+    return kube.list(kind, None) is not None
 
 
 def _clear(kube: Kube, elsewhere: Queue[str]) -> None:
