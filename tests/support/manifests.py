@@ -395,7 +395,7 @@ REFUSALS = [
         "runtime Custom with deduplication",
         {**_CUSTOM, f"{G}.delivery": {"deduplicate": {}}},
         "spec.groups[0].delivery",
-        "delivery.maxCrashes, backoff, onUnknownType and deduplicate go with runtime Headrace",
+        "delivery.maxCrashes, backoff, onUnknownType, deduplicate and replicas go with runtime",
     ),
     Refusal(
         "runtime Custom with outputs",

@@ -3,9 +3,9 @@
 import math
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from headrace_api.duration import PATTERN, Between
 from headrace_api.rules import Rule, Shape
@@ -87,6 +87,21 @@ class Delivery(Shape):
     deduplicate: Deduplicate | None = Field(
         None, description="Handle events once that were sent twice; off when absent."
     )
+    replicas: Annotated[int, integer(1, 10)] | None = Field(
+        None,
+        description=(
+            "An event counts as done when so many replicas of Redis have its end, too (WAIT);"
+            " off when absent. With fewer replicas nothing is done: workers wait."
+        ),
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_workers_refuse(self, whole: SerializerFunctionWrapHandler) -> Any:
+        """A worker refuses a configuration with a field that its version does not know."""
+        written = whole(self)
+        if self.replicas is None:
+            written.pop("replicas", None)
+        return written
 
     @property
     def grace_seconds(self) -> int:

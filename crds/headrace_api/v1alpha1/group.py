@@ -30,7 +30,7 @@ from headrace_api.v1alpha1.worker import Runtime, Worker
 DEFAULT_RECLAIM_SCHEDULE = "*/5 * * * *"
 
 _LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_HEADRACE_DELIVERY = {"max_crashes", "backoff", "on_unknown_type", "deduplicate"}
+_HEADRACE_DELIVERY = {"max_crashes", "backoff", "on_unknown_type", "deduplicate", "replicas"}
 
 
 class StartFrom(StrEnum):
@@ -178,9 +178,9 @@ class Group(Shape):
             "(has(self.worker.runtime) ? self.worker.runtime : 'Headrace') == 'Headrace'"
             " || !has(self.delivery) || !(has(self.delivery.maxCrashes)"
             " || has(self.delivery.backoff) || has(self.delivery.onUnknownType)"
-            " || has(self.delivery.deduplicate))",
-            "delivery.maxCrashes, backoff, onUnknownType and deduplicate go with runtime Headrace;"
-            " remove them",
+            " || has(self.delivery.deduplicate) || has(self.delivery.replicas))",
+            "delivery.maxCrashes, backoff, onUnknownType, deduplicate and replicas go with runtime"
+            " Headrace; remove them",
             lambda g: (
                 g.worker.runtime is Runtime.HEADRACE
                 or not (g.delivery.model_fields_set & _HEADRACE_DELIVERY)

@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.support.manifests import EXAMPLES, manifest, pipelines
 
-from headrace_api.v1alpha1 import StreamPipeline
+from headrace_api.v1alpha1 import Delivery, StreamPipeline
 from headrace_api.worker_config import TrimConfig, WorkerConfig
 
 
@@ -148,3 +148,9 @@ def test_trimming_waits_for_every_group_by_its_name_in_redis() -> None:
     assert (trim.groups, trim.ignore_groups) == (("Svc:Delays",), ("old",))
     assert (trim.policy, trim.max_length, trim.max_age_seconds) == ("Safe", None, 604800)
     assert TrimConfig.from_pipeline(StreamPipeline.model_validate(manifest())) is None
+
+
+def test_a_worker_older_than_a_field_is_not_told_of_it_unless_it_is_set() -> None:
+    assert "replicas" not in Delivery().model_dump(mode="json", by_alias=True)
+    asked = Delivery.model_validate({"replicas": 1})
+    assert asked.model_dump(mode="json", by_alias=True)["replicas"] == 1

@@ -140,6 +140,7 @@ CASES: dict[str, Case] = {
     f"{D}.onUnknownType": ({}, "Skip"),
     f"{D}.deduplicate.window": ({}, "1h"),
     f"{D}.deduplicate.field": ({}, "key"),
+    f"{D}.replicas": ({}, 1),
     f"{S}.mode": ({}, "External"),
     f"{S}.replicas": (FIXED, 3),
     f"{S}.minReplicas": ({}, 7),

@@ -14,14 +14,14 @@ as the first did, and do nothing. One commit of a consumer may be under way at a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
-from headrace.streams.packing import arguments, renumber, size_of
+from headrace.streams.packing import arguments, number_of, renumber, size_of
 from headrace.streams.script import Argument, Command, Script
 from headrace.streams.settlement import Settlement, Verdict, VerdictKind, Verdicts
 
@@ -46,6 +46,13 @@ class Packed:
     settlements: Sequence[Settlement] = ()
     answer: Verdicts | None = field(default=None, init=False)
     instead: list["Packed"] | None = field(default=None, init=False)
+    rides: ClassVar[bool] = True
+    """It is one call, which may be sent in front of a read."""
+
+    @property
+    def number(self) -> int:
+        """Its flush number."""
+        return number_of(self.args)
 
     def command(self) -> Command:
         """EVALSHA with its arguments, for Connection.pack_commands."""

@@ -55,6 +55,11 @@ def size_of(args: Sequence[Argument]) -> int:
     return len(body)
 
 
+def number_of(args: Sequence[Argument]) -> int:
+    """The flush number of a call."""
+    return int(args[_NUMBER])
+
+
 def renumber(args: list[Argument], number: int) -> None:
     """Give a call that was never sent another flush number."""
     args[_NUMBER] = number

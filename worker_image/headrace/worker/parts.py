@@ -27,6 +27,7 @@ from headrace.worker.own_group import OwnGroup
 from headrace.worker.routes import Routes
 from headrace.worker.settling.commits import RedisCommits
 from headrace.worker.settling.outputs import ClusterCommits
+from headrace.worker.settling.replicated import ReplicatedCommits
 from headrace.worker.settling.settler import Settler
 
 
@@ -63,10 +64,7 @@ class Parts:
         self.own_group = OwnGroup(self.control, settings)
         self.group = GroupGuard(self.own_group.ensure)
         committer = Committer(keys, consumer, dead_letter_max_length=config.dead_letter.max_length)
-        self.commits: RedisCommits | ClusterCommits = RedisCommits(committer, self.control)
-        if settings.is_cluster:
-            connect = partial(settings.connect, "control")
-            self.commits = ClusterCommits(committer, self.control, keys.stream, connect)
+        self.commits = self._commits(committer)
         self.settler = Settler(
             self.commits,
             self.holding,
@@ -154,6 +152,24 @@ class Parts:
         )
         self.left_pending: list[Entry] = []
         """What a pass for a Custom group claimed and leaves to the group's own consumers."""
+
+    def _commits(self, committer: Committer) -> RedisCommits | ClusterCommits | ReplicatedCommits:
+        settings, control = self.settings, self.control
+        commits: RedisCommits | ClusterCommits = RedisCommits(committer, control)
+        if settings.is_cluster:
+            connect = partial(settings.connect, "control")
+            commits = ClusterCommits(committer, control, settings.keys.stream, connect)
+        wanted = settings.config.delivery.replicas
+        if wanted is None:
+            return commits
+        return ReplicatedCommits(
+            commits,
+            control,
+            settings.keys,
+            settings.consumer,
+            holding=self.holding,
+            wanted=wanted,
+        )
 
     def _room_changed(self) -> None:
         self.reader.room_changed()

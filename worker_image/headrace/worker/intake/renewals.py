@@ -126,9 +126,9 @@ class Renewer:
             entries[id_].trimmed = True
             entries[id_].plain = False
             self._metrics.counts["trimmed"] += 1
-        held = set(self._holding.ids(source))
+        held, written = set(self._holding.ids(source)), self._holding.written
         for id_ in renewed.lost:
             # What was settled meanwhile is no longer held; the rest was taken from us.
-            if id_ in held:
+            if id_ in held and (source, id_) not in written:
                 entries[id_].lost = True
                 self._metrics.counts["leases_lost"] += 1

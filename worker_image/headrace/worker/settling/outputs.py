@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from redis.asyncio import Redis
 from redis.exceptions import AskError, ResponseError
@@ -34,6 +34,7 @@ takes MOVED for an AskError, too."""
 class Preceded(Packed):
     """A commit whose outputs elsewhere come first. `waiting`: those not known to be written."""
 
+    rides: ClassVar[bool] = False
     waiting: list[tuple[Settlement, Output]] = field(default_factory=list)
     commit: list[Packed] = field(default_factory=list)
     refused: Verdicts = field(default_factory=dict)

@@ -27,7 +27,6 @@ from headrace.worker.settling.commits import Commits
 from headrace.worker.settling.decision import ACK, Decision, Kind, Policy
 from headrace.worker.settling.flush import Decided, Done, Flush, make_flush
 from headrace.worker.settling.lines import Lines
-from headrace.worker.settling.outputs import Preceded
 from headrace.worker.settling.postponed import Postponed
 from headrace.worker.settling.refusals import instead
 
@@ -131,7 +130,7 @@ class Settler:
         flush = self.take()
         if flush is None:
             return None
-        if len(flush.packed) > 1 or isinstance(flush.packed[0], Preceded):
+        if len(flush.packed) > 1 or not flush.packed[0].rides:
             self.send_now()
             return None
         flush.sent_with_read = True
