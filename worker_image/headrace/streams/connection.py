@@ -32,6 +32,7 @@ from redis.exceptions import (
 )
 
 from headrace.streams.primary import Locator
+from headrace.streams.tls_contexts import use_as_files_stand
 
 
 @contextmanager
@@ -195,7 +196,7 @@ class AsyncTlsConnection(_Located, ReplyProgress, SSLConnection):
         self._server_name = server_name
 
     def _connection_arguments(self) -> Mapping[str, Any]:
-        self.ssl_context.context = None  # else the files are read once
+        use_as_files_stand(self.ssl_context)
         named = {"server_hostname": self._server_name} if self._server_name else {}
         return {**super()._connection_arguments(), **named}
 

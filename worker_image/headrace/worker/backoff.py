@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import random
 
+FIRST_SECONDS, SOON_SECONDS, LATE_SECONDS = 0.2, 2.0, 10.0
+"""Bounds of a wait for Redis: at first, within a failover, in a long outage."""
+LEAST_SECONDS = 0.02
+"""Between two tries, whatever chance says: a burst of them is a busy loop."""
 Random = Callable[[], float]
 """A number in [0, 1)."""
 
@@ -20,11 +24,16 @@ def delay(failures: int, *, initial: float, maximum: float, rng: Random = random
     return doubled * (0.5 + 0.5 * rng())
 
 
-def attempts(
-    *, initial: float = 0.1, maximum: float = 5.0, rng: Random = random
-) -> Iterator[float]:
-    """Endless waits in seconds between tries to reach Redis."""
-    failures = 0
+def attempts(*, rng: Random = random) -> Iterator[float]:
+    """Endless waits in seconds between tries to reach Redis: anywhere below a bound that doubles,
+    so that workers which lost it together do not come back together.
+
+    The bound is what an outage may last longer for us than it did for Redis: 2 s in the first 20 s
+    of it, then a tenth of what it lasted so far, 10 s at most.
+    """
+    bound, waited = FIRST_SECONDS, 0.0
     while True:
-        failures += 1
-        yield delay(failures, initial=initial, maximum=maximum, rng=rng)
+        wait = max(LEAST_SECONDS, bound * rng())
+        yield wait
+        waited += wait
+        bound = min(bound * 2, max(SOON_SECONDS, min(LATE_SECONDS, waited / 10)))

@@ -1,0 +1,43 @@
+"""One TLS context for all connections that read the same files, made anew once a file changes.
+
+To make one reads each CA of the system: ten milliseconds of CPU, which a worker that tries to reach
+its Redis would spend at each try.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Hashable
+from contextlib import suppress
+from pathlib import Path
+
+from redis.asyncio.connection import RedisSSLContext
+
+MOST = 256
+"""Contexts kept; an operator has one for each CA."""
+_made: dict[Hashable, ssl.SSLContext] = {}
+
+
+def use_as_files_stand(settings: RedisSSLContext) -> ssl.SSLContext:
+    """Let the next connection of these settings use its files as they are now. Raises what reading
+    them raises."""
+    key = _key(settings)  # before they are read: a change in between is seen the next time
+    settings.context = _made.get(key)
+    made = settings.get()
+    if len(_made) >= MOST:
+        _made.clear()
+    _made[key] = made
+    return made
+
+
+def _key(settings: RedisSSLContext) -> Hashable:
+    files = (settings.ca_certs, settings.certfile, settings.keyfile)
+    told = (settings.ca_data, settings.cert_reqs, settings.check_hostname, settings.min_version)
+    return *told, *(path and (path, _state(path)) for path in files)
+
+
+def _state(path: str) -> Hashable:
+    with suppress(OSError):
+        state = Path(path).stat()
+        return state.st_ino, state.st_mtime_ns, state.st_size
+    return None
