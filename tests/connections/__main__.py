@@ -1,53 +1,44 @@
-"""Prints one row per server, topology and fault; exit code 1 where an event was lost, or
-handled more often than it was delivered."""
+"""Prints two tables: each fault of a connection, and each topology through what moves its primary.
+
+python -m tests.connections                            # all of it
+python -m tests.connections --kinds redis --fault NOAUTH
+python -m tests.connections --table faults --seconds 600 --fault refused   # ten minutes of it
+python -m tests.connections --table topologies --events 2000
+
+Exit code 1 where an event was lost, or handled more often than it was delivered, where a worker did
+not go on by itself, or said or used too much meanwhile.
+"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import sys
-from collections.abc import Callable
+from pathlib import Path
 
+from tests.connections import failures, topologies
 from tests.support.redis_servers import ALL_KINDS
-from tests.support.redis_topologies import Cluster, SentinelSet, cluster, sentinel_set
-from tests.support.under_load import run_through
-
-Make = Callable[[str], contextlib.AbstractContextManager[SentinelSet | Cluster]]
-CASES: list[tuple[str, Make, str]] = [
-    ("Sentinel", sentinel_set, "fail_over"),
-    ("Sentinel", sentinel_set, "kill_primary"),
-    ("Cluster", cluster, "move_slot"),
-    ("Cluster", cluster, "kill_primary"),
-]
-OUTAGE_SECONDS = 2.0
-"""How much longer handling may stand still than sending did."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.connections", description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000)
-    parser.add_argument("--kinds", nargs="*", default=list(ALL_KINDS))
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.connections",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--events", type=int, default=100_000, help="of each topology")
+    parser.add_argument("--seconds", type=float, default=failures.SECONDS, help="of each fault")
+    parser.add_argument("--kinds", nargs="*", default=list(ALL_KINDS), help="of server")
+    parser.add_argument("--table", choices=("faults", "topologies"), help="default: both")
+    parser.add_argument("--fault", nargs="*", default=[], help="names; default: all")
+    parser.add_argument("--jobs", type=int, default=4, help="faults side by side")
+    parser.add_argument("--logs", type=Path, help="write the worker's log of each fault here")
     told = parser.parse_args()
-    failed = 0
-    print("server    topology  fault         kept    lost  twice  sending  handling  result")
-    for kind in told.kinds:
-        for topology, make, fault in CASES:
-            with make(kind) as servers:
-                result = asyncio.run(
-                    run_through(servers, getattr(servers, fault), events=told.events)
-                )
-            late = result.handlers_gap > result.senders_gap + OUTAGE_SECONDS
-            untold = result.twice > result.redelivered + result.as_new
-            word = "LOST" if result.lost else "TWICE" if untold else "slow" if late else "ok"
-            failed += word != "ok"
-            print(
-                f"{kind:<9} {topology:<9} {fault:<13} {result.kept:>6} {len(result.lost):>5}"
-                f" {result.twice:>6} {result.senders_gap:>7.1f}s {result.handlers_gap:>8.1f}s"
-                f"  {word}",
-                flush=True,
-            )
-    return 1 if failed else 0
+    wrong = 0
+    if told.table != "topologies":
+        wrong += failures.table(told.kinds, told.fault, told.seconds, told.jobs, told.logs)
+    if told.table != "faults":
+        wrong += topologies.table(told.kinds, told.fault, told.events)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -51,6 +51,12 @@ class RedisServer:
         return Target(endpoints=(self.endpoint,))
 
     def start(self) -> "RedisServer":
+        self.launch()
+        self._wait_until_it_answers()
+        return self
+
+    def launch(self) -> None:
+        """Start it, without a wait for its first answer."""
         log = (self.directory / "log").open("ab")
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *ALL_KINDS[self.kind](), *self._arguments()],
@@ -59,8 +65,6 @@ class RedisServer:
             stdin=subprocess.DEVNULL,
         )
         log.close()
-        self._wait_until_it_answers()
-        return self
 
     def _arguments(self) -> list[str]:
         return [

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import textwrap
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ STREAM, GROUP = "flights", "delays"
 DEAD = "headrace:{flights}:dead:flights"
 PARKED = b"headrace:parked"
 WAIT_SECONDS = 30.0
+
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 DELIVERY = {
     "handlerTimeout": "5s",
@@ -120,13 +122,21 @@ async def worker(stage: Stage, app: headrace.App, **changes: Any) -> AsyncIterat
 class WorkerProcess:
     """`headrace worker` (or another command) with handlers of its own, as a process."""
 
-    def __init__(self, directory: Path, written: dict[str, Any], pod: str, *command: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        written: dict[str, Any],
+        pod: str,
+        *command: str,
+        within: Sequence[str] = (),
+    ) -> None:
+        """`within`: a command that ends by running its further arguments."""
         self.directory = directory
         (directory / "worker.json").write_text(json.dumps(written))
         self.log = directory / f"{pod}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "headrace", *command],
+                [*within, *DIES_WITH_US, sys.executable, "-m", "headrace", *command],
                 env={
                     **os.environ,
                     "HEADRACE_CONFIG": str(directory / "worker.json"),
@@ -161,10 +171,10 @@ class Workers:
         )
         self.started: list[WorkerProcess] = []
 
-    def start(self, pod: str = "pod-a", *command: str) -> WorkerProcess:
-        one = WorkerProcess(
-            self.directory, self.written, pod, *(command or ("worker", "--port", "0"))
-        )
+    def start(self, pod: str = "pod-a", *command: str, within: Sequence[str] = ()) -> WorkerProcess:
+        """`within`: see WorkerProcess."""
+        told = command or ("worker", "--port", "0")
+        one = WorkerProcess(self.directory, self.written, pod, *told, within=within)
         self.started.append(one)
         return one
 
