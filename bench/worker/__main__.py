@@ -3,6 +3,7 @@
     python -m bench.worker                 every figure but the long ones
     python -m bench.worker --long          10 million events, and several processes
     python -m bench.worker --guard         seconds: single and batch beside raw, for CI
+    python -m bench.worker --topologies    a Cluster beside one server, and commits on a replica
 
 One server, interleaved rounds. A figure is a ratio to the raw loop of its own round and payload:
 median, and the spread over the rounds. The last line reads name=value. Exits 1 below a bound.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench.worker import figures
+from bench.worker import figures, topologies
 from bench.worker.bench import Bench
 from bench.worker.report import GUARD, Report
 from bench.worker.server import server
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--server", default="redis-server")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--guard", action="store_true")
+    parser.add_argument("--topologies", action="store_true")
     options = parser.parse_args()
     report = Report()
     with server(options.server) as port:
@@ -35,6 +37,10 @@ def main() -> int:
         if options.guard:
             figures.guard(bench)
             return report.end(GUARD, best=True)
+        if options.topologies:
+            topologies.clustered(bench, options.events, options.rounds, options.server)
+            topologies.replicated(bench, options.events, options.rounds, options.server)
+            return report.end()
         if options.long:
             figures.several(bench, 200_000, 3)
             figures.memory(bench, 10_000_000)
@@ -42,6 +48,8 @@ def main() -> int:
             figures.rounds(bench, options.events, options.rounds)
             figures.waiting(bench, 3)
             figures.latencies(bench, 3, 3_000)
+            topologies.clustered(bench, options.events, options.rounds, options.server)
+            topologies.replicated(bench, options.events, options.rounds, options.server)
             figures.idle(bench, 15.0)
     return report.end()
 

@@ -122,9 +122,18 @@ def waiting() -> App:
     return app, {"concurrency": WAITING}
 
 
-HEADRACE = {
-    one.__name__: one for one in (single, batch, sync, dedup, outputs, failing, waiting)
-}  # fmt: skip
+def single_cluster() -> App:
+    """`single` on a Cluster."""
+    return single()[0], {"redis": {"mode": "Cluster"}}
+
+
+def single_replicas() -> App:
+    """`single` that waits until a replica has each commit."""
+    return single()[0], {"delivery": {"replicas": 1}}
+
+
+ALL = (single, batch, sync, dedup, outputs, failing, waiting, single_cluster, single_replicas)
+HEADRACE = {one.__name__: one for one in ALL}
 
 
 class Worker:
@@ -140,11 +149,11 @@ class Worker:
                 "group": group,
                 "consumerGroup": group,
                 "stream": stream,
-                "redis": {"endpoints": [f"127.0.0.1:{port}"]},
-                "deadLetter": {"stream": f"headrace:{{{stream}}}:dead", "maxLength": 1000},
+                "deadLetter": {"stream": "headrace:{bench}:dead", "maxLength": 1000},
                 "batchSize": BATCH,
                 "owner": {"key": "bench/bench", "uid": group},
                 **changes,
+                "redis": {"endpoints": [f"127.0.0.1:{port}"], **changes.get("redis", {})},
             }
         )
         self.runtime = Runtime(WorkerSettings.of(config), app, self.metrics)

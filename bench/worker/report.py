@@ -18,6 +18,7 @@ BOUNDS = {
     "1KiB": 0.25,
     "16KiB": 0.25,
     "waiting": 0.9,
+    "cluster": 0.9,
 }
 CEILINGS = {
     "memory_slope_errors": 2.0,

@@ -19,15 +19,19 @@ PAYLOAD = {
 }  # fmt: skip
 
 
-@contextmanager
-def server(command: str = "redis-server") -> Iterator[int]:
-    """Run one on a free loopback port, without persistence; yields the port."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def server(command: str = "redis-server", *options: str) -> Iterator[int]:
+    """Run one on a free loopback port, without persistence; yields the port."""
+    port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         process = subprocess.Popen(
-            [command, "--port", str(port), "--save", "", "--appendonly", "no"],
+            [command, "--port", str(port), "--save", "", "--appendonly", "no", *options],
             cwd=directory,
             stdout=subprocess.DEVNULL,
         )
