@@ -31,10 +31,13 @@ from redis.retry import Retry as SyncRetry
 
 from headrace.event import Event
 from headrace.sending import NotEncoded, NotSent, Sending, check_repeats, pipelined_ids, reason_of
-from headrace.streams.connect import REDIS_ERRORS
+from headrace.streams import topology_url
+from headrace.streams.connect import REDIS_ERRORS, connect, connect_blocking
 from headrace.streams.outages import is_lost
 from headrace.streams.send import entry_ids
 from headrace.streams.url import check
+
+CLIENT_NAME = "headrace-producer"
 
 __all__ = ["NotSent", "Options", "Producer", "SyncProducer"]
 
@@ -72,13 +75,18 @@ class Producer(Sending):
 
     @classmethod
     def from_url(cls, url: str, stream: str, **options: Unpack[Options]) -> Self:
-        """Connect by URL; redis-py's own retries are off, for the producer decides.
+        """Connect by URL: of one server, of sentinels or of a Cluster (`streams/topology_url.py`
+        has the forms). redis-py's own retries are off, for the producer decides.
 
         Raises ValueError for a URL of which a part would be passed over.
         """
-        check(url)
-        client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0))
+        if (place := topology_url.parse(url)) is not None:
+            client = connect(*place, role="admin", key=stream, client_name=CLIENT_NAME)
+        else:
+            check(url)
+            client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0))
         producer = cls(client, stream, **options)
+        producer._follows = place is not None
         producer._owns_client = True
         return producer
 
@@ -155,13 +163,20 @@ class SyncProducer(Sending):
 
     @classmethod
     def from_url(cls, url: str, stream: str, **options: Unpack[Options]) -> Self:
-        """Connect by URL; redis-py's own retries are off, for the producer decides.
+        """Connect by URL: of one server, of sentinels or of a Cluster (`streams/topology_url.py`
+        has the forms). redis-py's own retries are off, for the producer decides.
 
         Raises ValueError for a URL of which a part would be passed over.
         """
-        check(url)
-        client = redis.Redis.from_url(url, retry=SyncRetry(NoBackoff(), 0))
+        if (place := topology_url.parse(url)) is not None:
+            blocking = connect_blocking(*place, key=stream, client_name=CLIENT_NAME)
+            assert isinstance(blocking, redis.Redis)
+            client = blocking
+        else:
+            check(url)
+            client = redis.Redis.from_url(url, retry=SyncRetry(NoBackoff(), 0))
         producer = cls(client, stream, **options)
+        producer._follows = place is not None
         producer._owns_client = True
         return producer
 

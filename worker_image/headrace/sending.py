@@ -13,7 +13,7 @@ from weakref import WeakSet
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from headrace.event import Event, encode
-from headrace.streams.outages import is_lost, is_passing
+from headrace.streams.outages import has_moved, is_lost, is_passing
 from headrace.streams.script import Argument
 from headrace.streams.send import REMEMBERED_MS, Batch, chunks, entry_ids, pack, sent_key
 from headrace.traceparent import current_traceparent
@@ -71,6 +71,8 @@ class Sending:
         self._retry_seconds = retry_seconds
         self._max_length = unsafe_max_length
         self._owns_client = False
+        self._follows = False
+        """The client looks for the slot's owner at each connection."""
         self._begin()
         _PRODUCERS.add(self)
 
@@ -96,7 +98,7 @@ class Sending:
         return b"UNLINK", sent_key(self._stream, self._id)
 
     def _tries(self, size: int) -> Tries:
-        return Tries(self._retry_seconds, size)
+        return Tries(self._retry_seconds, size, follows=self._follows)
 
 
 _PRODUCERS: WeakSet[Sending] = WeakSet()
@@ -114,7 +116,9 @@ os.register_at_fork(after_in_child=_begin_in_child)
 class Tries:
     """The tries of one batch: when to stop, and what is known by then."""
 
-    def __init__(self, seconds: float, size: int) -> None:
+    def __init__(self, seconds: float, size: int, *, follows: bool = False) -> None:
+        """`follows`: a new connection reaches the owner of a slot that moved."""
+        self._follows = follows
         self._until = time.monotonic() + seconds
         self._size = size
         self._wait = 0.05
@@ -125,7 +129,7 @@ class Tries:
         lost = is_lost(error)
         if lost:
             self._unsure = self._size
-        passes = lost or is_passing(error)
+        passes = lost or is_passing(error) or (self._follows and has_moved(error))
         if not passes or time.monotonic() + self._wait > self._until:
             raise NotSent(reason_of(error), [], self._unsure) from error
         self._wait = min(2.0, self._wait * 2)

@@ -188,20 +188,25 @@ def cluster_map(
 
 
 def connect_blocking(
-    target: Target, credentials: Credentials | None = None, *, client_name: str = "headrace"
+    target: Target,
+    credentials: Credentials | None = None,
+    *,
+    key: str = "",
+    client_name: str = "headrace",
 ) -> "redis.Redis | LazyCluster":
-    """The same as `connect_any_slot`, for threads."""
+    """The same as `connect_any_slot`, for threads. With a `key`, as `connect`: a plain client, in
+    a Cluster for this key's slot."""
     options = _options(target, credentials, client_name)
     options["retry"] = BlockingRetry(NoBackoff(), 0)
     if target.tls is not None:
         options |= _tls_options(target.tls)
-    if target.mode is Mode.CLUSTER:
+    if target.mode is Mode.CLUSTER and not key:
         options.pop("server_name", None)
         nodes = [redis.cluster.ClusterNode(host, port) for host, port in _addresses(target)]
         return LazyCluster(
             lambda: redis.RedisCluster(startup_nodes=nodes, ssl=target.tls is not None, **options)
         )
-    options |= _address(target, locator_of(target, credentials, ""))
+    options |= _address(target, locator_of(target, credentials, key))
     options["connection_class"] = BlockingConnection
     if target.tls is not None:
         options["connection_class"] = BlockingTlsConnection

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
@@ -201,6 +202,12 @@ class AsyncTlsConnection(_Located, ReplyProgress, SSLConnection):
         return {**super()._connection_arguments(), **named}
 
 
+def _answer(locator: Locator) -> tuple[str, int]:
+    """Ask for the address from a thread, also one that runs a loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(locator())).result()
+
+
 class _BlockingRole:
     """For threads, too: asks for the address, and is not used again once it is no primary."""
 
@@ -213,7 +220,7 @@ class _BlockingRole:
         if self._locator is None or self.is_connected:  # type: ignore[attr-defined]
             connect(*args, **options)
             return
-        self.host, self.port = address = asyncio.run(self._locator())
+        self.host, self.port = address = _answer(self._locator)
         try:
             connect(*args, **options)
         except (redis.ConnectionError, redis.TimeoutError) as error:

@@ -2,6 +2,7 @@
 
 import redis
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
@@ -22,6 +23,12 @@ _PASSING_CODES = ("NOREPLICAS", "BUSY")
 def is_lost(error: BaseException) -> bool:
     """Whether no answer came: what was sent may have been carried out, or not."""
     return isinstance(error, _LOST) and not isinstance(error, _ANSWERED)
+
+
+def has_moved(error: BaseException) -> bool:
+    """Whether another node of the Cluster has the slot, or has it soon: nothing was done. A client
+    of one server never gets there."""
+    return isinstance(error, AskError)  # MOVED is one, too, to redis-py
 
 
 def is_passing(error: BaseException) -> bool:
