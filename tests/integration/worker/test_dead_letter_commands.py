@@ -294,9 +294,12 @@ def test_an_export_puts_letters_back_byte_for_byte(stage: Stage, tmp_path: Path)
     done = dead(stage, "import", str(file), "-s", STREAM)
     assert (done.returncode, done.stdout) == (0, f"imported 2 dead letters of {STREAM}\n")
     assert stage.dead == before
-    file.write_text("{}\n")
-    wrong = dead(stage, "import", str(file), "-s", STREAM)
-    assert (wrong.returncode, "line 1 is no letter" in wrong.stderr) == (1, True)
+    exported = json.loads(file.read_text().splitlines()[0])
+    for odd in ({}, exported | {"fields": [["id", None]]}, exported | {"group": None}):
+        file.write_text(json.dumps(odd) + "\n")
+        wrong = dead(stage, "import", str(file), "-s", STREAM)
+        assert (wrong.returncode, "line 1 is no letter" in wrong.stderr) == (1, True)
+    assert stage.dead == before
 
 
 def test_a_replay_keeps_to_its_rate(stage: Stage) -> None:

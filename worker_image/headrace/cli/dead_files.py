@@ -105,17 +105,17 @@ def _letters(lines: BinaryIO, skip: int) -> Iterator[Letter]:
 def _parsed(line: dict[str, Any]) -> Letter:
     fields = [_bytes(part) for pair in line["fields"] for part in _pair(pair)]
     return Letter(
-        id=str(line["id"]).encode(),
-        original_id=line["originalId"].encode(),
-        original_stream=line["originalStream"],
-        group=line["group"],
-        type=line["type"],
-        version=line["version"],
-        error=line["error"],
-        error_type=line["errorType"],
+        id=_text(line["id"]).encode(),
+        original_id=_text(line["originalId"]).encode(),
+        original_stream=_text(line["originalStream"]),
+        group=_text(line["group"]),
+        type=_text(line["type"]),
+        version=_text(line["version"]),
+        error=_text(line["error"]),
+        error_type=_text(line["errorType"]),
         attempts=int(line["attempts"]),
         crashes=int(line["crashes"]),
-        consumer=line["consumer"],
+        consumer=_text(line["consumer"]),
         first_seen_ms=ms_of(line["firstSeen"]),
         dead_at_ms=ms_of(line["deadAt"]),
         fields=fields,
@@ -134,4 +134,11 @@ def _bytes(value: Any) -> bytes:
             return base64.b64decode(value["base64"], validate=True)
         except binascii.Error as error:
             raise ValueError(str(error)) from None
-    return str(value).encode()
+    return _text(value).encode()
+
+
+def _text(value: Any) -> str:
+    """Of null would become "None", and events with that id count as one."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
