@@ -40,6 +40,18 @@ async def test_a_failing_handler_is_logged_with_its_traceback_and_what_comes_nex
     assert (record.handler, record.attempt, record.error_type) == ("t/1", 1, "KeyError")
 
 
+async def test_an_event_that_waits_for_something_else_has_not_failed(caplog) -> None:
+    app = headrace.App()
+
+    @app.on("t")
+    async def charge(event: int) -> None:
+        raise headrace.Retry("rate limited", after=60)
+
+    text = await lines_of(app, caplog, headrace.Event("t", 1))
+    assert "comes again in 60 s: rate limited" in text
+    assert "failed" not in text
+
+
 async def test_the_same_failure_again_and_again_brings_few_lines_and_one_traceback(caplog) -> None:
     app = headrace.App()
 

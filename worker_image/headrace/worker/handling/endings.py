@@ -141,8 +141,10 @@ class Unreadable(Exception):
 def _end(decision: Decision) -> tuple[int, str]:
     """The level of the line, and the entry's end in words."""
     if decision.kind is Kind.RETRY:
-        level = logging.WARNING if decision.failed else logging.INFO
-        return level, f"failed and comes again in {decision.delay:.3g} s"
+        again = f"comes again in {decision.delay:.3g} s"
+        if decision.failed:
+            return logging.WARNING, f"failed and {again}"
+        return logging.INFO, again
     if decision.kind is Kind.DEAD_LETTER:
         return logging.ERROR, "is a dead letter"
     return logging.INFO, "is skipped: no handler takes its type and version"
