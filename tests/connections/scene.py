@@ -69,7 +69,7 @@ class Scene:
             delivery={"minIdle": "30s", "handlerTimeout": "30s"},
         )
         self.worker = self.launch(self.workers)
-        waiting.until("a worker that is ready", self.ready, within=60)
+        waiting.until("a worker that is ready", self.ready, within=300)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -118,6 +119,22 @@ async def test_passwords_of_the_servers_and_of_the_sentinels() -> None:
         assert sentinels in where["a wrong one for the sentinels"]
         assert servers in where["none for the servers"]
         assert servers in where["a wrong one for the servers"]
+
+
+async def test_the_documented_user_is_enough_for_sentinels(
+    topology: SentinelSet, target: Target
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/redis.md").read_text("utf-8")
+    (line,) = re.findall(r"`(ACL SETUSER headrace .*sentinel\|masters)`", page)
+    for sentinel in topology.sentinels:
+        plain(sentinel.port).execute_command(*line.replace("PASSWORD", SENTINELS).split())
+    limited = replace(target, sentinel_credentials=StaticCredentials("headrace", SENTINELS))
+    async with client(limited) as opened:
+        assert await opened.ping()
+    assert await asyncio.to_thread(blocking_answer, limited)
+    for sentinel in topology.sentinels:
+        assert plain(sentinel.port).acl_log() == []
+        plain(sentinel.port).execute_command("ACL", "DELUSER", "headrace")
 
 
 async def test_servers_and_sentinels_speak_tls(certificates: dict[str, Path]) -> None:
