@@ -37,6 +37,11 @@ def pause() -> Path:
     return _module("pause", "")
 
 
+def kstatus() -> Path:
+    """Tells what Flux's `wait` makes of an object."""
+    return _module("kstatus", "")
+
+
 def helm() -> Path:
     """The helm command, built from its module."""
 
