@@ -211,3 +211,19 @@ def test_only_listed_secrets_may_be_read_where_there_is_a_list(helm: str) -> Non
             if "secrets" in rule["resources"] and rule["verbs"] == ["get"]
         ]
         assert [rule["resourceNames"] for rule in rules] == [["redis-auth"]]
+
+
+def test_a_digest_wins_over_a_tag(helm: str) -> None:
+    digest = f"sha256:{'0' * 64}"
+    given = (f"digest={digest}", "tag=v1")
+    values = [f"{of}.{key}" for of in ("image", "workerImage") for key in given]
+    rendered = objects(helm, *(word for value in values for word in ("--set", value)))
+    container = rendered["Deployment", "headrace"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == f"ghcr.io/headrace/operator@{digest}"
+    assert container["args"][0] == f"--worker-image=ghcr.io/headrace/worker@{digest}"
+
+
+def test_two_replicas_and_a_budget_are_the_default(helm: str) -> None:
+    rendered = objects(helm)
+    assert rendered["Deployment", "headrace"]["spec"]["replicas"] == 2
+    assert rendered["PodDisruptionBudget", "headrace"]["spec"]["maxUnavailable"] == 1

@@ -1,4 +1,4 @@
-"""What Flux's `wait: true` makes of a pipeline: kstatus itself, on recorded and on fresh statuses."""
+"""What Flux's `wait: true` makes of a pipeline: kstatus judges recorded and fresh statuses."""
 
 from __future__ import annotations
 

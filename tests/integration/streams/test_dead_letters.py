@@ -115,3 +115,19 @@ async def test_letters_are_listed_newest_first_page_by_page(
 async def test_purged_letters_are_gone(client: Redis, stream: StreamKeys, letter_id: bytes) -> None:
     assert await purge(client, stream, [letter_id, b"1-1"]) == 1
     assert await list_letters(client, stream) == []
+
+
+async def test_beyond_their_bound_the_oldest_letters_go(
+    client: Redis, keys: GroupKeys, stream: StreamKeys
+) -> None:
+    """Redis drops whole nodes of at most 100 entries."""
+    await ensure_groups(client, keys)
+    worker = Committer(keys, "w1", dead_letter_max_length=100)
+    for number in range(1, 301):
+        await call(client, ("XADD", keys.stream, f"{number}-0", *FIELDS))
+        (entry,) = await read(client, keys, "w1", 1)
+        letter = DeadLetter(FIELDS, "no", "ValueError")
+        await worker.commit(client, [], [Settlement(Source.MAIN, entry, 1, letter)])
+    assert 100 <= await client.xlen(stream.dead_letters) <= 200
+    newest = (await list_letters(client, stream))[0]
+    assert newest.original_id == b"300-0"

@@ -1,6 +1,5 @@
 """Every StreamPipeline on every page is one that `headrace validate` takes."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -29,10 +28,3 @@ def test_a_block_is_yaml() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for block in blocks(Path(page), "yaml"):
             list(yaml.safe_load_all(block.text))
-
-
-def test_the_tests_that_the_checklist_names_exist() -> None:
-    page = (ROOT / "docs/operate/production.md").read_text("utf-8")
-    named = re.findall(r"`(tests/[^`]+)`", page)
-    assert named
-    assert [path for path in named if not (ROOT / path).exists()] == []
