@@ -26,7 +26,7 @@ _SEPARATORS = ("|", "||", "&&", ";", "&")
 _NEEDS_A_FILE = ("-f", "-k", "--filename", "--kustomize", "--values")
 _KUBECTL_READS = ("describe", "diff", "events", "explain", "get", "kustomize", "logs", "wait")
 _KUBECTL_ACTS = ("annotate", "apply", "create", "delete", "exec", "label", "patch", "scale")
-_KUBECTL_VERBS = frozenset((*_KUBECTL_READS, *_KUBECTL_ACTS, "port-forward", "rollout"))
+_KUBECTL_VERBS = frozenset((*_KUBECTL_READS, *_KUBECTL_ACTS, "config", "port-forward", "rollout"))
 _HELM_COMMANDS = frozenset(
     ("install", "lint", "package", "rollback", "show", "template", "test", "uninstall", "upgrade")
 )
@@ -187,5 +187,5 @@ _CHECKS: dict[str, Callable[[list[str]], str | None]] = {
     "pytest": _pytest,
     "kubectl": _kubectl,
     "helm": _helm,
-    **dict.fromkeys((*_OTHERS, "redis-cli", "sed", "tail"), _anything),
+    **dict.fromkeys((*_OTHERS, "redis-cli", "valkey-cli", "sed", "tail"), _anything),
 }
