@@ -17,7 +17,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from make import release_files
+from make import olm, release_files
 from make.version import TRUTH, found
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +87,8 @@ class Build:
             shutil.copy(self.source / schema, schemas)
         installed = self._run(_tool("kubectl"), "kustomize", "charts/kustomize/base")
         (self.out / "install.yaml").write_text(installed, "utf-8")
+        bundle = release_files.packed(olm.bundle(self.source, self.epoch), self.epoch)
+        (self.out / f"olm-bundle-{self.version}.tgz").write_bytes(bundle)
 
     def images(self) -> None:
         bake = release_files.bake_file(self.version, self.commit, self.epoch)

@@ -33,6 +33,18 @@ def repacked(archive: bytes, epoch: int) -> bytes:
     return gzip.compress(packed.getvalue(), mtime=epoch)
 
 
+def packed(files: dict[str, str], epoch: int) -> bytes:
+    """A .tgz of texts by path; the same texts make the same bytes."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w", format=tarfile.PAX_FORMAT) as target:
+        for name, text in sorted(files.items()):
+            content = text.encode()
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.mode = len(content), epoch, 0o644
+            target.addfile(member, io.BytesIO(content))
+    return gzip.compress(written.getvalue(), mtime=epoch)
+
+
 def bake_file(version: str, commit: str, epoch: int) -> dict[str, Any]:
     """The images, for `docker buildx bake`: both platforms, with provenance and SBOM attached."""
     labels = {
