@@ -9,7 +9,7 @@ from tests.hostile.story import Step
 from tests.hostile.world import Undo, World
 
 ENDS = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
-"""After a SIGKILL its Lease has to expire first."""
+"""After a SIGKILL it does not give its Lease back; the stage does."""
 
 
 @act(weight=2)
