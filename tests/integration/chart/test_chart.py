@@ -59,6 +59,23 @@ def test_the_definition_survives_an_uninstall_unless_told_otherwise(helm: str) -
     assert key not in objects(helm, "--set", "crds.enabled=false")
 
 
+def test_the_notes_tell_the_order_in_which_all_of_it_goes(helm: str) -> None:
+    """A pipeline under Delete has a finalizer that only the operator takes off."""
+    command = [helm, "install", "headrace", str(CHART), "--dry-run=client", "--namespace", "here"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    _, _, notes = done.stdout.partition("\nNOTES:\n")
+    steps = [line.strip() for line in notes.partition("To remove all of it")[2].splitlines()]
+    found = [" ".join(step.split()[:3]) for step in steps if step.startswith(("kubectl", "helm"))]
+    assert found == [
+        "kubectl delete streampipelines",
+        "helm uninstall headrace",
+        "kubectl delete customresourcedefinition",
+    ]
+    definitions = {file.stem for file in (ROOT / "crds").glob("*.headrace.dev.yaml")}
+    (last,) = [step for step in steps if "customresourcedefinition" in step]
+    assert definitions <= set(last.split())
+
+
 @pytest.mark.parametrize(
     "value",
     ["workerimage.tag=1", "image.pullPolicy=Sometimes", "watchNamespaces={A_b}", "replicas=x"],
