@@ -7,6 +7,7 @@ from tests.hostile.actions.registry import act, in_force
 from tests.hostile.pipelines import AUTOMATIC, Manifest, consumer_group, fixed
 from tests.hostile.story import Step
 from tests.hostile.world import Undo, World
+from tests.support.waiting import until
 
 
 def try_spec(world: World, spec: Manifest) -> bool:
@@ -131,13 +132,14 @@ def _for_a_while(world: World, step: Step, field: str, value: object, cause: str
     if not change_group(world, group["name"], {"worker": worker}):
         return None
 
-    def mend() -> None:
+    def taken_back() -> bool:
         now = world.group(group["name"])
-        if now is not None:
-            rest = {name: one for name, one in now["worker"].items() if name != field}
-            change_group(world, group["name"], {"worker": rest})
+        if now is None:
+            return True
+        rest = {name: one for name, one in now["worker"].items() if name != field}
+        return change_group(world, group["name"], {"worker": rest})
 
-    return in_force(world, lambda: None, mend, cause)
+    return in_force(world, lambda: None, lambda: until("it is taken back", taken_back), cause)
 
 
 @act(weight=3)
@@ -164,9 +166,9 @@ def group_name_that_cannot_work(world: World, step: Step) -> Undo | None:
     ):
         return None
 
-    def mend() -> None:
+    def taken_back() -> bool:
         world.something_was_deleted = True
         others = [one for one in world.groups if one["name"] != "orders"]
-        try_spec(world, {**world.spec, "groups": others})
+        return try_spec(world, {**world.spec, "groups": others})
 
-    return in_force(world, lambda: None, mend, cause)
+    return in_force(world, lambda: None, lambda: until("it is taken back", taken_back), cause)
