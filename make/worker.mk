@@ -31,3 +31,7 @@ bench-memory: venv ## what an event costs in Redis and Valkey, by the size of it
 .PHONY: bench-dead-letters
 bench-dead-letters: venv ## a million dead letters listed, grouped, sent back, in flat memory (10 min)
 	$(BIN)/python -m bench.dead_letters
+
+.PHONY: bench-trim
+bench-trim: venv ## how long trims keep Redis from others: 10 million entries, a deep pending list (10 min, 2 GiB)
+	$(BIN)/python -m bench.trim

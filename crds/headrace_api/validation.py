@@ -97,6 +97,8 @@ def _translated(detail: ErrorDetails, schema: Schema) -> Iterator[Problem]:
         yield Problem(path, f"unknown field{_meant(str(location[-1]), known)}")
     elif kind == "enum":
         yield Problem(path, f"must be one of {context['expected'].replace(chr(39), '')}")
+    elif kind in ("model_type", "dict_type"):
+        yield Problem(path, "must be an object with fields")
     elif kind == "string_pattern_mismatch":
         yield Problem(path, f"must match {context['pattern']}")
     else:

@@ -9,9 +9,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import uvloop
+from kubernetes.aio.config import ConfigException
 
 from headrace.streams.groups import Leader
 from headrace.worker.cancel import cancel
@@ -67,9 +69,19 @@ def main() -> None:
         sys.exit(2)
     try:
         uvloop.run(run(chosen, secure))
+    except ConfigException as error:
+        logger.error("%s", _no_cluster(chosen.kubeconfig, error))
+        sys.exit(2)
     except LeaseLost as error:
         logger.error("%s; exiting, another replica leads", error)
         sys.exit(1)
+
+
+def _no_cluster(kubeconfig: Path | None, error: Exception) -> str:
+    """What to give, where nothing says which API server to use, or as whom."""
+    if kubeconfig is not None:
+        return f"cannot use the kubeconfig {kubeconfig}: {error}"
+    return "this is no pod of a cluster: name a kubeconfig with --kubeconfig or KUBECONFIG"
 
 
 class Operator:

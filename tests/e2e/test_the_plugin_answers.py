@@ -81,6 +81,12 @@ def test_one_pipeline_from_all_sides(airport: Airport, plugin: Plugin, tmp_path:
     assert "ok       rights" in checked.stdout, checked.stdout + checked.stderr
     letters = plugin("dead", "list", "flights")
     assert "a flight cannot land" in letters.stdout, letters.stdout + letters.stderr
+    foretold = plugin("trim", "flights", "--max-length", "5", "--dry-run")
+    assert f"would remove {SENT + BAD - 5} entries of {SENT + BAD}" in foretold.stdout
+    asked = plugin("trim", "flights", "--max-length", "5")
+    assert (asked.returncode, "add --yes" in asked.stdout) == (2, True)
+    planned = plugin("plan", "flights", "--rate", "10/s", "--retention", "1h", "-o", "json")
+    assert json.loads(planned.stdout)["entries"] == 36_000, planned.stdout + planned.stderr
     missing = plugin("backlog", "flights", "nobody")
     assert missing.returncode == 1
     assert "has no group nobody" in missing.stdout

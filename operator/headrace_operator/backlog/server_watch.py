@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from weakref import WeakKeyDictionary
 
 import redis.asyncio
 from redis.exceptions import ResponseError
 
-from headrace.streams.durability import SECTIONS, Risk, info_of, risk_of
+from headrace.streams.durability import SECTIONS, Risk, info_of, risk_of, stands_alone
 from headrace.streams.memory import room_of
 from headrace.streams.script import call
 from headrace_operator.backlog.memory_trend import MemoryTrend
 
 INTERVAL_SECONDS = 60.0
+# INFO does not tell it, and where CONFIG is refused each question is a line in ACL LOG.
+FSYNC_INTERVAL_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class _Known:
     asked_at: float
     report: ServerReport = ServerReport()
     trend: MemoryTrend = field(default_factory=MemoryTrend)
+    fsync: str | None = None
+    fsync_asked_at: float = -inf
 
 
 class ServerWatch:
@@ -55,6 +60,17 @@ class ServerWatch:
             known.report = ServerReport()  # a user without INFO, or a proxy that knows less of it
         else:
             known.trend.add(now, room_of(info))
-            known.report = ServerReport(risk_of(info), known.trend.full_in())
+            if stands_alone(info) and now - known.fsync_asked_at >= FSYNC_INTERVAL_SECONDS:
+                known.fsync, known.fsync_asked_at = await _fsync(client), now
+            known.report = ServerReport(risk_of(info, known.fsync), known.trend.full_in())
         known.asked_at = now
         return known.report
+
+
+async def _fsync(client: redis.asyncio.Redis) -> str | None:
+    """appendfsync; None where this user may not ask, as in most managed Redis."""
+    try:
+        row = await call(client, ("CONFIG", "GET", "appendfsync"))
+    except ResponseError:
+        return None
+    return row[1].decode() if row else None

@@ -7,6 +7,8 @@ from headrace_api.v1alpha1 import ConditionType, DataLoss, Reason
 from headrace_operator.plan.condition_list import Condition
 from headrace_operator.plan.observation import Observation
 
+PAGE = "https://github.com/headrace/headrace/blob/main/docs/runbooks/HeadracePersistenceRisk.md"
+
 _REASONS = {
     Danger.WRITE_FAILED: Reason.DISK_WRITE_FAILED,
     Danger.EVICTABLE: Reason.STREAM_EVICTABLE,
@@ -24,5 +26,5 @@ def persistence_risk(observation: Observation) -> Condition | None:
 
 def risk_condition(risk: Risk, field: str) -> Condition:
     """`field`: what silences it."""
-    message = f"{risk.found}; {risk.advice}, or write {field}: Accept"
+    message = f"{risk.found}; {risk.advice}, or write {field}: Accept ({PAGE})"
     return Condition(ConditionType.PERSISTENCE_RISK, True, _REASONS[risk.danger], message)

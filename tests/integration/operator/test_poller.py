@@ -269,7 +269,11 @@ async def test_a_risk_is_asked_for_once_a_minute(client: Redis) -> None:
         await client.config_set("appendonly", "yes")
         now += 61
         assert await danger() is None
+        await client.config_set("appendfsync", "no")
+        now += 3_540
+        assert await danger() is Danger.NOT_PERSISTENT
     finally:
+        await client.config_set("appendfsync", "everysec")
         await client.config_set("appendonly", "no")
         await client.config_set("maxmemory-policy", "noeviction")
         await client.config_set("maxmemory", "0")

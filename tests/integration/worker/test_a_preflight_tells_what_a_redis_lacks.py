@@ -49,7 +49,9 @@ def test_a_bare_server_is_warned_of_and_never_fails(stage: Stage) -> None:
         "nothing is written to disk: a restart loses every event",
         "set appendonly yes",
     )
+    stage.redis.config_resetstat()
     assert results(stage.server, STREAM, "--strict", code=1) == found
+    assert stage.redis.info("commandstats")["cmdstat_info"]["calls"] == 1, "it is asked once"
     assert "rights" not in results(stage.server), "of no stream, no rights are known"
 
 

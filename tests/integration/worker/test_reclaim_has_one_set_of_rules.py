@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from tests.support.waiting import eventually_sync
 from tests.support.workers import DEAD, GROUP, PARKED, STREAM, Stage, WorkerProcess, workers
 
 HANDLERS = """
@@ -70,6 +71,20 @@ def test_one_event_that_kills_among_good_ones_is_the_only_dead_letter(
     ((_, letter),) = stage.redis.xrange(DEAD)
     assert letter[b"f:payload"] == b'{"n": 5, "kills": true}'
     assert letter[b"error_type"] == b"Crash"
+
+
+def test_a_pass_that_is_killed_strands_nothing(stage: Stage) -> None:
+    leave_behind(stage, *({"n": n} for n in range(40)))
+    with workers(stage, HANDLERS.replace("effect(", "time.sleep(0.1); effect(")) as group:
+        killed = group.start("job-1", "reclaim")
+        eventually_sync(lambda: len(group.effects) > 5)
+        killed.kill()
+        done = set(group.effects)
+        assert 5 < len(done) < 40, "it was in the middle"
+        run_until(group, COMMAND, lambda: stage.settled)
+        assert set(group.effects) == {str(n) for n in range(40)}
+    assert stage.dead == []
+    assert stage.pending == 0
 
 
 def test_a_pass_counts_what_was_lost_to_trimming(stage: Stage) -> None:

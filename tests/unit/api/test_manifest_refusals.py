@@ -94,6 +94,8 @@ def test_several_problems_are_all_told_at_once() -> None:
     [
         ({"kind": "Pipeline"}, "kind", "write kind: StreamPipeline"),
         ({"apiVersion": "v1"}, "apiVersion", "write apiVersion: headrace.dev/v1alpha1"),
+        ({"spec": None}, "spec", "must be an object with fields"),
+        ({"spec": 3}, "spec", "must be an object with fields"),
         ({"specs": {}}, "specs", "unknown field; did you mean spec?"),
         (
             {"spec.groups.0.scaling": {"maxreplicas": 3}},

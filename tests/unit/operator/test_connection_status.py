@@ -65,7 +65,8 @@ def test_one_that_can_lose_events_says_so_unless_that_is_accepted() -> None:
     risky = found({"aof_enabled": "0", "connected_slaves": "0"})
     assert conditions(status(risky))["PersistenceRisk"] == ("True", "NotPersistent")
     assert "PersistenceRisk" not in conditions(status(risky, DataLoss.ACCEPT))
-    assert status(risky)["conditions"][-1]["message"].endswith("or write dataLoss: Accept")
+    message = status(risky)["conditions"][-1]["message"]
+    assert "or write dataLoss: Accept (https://" in message
 
 
 def test_a_server_that_is_too_old_or_a_replica_is_refused_in_words() -> None:

@@ -488,6 +488,7 @@ def test_a_redis_that_can_lose_events_is_told_beside_ready(danger: Danger) -> No
     risk = Risk(danger, "a crash loses events", "add a replica")
     made = plan(settled(pipeline(), risk=risk), SETTINGS)
     assert message(made, "PersistenceRisk").startswith("a crash loses events; add a replica, or")
+    assert "docs/runbooks/HeadracePersistenceRisk.md" in message(made, "PersistenceRisk")
     assert ready(made)[0] == "True"
     silent = settled(pipeline({"spec.redis.dataLoss": "Accept"}), risk=risk)
     assert condition(plan(silent, SETTINGS), "PersistenceRisk") is None

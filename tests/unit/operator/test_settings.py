@@ -1,5 +1,8 @@
 """The operator's flags: what they are called, what they say, and what becomes of them."""
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -93,3 +96,25 @@ def test_a_wrong_flag_ends_in_one_sentence(
     with pytest.raises(SystemExit):
         parse([argument])
     assert capsys.readouterr().err.splitlines()[-1] == f"headrace-operator: error: {message}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name a kubeconfig with --kubeconfig or KUBECONFIG"),
+        (["--kubeconfig", "/none.yaml"], "cannot use the kubeconfig /none.yaml"),
+    ],
+)
+def test_outside_of_a_cluster_one_sentence_says_what_to_give(
+    arguments: list[str], said: str
+) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from headrace_operator.main import main; main()", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in kept.items() if not name.startswith("KUBERNETES")},
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert said in done.stderr

@@ -32,6 +32,22 @@ def test_the_gravest_danger_is_told(changes: Info, danger: Danger | None) -> Non
     assert (risk.danger if risk else None) is danger
 
 
+@pytest.mark.parametrize(
+    ("fsync", "changes", "at_risk"),
+    [
+        ("no", {"connected_slaves": "0"}, True),
+        ("everysec", {"connected_slaves": "0"}, False),
+        (None, {"connected_slaves": "0"}, False),
+        ("no", {}, False),
+    ],
+)
+def test_a_file_that_nobody_flushes_is_no_promise(
+    fsync: str | None, changes: Info, at_risk: bool
+) -> None:
+    risk = risk_of({**SAFE, **changes}, fsync)
+    assert (risk is not None and "appendfsync no" in risk.found) is at_risk
+
+
 def test_a_server_that_does_not_say_is_not_blamed() -> None:
     assert risk_of({}) is None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import typer
 
 from headrace.cli.options import REFUSED, TextOutput
+from headrace.cli.output import plural
 from headrace_api import KIND
 from headrace_api.manifest_file import (
     Document,
@@ -43,16 +44,23 @@ Files = list[tuple[Path, list[Document] | UnusableFile]]
 
 
 def run_validate(paths: list[Path], output: TextOutput, allow_none: bool) -> None:
-    found = [one for path in paths for one in findings(path, read(path), allow_none=allow_none)]
+    files = [(path, read(path)) for path in paths]
+    found = [one for path, held in files for one in findings(path, held, allow_none=allow_none)]
     if output is TextOutput.JSON:
         typer.echo(json.dumps([asdict(one) for one in found]))
     else:
         for one in found:
             typer.echo(str(one))
         if not found:
-            typer.echo("valid")
+            typer.echo(_all_valid([documents for _, held in files for _, documents in held]))
     if any(one.severity is Severity.ERROR for one in found):
         raise typer.Exit(REFUSED)
+
+
+def _all_valid(files: Sequence[list[Document] | UnusableFile]) -> str:
+    count = sum(len(documents) for documents in files if isinstance(documents, list))
+    verb = "is" if count == 1 else "are"
+    return f"{plural(count, 'manifest')} in {plural(len(files), 'file')} {verb} valid"
 
 
 def read(path: Path) -> Files:

@@ -143,12 +143,14 @@ _add(CLUSTER, "logs", logs, "kubectl headrace logs flights --group delays --foll
 _add(CLUSTER, "suspend", suspend, "kubectl headrace suspend flights")
 _add(CLUSTER, "resume", resume, "kubectl headrace resume flights")
 app.add_typer(debug, name="debug", rich_help_panel=CLUSTER)
-for _name, _summary in {
-    "backlog": "Show what groups still have to do.",
-    "pending": "Show who holds entries, how long and how often.",
-    "peek": "Show entries of the stream, decoded.",
-    "tail": "Print entries as they come.",
-    "check": "Check whether the pipeline's Redis can carry it.",
-}.items():
-    _add(REDIS, _name, _forwarded(_name, _summary), f"kubectl headrace {_name} flights -o json")
+for _name, _summary, _words in (
+    ("backlog", "Show what groups still have to do.", "-o json"),
+    ("pending", "Show who holds entries, how long and how often.", "--entries"),
+    ("peek", "Show entries of the stream, decoded.", "--from 2h"),
+    ("tail", "Print entries as they come.", "--type flight.landed"),
+    ("check", "Check whether the pipeline's Redis can carry it.", "--strict"),
+    ("plan", "Plan the stream's memory and trim.", "--retention 24h"),
+    ("trim", "Remove the oldest entries that no group needs.", "--max-length 100000 --dry-run"),
+):
+    _add(REDIS, _name, _forwarded(_name, _summary), f"kubectl headrace {_name} flights {_words}")
 _add(REDIS, "dead", dead, "kubectl headrace dead list flights --since 2h")

@@ -48,8 +48,16 @@ def evicts_streams(info: Info) -> bool:
     return info.get("maxmemory_policy", "noeviction").startswith("allkeys-")
 
 
-def risk_of(info: Info) -> Risk | None:
-    """The gravest danger; None where the server keeps what it was given, or does not say."""
+def stands_alone(info: Info) -> bool:
+    """A server whose append-only file is all that a crash leaves."""
+    return info.get("aof_enabled") == "1" and info.get("connected_slaves") == "0"
+
+
+def risk_of(info: Info, fsync: str | None = None) -> Risk | None:
+    """The gravest danger; None where the server keeps what it was given, or does not say.
+
+    `fsync`: its setting appendfsync, None where this user may not ask.
+    """
     if (name := failed_write(info)) is not None:
         found = f"Redis cannot write to its disk ({name})"
         return Risk(Danger.WRITE_FAILED, found, "see its log, and the disk's room")
@@ -60,4 +68,7 @@ def risk_of(info: Info) -> Risk | None:
     if info.get("aof_enabled") == "0" and info.get("connected_slaves") == "0":
         found = "appendonly no, and no replica: a crash of Redis loses events"
         return Risk(Danger.NOT_PERSISTENT, found, "set appendonly yes, or add a replica")
+    if fsync == "no" and stands_alone(info):
+        found = "appendfsync no, and no replica: a crash of its machine loses about 30 s of events"
+        return Risk(Danger.NOT_PERSISTENT, found, "set appendfsync everysec, or add a replica")
     return None

@@ -10,7 +10,7 @@ from headrace.streams.ids import ZERO, StreamId, format_id, parse_id
 from headrace.streams.script import Argument, Script
 
 _SCRIPT = Script("count_below", read_only=True)
-_SLICE = 250
+_SLICE = 100
 
 
 @dataclass(frozen=True, slots=True)
