@@ -3,6 +3,7 @@
 python -m tests.crash --runs 210 --events 5000
 python -m tests.crash --scenario network --kind valkey --seed 17        # one run again
 python -m tests.crash --runs 210 --results runs.jsonl --seconds 400     # in pieces; call again
+python -m tests.crash --topology sentinel --runs 21
 python -m tests.crash --mutants
 python -m tests.crash --mutant "no lease"                               # one of them
 """
@@ -24,6 +25,7 @@ from tests.crash.mutants.hunt import hunt
 from tests.crash.results import Result, Results
 from tests.crash.run import Run
 from tests.crash.scenarios import SCENARIOS
+from tests.crash.topology import Topology
 from tests.crash.world import play
 from tests.support.broken_package import Verdict
 from tests.support.redis_servers import KINDS
@@ -80,6 +82,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--scenario", choices=list(SCENARIOS), help="default: all in turn")
     parser.add_argument("--kind", choices=list(KINDS), help="of server; default: all in turn")
+    parser.add_argument("--topology", choices=list(Topology), default=Topology.STANDALONE)
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no run after so many")
     parser.add_argument("--results", type=Path, help="add to this file, and leave out what it has")
@@ -90,9 +93,10 @@ def main() -> int:
     parser.add_argument("--mutant", default="", help="only mutants whose name holds this")
     arguments = parser.parse_args()
     if arguments.mutants or arguments.mutant:
-        return hunt_all(arguments.jobs, arguments.mutant)
+        return hunt_all(arguments.jobs, arguments.mutant, Topology(arguments.topology))
+    topology = Topology(arguments.topology)
     runs = [
-        replace(run, drain_seconds=arguments.drain)
+        replace(run, drain_seconds=arguments.drain, topology=topology)
         for run in plan(
             arguments.seed, arguments.runs, arguments.events, arguments.scenario, arguments.kind
         )
@@ -107,9 +111,13 @@ def main() -> int:
     return summary([results[run] for run in runs if run in results], len(runs))
 
 
-def hunt_all(jobs: int, name: str) -> int:
+def hunt_all(jobs: int, name: str, topology: Topology) -> int:
     """Let every mutant whose name holds `name` run until it is caught; 1 when one is not."""
-    wanted = [mutant for mutant in MUTANTS if name in mutant.name]
+    wanted = [
+        replace(mutant, run=replace(mutant.run, topology=topology))
+        for mutant in MUTANTS
+        if name in mutant.name
+    ]
     verdicts = Counter[Verdict]()
     with ThreadPoolExecutor(jobs) as pool:
         for mutant, hunted in zip(wanted, pool.map(hunt, wanted), strict=True):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import redis
@@ -45,6 +45,9 @@ class Broker:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.forgotten_bytes = 0
+        self.options: Sequence[str] = ()
+        self.ready: Callable[[redis.Redis], bool] = lambda client: bool(client.ping())
+        """Whether a server that was started serves."""
         self._random = random.Random(f"broker/{seed}")
         self._sizes: deque[tuple[float, int]] = deque(maxlen=200)
 
@@ -66,6 +69,7 @@ class Broker:
                 *("--daemonize", "no", "--enable-debug-command", "yes"),
                 *("--slowlog-log-slower-than", str(SLOW_MICROSECONDS)),
                 *("--slowlog-max-len", "10000"),
+                *self.options,
                 *(word for user in self.users for word in ("--user", *user.split())),
             ],
             stdout=subprocess.DEVNULL,
@@ -75,7 +79,7 @@ class Broker:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(redis.RedisError), self.client() as client:
-                if client.ping():
+                if self.ready(client):
                     return
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}")

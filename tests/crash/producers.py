@@ -41,8 +41,8 @@ class Producers:
         self.lines = directory / "lines"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, proxy_port: int, server_port: int) -> None:
-        """Send by the command, past the proxy; then start the others."""
+    def start(self, url: str, server_port: int) -> None:
+        """Send by the command, past the proxy; then start the others. `url`: theirs."""
         self.lines.write_text("\n".join(map(json.dumps, NULL_IDS)))
         self._run(
             ["-c", MAIN, "send", self.stream, "--type", "made", "--id-field", "id"],
@@ -53,7 +53,6 @@ class Producers:
                 f"redis://producer:secret@127.0.0.1:{server_port}",
             ],
         ).wait()
-        url = f"redis://producer:secret@127.0.0.1:{proxy_port}"
         self._process = self._run(
             ["-m", "tests.crash.producers", url, self.stream, str(self.record), str(EACH)], []
         )

@@ -40,6 +40,7 @@ class Result:
     redeliveries: list[float]
     violations: dict[str, list[str]]
     seconds: float
+    topology: str = "standalone"
     commit: str = field(default_factory=commit)
 
     @classmethod
@@ -56,12 +57,14 @@ class Result:
             [round(waited, 3) for waited in report.redeliveries],
             report.violations,
             round(seconds, 1),
+            str(run.topology),
         )
 
     def __str__(self) -> str:
         verdict = "ok" if not self.violations else "BROKEN"
         lines = [
-            f"seed {self.seed:5d} {self.scenario:10s} {self.kind:7s} {verdict:6s} "
+            f"seed {self.seed:5d} {self.scenario:10s} {self.kind:7s}"
+            f" {self.topology:10s} {verdict:6s} "
             f"{self.effects} effects of {self.sent}, {self.duplicates} again, {self.seconds:.0f} s"
         ]
         for bound, examples in self.violations.items():
@@ -74,7 +77,7 @@ class Results:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._known: dict[tuple[int, str, str, int], Result] = {}
+        self._known: dict[tuple[int, str, str, int, str], Result] = {}
         if path is not None and path.exists():
             for line in path.read_text().splitlines():
                 self._keep(Result(**json.loads(line)))
@@ -92,8 +95,9 @@ class Results:
                 file.write(json.dumps(asdict(result)) + "\n")
 
     def _keep(self, result: Result) -> None:
-        self._known[result.seed, result.scenario, result.kind, result.sent] = result
+        key = result.seed, result.scenario, result.kind, result.sent, result.topology
+        self._known[key] = result
 
     @staticmethod
-    def _key(run: Run) -> tuple[int, str, str, int]:
-        return run.seed, run.scenario, run.kind, run.count
+    def _key(run: Run) -> tuple[int, str, str, int, str]:
+        return run.seed, run.scenario, run.kind, run.count, str(run.topology)

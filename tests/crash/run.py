@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Run:
     scenario: str
     kind: str = "redis"
     events: int = 5_000
+    topology: Topology = Topology.STANDALONE
     rate: float = 800.0
     fault_pause: float = 0.8
     slow: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from headrace_api.worker_config import (
     WorkerConfig,
 )
 from tests.crash.scenarios import Scenario
+from tests.crash.topology import Discovery
 from tests.support.documented_users import producer_rights, worker_rights
 
 STREAM = "{crash}:events"
@@ -28,25 +30,25 @@ BATCH_SIZE = 50
 TRIM_LENGTH = 10
 
 
-def users() -> list[str]:
+def users(more: Sequence[str] = ()) -> list[str]:
     """ACL lines of the workers' user and the producers': the rights that the documentation asks
-    for, and no others."""
+    for, and no others. `more`: those of the topology."""
     worker = worker_rights(STREAM, OUTPUT, "headrace:{crash}:*")
     producer = producer_rights(PRODUCED, "headrace:{crash}:sent:*")
     return [
-        " ".join([name, "on", ">secret", *rights])
+        " ".join([name, "on", ">secret", *rights, *more])
         for name, rights in (("worker", worker), ("producer", producer))
     ]
 
 
-def write(directory: Path, port: int, scenario: Scenario) -> dict[str, str]:
+def write(directory: Path, discovery: Discovery, scenario: Scenario) -> dict[str, str]:
     """Write what workers read; their environment."""
     credentials = directory / "credentials"
     credentials.mkdir()
     (credentials / "username").write_text("worker")
     (credentials / "password").write_text("secret")
     configuration = directory / "worker.json"
-    configuration.write_text(_config(port, credentials, scenario).canonical_json())
+    configuration.write_text(_config(discovery.target(credentials), scenario).canonical_json())
     return {
         "HEADRACE_CONFIG": str(configuration),
         "HEADRACE_LOG_FORMAT": "json",
@@ -65,14 +67,14 @@ def trim_config(port: int) -> str:
     ).canonical_json()
 
 
-def _config(port: int, credentials: Path, scenario: Scenario) -> WorkerConfig:
+def _config(redis: RedisTarget, scenario: Scenario) -> WorkerConfig:
     return WorkerConfig(
         namespace="crash",
         pipeline="crash",
         group=GROUP,
         consumer_group=GROUP,
         stream=STREAM,
-        redis=RedisTarget(endpoints=(f"127.0.0.1:{port}",), credentials_dir=str(credentials)),
+        redis=redis,
         dead_letter=DeadLetterTarget(stream=KEYS.dead_letters, max_length=1_000_000),
         handler="tests.crash.handlers:app",
         concurrency=CONCURRENCY,

@@ -29,6 +29,7 @@ from tests.crash.scenarios import MIN_IDLE, schedule
 from tests.crash.sender import Sender
 from tests.crash.setup import GROUP, KEYS, OUTPUT, PRODUCED, STREAM
 from tests.crash.slow_scripts import SlowScripts
+from tests.crash.topology import Discovery
 from tests.crash.witness import Witness
 from tests.crash.workload import MAX_BYTES, events
 from tests.support.redis_servers import KINDS
@@ -63,13 +64,17 @@ class World:
             KINDS[run.kind](),
             fsync=scenario.fsync,
             seed=run.seed,
-            users=setup.users(),
+            users=setup.users(run.topology.rights),
         )
-        self.broker.start()
         self.proxy = Proxy(self.broker.port, run.seed, bytes_per_second=scenario.link)
         self.proxy.start()
+        self.broker.options = run.topology.options(self.proxy.port)
+        self.broker.ready = run.topology.ready
+        self.broker.start()
+        self.discovery = Discovery(run.topology, run.kind, self.proxy.port)
+        self.discovery.start()
         self.pair = Pair(self.broker, self.proxy)
-        environment = setup.write(self.directory, self.proxy.port, scenario)
+        environment = setup.write(self.directory, self.discovery, scenario)
         if package is not None:
             environment["PYTHONPATH"] = f"{package}:{Path.cwd()}"
         self.fleet = Fleet(self.directory, environment, seed=run.seed)
@@ -100,7 +105,7 @@ class World:
             raise RuntimeError(f"the workers did not start; their logs are in {self.directory}")
         self.fleet.lifespans = self.run.of.lifespans
         if self.run.of.produces:
-            self.producers.start(self.proxy.port, self.broker.port)
+            self.producers.start(self.discovery.url("producer:secret"), self.broker.port)
         self.sender.start()
         self.witness.start()
         self.probes.start()
@@ -139,6 +144,7 @@ class World:
         self.probes.stop()
         self.producers.close()
         self.fleet.kill_all()
+        self.discovery.stop()
         self.proxy.stop()
         self.pair.close()
         self.broker.kill()

@@ -38,12 +38,13 @@ def plain(port: int) -> redis.Redis:
 class Sentinel(RedisServer):
     """One sentinel, which watches a primary."""
 
-    def __init__(self, kind: str, primary: int, *settings: str) -> None:
+    def __init__(self, kind: str, primary: int, *settings: str, patience_ms: int = 1_000) -> None:
+        """`patience_ms`: how long the primary may be silent."""
         super().__init__(kind)
         lines = (
             *(f"port {self.port}", "bind 127.0.0.1", f"dir {self.directory}", *settings),
             f"sentinel monitor {MASTER} 127.0.0.1 {primary} 2",
-            f"sentinel down-after-milliseconds {MASTER} 1000",
+            f"sentinel down-after-milliseconds {MASTER} {patience_ms}",
             f"sentinel failover-timeout {MASTER} 5000",
         )
         (self.directory / "sentinel.conf").write_text("\n".join(lines) + "\n")
