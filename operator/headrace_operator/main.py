@@ -30,7 +30,7 @@ from headrace_operator.kube.watch import Watches
 from headrace_operator.plan import PlanSettings
 from headrace_operator.reconcile.apply import Applier
 from headrace_operator.reconcile.connect import Connector
-from headrace_operator.reconcile.connections import Connections
+from headrace_operator.reconcile.connections import AT_ONCE, Connections
 from headrace_operator.reconcile.consumer_groups import ALONE, GroupOperations, Writer
 from headrace_operator.reconcile.deletion import Deletion
 from headrace_operator.reconcile.event_recorder import Events
@@ -47,12 +47,10 @@ from headrace_operator.tasks import first_to_end
 from headrace_operator.telemetry.condition_metrics import Conditions
 from headrace_operator.telemetry.http import SecurePort, Server
 from headrace_operator.telemetry.pipeline_metrics import Fleet
+from headrace_operator.telemetry.server_metrics import Servers
 from headrace_operator.telemetry.tls import ServerTLS
 
 logger = logging.getLogger(__name__)
-
-# One that does not answer takes five seconds, and must not keep the others waiting.
-CONNECTIONS_AT_ONCE = 8
 
 
 def main() -> None:
@@ -136,6 +134,7 @@ class Operator:
         self.look_behind = Connections(self.api, self.cache, self.redis)
         self.synced = False
         self.fleet = Fleet(self.reconcile.memories, self.poller.reading)
+        self.servers = Servers(self.poller.servers)
         self.conditions = Conditions(self.cache, lambda: self.lease.held)
         metrics.QUEUE_DEPTH.set_function(lambda: len(self.queue))
         metrics.PIPELINES.set_function(lambda: len(self.cache.pipelines()))
@@ -150,7 +149,7 @@ class Operator:
         for key in self.cache.connections():
             self.connections.put(key)
         workers = [self.queue.work(self._reconcile) for _ in range(self.settings.reconcilers)]
-        workers += [self.connections.work(self.look_behind) for _ in range(CONNECTIONS_AT_ONCE)]
+        workers += [self.connections.work(self.look_behind) for _ in range(AT_ONCE)]
         try:
             await first_to_end(
                 self.lease.hold(), self._close_unused_clients(), self._go_on(), *workers
@@ -271,7 +270,9 @@ async def run(chosen: OperatorSettings, secure: SecurePort | None = None) -> Non
         chosen.http_port,
         live=lambda: None,  # answering at all is the proof: one loop does everything
         ready=operator.why_not_ready,
-        more_metrics=lambda: operator.fleet.text() + operator.conditions.text(),
+        more_metrics=lambda: (
+            operator.fleet.text() + operator.conditions.text() + operator.servers.text()
+        ),
         secure=secure,
     )
     await server.start()

@@ -10,15 +10,19 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import redis.asyncio
 
 from headrace.streams import refusals
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.connect import REDIS_ERRORS, Mode
+from headrace.streams.detect import detect
 from headrace.streams.keys import StreamKeys
 from headrace.streams.memory import memories_of
 from headrace.streams.primary import SlotNotServed
+from headrace.streams.server import Server
 from headrace_operator.backlog import redis_errors
 from headrace_operator.backlog.pace import ROUNDS, pace
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
@@ -81,6 +85,7 @@ class Endpoint:
     ) -> None:
         self.watched: dict[str, Watched] = {}
         self.answers = False
+        self._kinds: WeakKeyDictionary[Any, Server] = WeakKeyDictionary()
         self._redis = redis
         self._servers = ServerWatch()
         self._access = access
@@ -90,6 +95,11 @@ class Endpoint:
         self._failures = 0
         self._stopped = False
         self.task = asyncio.create_task(self._run(), name=f"poll {access.endpoint}")
+
+    @property
+    def servers(self) -> frozenset[Server]:
+        """Those that answered, by name and version."""
+        return frozenset(self._kinds.values())
 
     def add(self, key: str, subject: Subject) -> None:
         self.watched[key] = Watched(subject)
@@ -179,6 +189,7 @@ class Endpoint:
                 before=[w.reading.backlog if w.reading else None for _, w in known],
             )
             await _weigh(client, [watched for _, watched in known], now)
+            self._kinds[client] = await detect(client)
             server = await self._servers.report_of(client)
         except REDIS_ERRORS:
             raise

@@ -7,8 +7,9 @@ only its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from headrace.streams.server import Server
 from headrace.worker.cancel import cancel
 from headrace_operator.backlog.endpoint import Endpoint, Subject
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
@@ -73,6 +74,12 @@ class BacklogPoller:
         """Whether the newest round behind this access was answered; False before the first."""
         endpoint = self._endpoints.get(access)
         return endpoint is not None and endpoint.answers
+
+    def servers(self) -> Iterator[tuple[str, Server]]:
+        """Every Redis that is read, as `host:port/db`, and each server that answered there."""
+        for access, endpoint in self._endpoints.items():
+            for server in endpoint.servers:
+                yield access.endpoint, server
 
     async def aclose(self) -> None:
         """Ends every task."""

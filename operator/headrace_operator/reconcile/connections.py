@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 5.0
+# One that does not answer takes five seconds, and must not keep the others waiting.
+AT_ONCE = 8
 
 
 class Connections:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import redis
 from tests.support import yaml_text
+from tests.support.aged_server import aged
 from tests.support.kube import Kube, condition
 from tests.support.operator_process import OperatorProcess
 from tests.support.pipelines import group, pipeline_manifest
-from tests.support.redis_servers import running
+from tests.support.redis_servers import RedisServer, running
 from tests.support.waiting import until
 
 from headrace_operator.kube.kinds import (
@@ -86,6 +87,21 @@ def test_a_redis_that_never_answered_says_so_and_starts_no_worker(
     assert "127.0.0.1:1" in wait_for(kube, namespace, "RedisUnreachable")
     live = kube.get(DEPLOYMENT, namespace, "flights-audit")
     assert live is None or live["spec"]["replicas"] == 0
+
+
+def test_a_redis_below_the_floor_is_refused_until_it_is_replaced(
+    kube: Kube, namespace: str, make: Any, data: redis.Redis, broker: RedisServer
+) -> None:
+    with aged(broker, "6.2.14") as old:
+        make(endpoint=old.endpoint)
+        message = wait_for(kube, namespace, "RedisTooOld")
+        assert message == (
+            f"Redis at {old.endpoint} refuses: redis 6.2.14 is too old;"
+            " use Redis 7.0 or newer, or Valkey 8 or newer"
+        )
+        assert not data.exists("flights"), "nothing was made there"
+        old.version = None
+        until("Ready", lambda: ready(kube, namespace), within=60)
 
 
 def test_a_missing_secret_is_named_and_found_when_it_comes(

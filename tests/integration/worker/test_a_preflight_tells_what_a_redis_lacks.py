@@ -11,7 +11,10 @@ from tests.support.redis_servers import RedisServer, running
 from tests.support.workers import GROUP, STREAM, Stage, config
 
 KEYS = (STREAM, "headrace:{flights}:*")
-CHECKS = ["connection", "stream", "rights", "server", "persistence", "memory", "replicas", "clock"]
+CHECKS = [
+    *("connection", "stream", "rights", "server", "features"),
+    *("persistence", "memory", "replicas", "clock"),
+]
 
 
 def results(server: RedisServer, *arguments: str, code: int = 0, **environment: str) -> dict:

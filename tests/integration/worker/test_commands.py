@@ -14,6 +14,8 @@ from tests.support.redis_servers import RedisServer, running
 from tests.support.waiting import eventually_sync
 from tests.support.workers import DEAD, GROUP, STREAM, Stage, workers
 
+from headrace.streams.server import parse_info
+
 HANDLER = """
     @app.on("flight.landed")
     async def landed(event: dict) -> None:
@@ -232,8 +234,12 @@ def test_backlog_shows_lag_and_pending(stage: Stage) -> None:
     missing = headrace("backlog", "nothing", "--url", url)
     assert (missing.returncode, missing.stdout) == (1, "")
     assert f"there is no stream nothing at {stage.server.endpoint}" in missing.stderr
+    info = stage.redis.execute_command("INFO", "server", NEVER_DECODE=True).decode()
     told = json.loads(headrace("backlog", STREAM, GROUP, "--url", url, "-o", "json").stdout)
     assert told["groups"][GROUP]["pending"] == 1
+    server = told["server"]
+    assert f"{server['name']} {server['version']}" == str(parse_info(info))
+    assert server["features"] == list(parse_info(info).features)
     assert DEAD not in told
 
 

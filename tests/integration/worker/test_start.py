@@ -3,8 +3,9 @@
 import json
 import signal
 
+from tests.support.aged_server import aged
 from tests.support.waiting import eventually_sync
-from tests.support.workers import Stage, workers
+from tests.support.workers import STREAM, Stage, workers
 
 HANDLERS = """
     @app.on("flight.landed")
@@ -62,3 +63,20 @@ def test_a_lifespan_that_fails_at_its_end_is_told_when_all_is_settled(stage: Sta
     assert last["message"] == "the app's lifespan failed at its end"
     assert "ConnectionError: the other side is away" in last["exception"]
     assert not stage.consumers
+
+
+def test_a_server_below_the_floor_is_refused_in_one_line_until_it_is_replaced(stage: Stage) -> None:
+    stage.send({"carrier": "UA"})
+    with aged(stage.server, "6.2.14") as old:
+        redis = {"redis": {"endpoints": [old.endpoint]}}
+        with workers(stage, HANDLERS, **redis) as group:
+            one = group.start()
+            eventually_sync(lambda: "is too old" in one.text)
+            assert not stage.redis.xinfo_groups(STREAM), "nothing was done there"
+            old.version = None
+            eventually_sync(lambda: stage.settled)
+        lines = [json.loads(line)["message"] for line in one.text.splitlines()]
+    told = [line for line in lines if "too old" in line]
+    sentence = "6.2.14 is too old (use Redis 7.0 or newer, or Valkey 8 or newer)"
+    assert len(told) == 1
+    assert sentence in told[0]

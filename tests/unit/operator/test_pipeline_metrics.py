@@ -20,6 +20,7 @@ from headrace_operator.scaling.decide import ScalingHistory
 from headrace_operator.scaling.throughput import Rates, Sample
 from headrace_operator.telemetry.condition_metrics import NAME
 from headrace_operator.telemetry.pipeline_metrics import FAMILIES, Fleet
+from headrace_operator.telemetry.server_metrics import HELP
 
 KEY = "default/flights"
 LABELS = {"namespace": "default", "pipeline": "flights", "group": "delays"}
@@ -144,7 +145,9 @@ def test_the_reference_page_tells_every_metric_and_every_cause() -> None:
     }
     rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert len(rows) == len(set(rows))
-    assert set(rows) == own | FAMILIES.keys() | {NAME} | {cause.value for cause in Cause}
+    assert set(rows) == own | FAMILIES.keys() | {NAME} | HELP.keys() | {
+        cause.value for cause in Cause
+    }
     for name, family in FAMILIES.items():
         assert f"| `{name}` | {family.kind} |" in page
         assert family.words in page

@@ -16,7 +16,9 @@ from headrace.cli.redis_options import Place, command, opened
 from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
+from headrace.streams.detect import detect
 from headrace.streams.keys import StreamKeys
+from headrace.streams.server import Server
 
 WATCH_SECONDS = 2.0
 COLUMNS = ("GROUP", "LAG", "PENDING", "PARKED", "WAITING", "OLDEST", "FLOOR")
@@ -41,7 +43,7 @@ async def run_backlog(
             if watch and output is Output.TABLE:
                 clear = CLEAR_SCREEN if sys.stdout.isatty() else ""
                 typer.echo(f"{clear}{datetime.now().astimezone():%H:%M:%S}  ", nl=False)
-            _print(found, output)
+            _print(found, await detect(place.client), output)
             if not watch:
                 break
             await asyncio.sleep(WATCH_SECONDS)
@@ -64,9 +66,9 @@ async def backlog_of(place: Place, keys: StreamKeys, groups: list[str]) -> Strea
     return found
 
 
-def _print(found: StreamBacklog, output: Output) -> None:
+def _print(found: StreamBacklog, server: Server, output: Output) -> None:
     if output is not Output.TABLE:
-        print_data(_plain(found), output)
+        print_data({**_plain(found), "server": server.as_data()}, output)
         return
     letters = plural(found.dead_letters, "dead letter")
     typer.echo(f"{found.stream}: {plural(found.length, 'entry')}, {letters}")

@@ -107,7 +107,9 @@ async def _server(place: Place) -> AsyncIterator[Finding]:
         yield Finding("server", Result.FAILED, place.advice(error))
         return
     info = durability.info_of(text)
-    yield preflight.server_finding(parse_info(text))
+    server = parse_info(text)
+    yield preflight.server_finding(server)
+    yield preflight.features_finding(server)
     yield preflight.persistence_finding(
         info, await _setting(place, "appendfsync"), await _setting(place, "save")
     )

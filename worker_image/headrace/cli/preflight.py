@@ -9,7 +9,7 @@ from enum import StrEnum
 from headrace.cli.output import plural, size
 from headrace.streams.durability import Info, evicts_streams, failed_write
 from headrace.streams.rights import Right
-from headrace.streams.server import Server
+from headrace.streams.server import FEATURES, FLOOR_ADVICE, Server
 
 SHOWN_RIGHTS = 6
 FULL = 0.9
@@ -35,10 +35,15 @@ class Finding:
 
 def server_finding(server: Server) -> Finding:
     if not server.is_supported:
-        advice = "use Redis 7.0 or newer, or Valkey 8 or newer"
-        return Finding("server", Result.FAILED, f"{server} is too old", advice)
+        return Finding("server", Result.FAILED, f"{server} is too old", FLOOR_ADVICE)
     note = "" if server.lag_is_exact else "; after a trim its lag can be too high (<= in backlog)"
     return Finding("server", Result.OK, f"{server}{note}")
+
+
+def features_finding(server: Server) -> Finding:
+    """What the newest servers have beyond the floor."""
+    found = ", ".join(server.features) or f"none of {', '.join(FEATURES)}"
+    return Finding("features", Result.OK, f"{found}; Headrace uses none of these yet")
 
 
 def persistence_finding(info: Info, fsync: str | None, save: str | None) -> Finding:

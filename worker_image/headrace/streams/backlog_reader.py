@@ -10,7 +10,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
-from headrace.streams.detect import detect
+from headrace.streams.detect import require_floor
 from headrace.streams.estimator import (
     GroupFacts,
     StreamFacts,
@@ -46,7 +46,7 @@ async def read_backlogs(
     may be counted one by one where the server's own lag is missing. A stream that refuses harms
     only its own answer. Raises connection errors.
     """
-    server = await detect(client)
+    server = await require_floor(client)
     pending = zip_longest(queries, before)
     answers: list[StreamBacklog] = []
     while chunk := list(islice(pending, _STREAMS_A_WRITE)):

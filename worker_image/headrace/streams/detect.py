@@ -1,9 +1,10 @@
-"""Asks a connection pool once which server it leads to."""
+"""Asks a connection pool once which server it leads to, and refuses one that is too old."""
 
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from headrace.streams.script import call
 from headrace.streams.server import Server, parse_info
@@ -12,8 +13,24 @@ _known: WeakKeyDictionary[Any, Server] = WeakKeyDictionary()
 
 
 async def detect(client: Redis) -> Server:
-    """Ask INFO once per connection pool. Raises redis errors."""
+    """Ask INFO once per connection pool; one that is too old is asked again, as it may be replaced.
+    Raises redis errors."""
     pool = client.connection_pool
-    if pool not in _known:
-        _known[pool] = parse_info((await call(client, ("INFO", "server"))).decode())
-    return _known[pool]
+    if pool in _known:
+        return _known[pool]
+    server = parse_info((await call(client, ("INFO", "server"))).decode())
+    if server.is_supported:
+        _known[pool] = server
+    return server
+
+
+async def require_floor(client: Redis) -> Server:
+    """The server. Raises TooOld, and redis errors: NOPERM where INFO is not permitted."""
+    server = await detect(client)
+    if not server.is_supported:
+        raise TooOld(f"{server} is too old")
+    return server
+
+
+class TooOld(ResponseError):
+    """The server is below the floor; what to do is in `refusals.HINTS`, as of any refusal."""

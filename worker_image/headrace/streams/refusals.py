@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from headrace.streams.server import FLOOR_ADVICE
+
 HINTS = (
     ("NOAUTH", "set spec.redis.credentialsSecretRef"),
     ("WRONGPASS", "the Secret of spec.redis.credentialsSecretRef holds other credentials"),
@@ -22,6 +24,7 @@ HINTS = (
     ),
     ("ASK ", "the slot is being moved to another node"),
     ("TRYAGAIN", "the slot is being moved to another node"),
+    ("is too old", FLOOR_ADVICE),
     ("nknown command", "Headrace needs Redis 7.0, Valkey 8 or newer, and no renamed commands"),
     ("DB index is out of range", "the server has no such database: correct spec.redis.database"),
 )

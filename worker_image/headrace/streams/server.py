@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from headrace.streams.durability import info_of
 
+FEATURES: dict[str, dict[str, tuple[int, ...]]] = {
+    "XACKDEL": {"redis": (8, 2, 3), "valkey": (9, 2)},
+    "XTRIM ACKED": {"redis": (8, 2)},
+    "XREADGROUP CLAIM": {"redis": (8, 4)},
+    "XADD IDMP": {"redis": (8, 6)},
+    "XNACK": {"redis": (8, 8)},
+}
+"""From which version on a server has what. XACKDEL of Redis 8.2.0 to 8.2.2 may crash the server
+(CVE-2025-62507), so it counts from 8.2.3. None of them is used yet."""
 _FLOORS = {"redis": (7, 0), "valkey": (8, 0)}
+FLOOR_ADVICE = "use Redis 7.0 or newer, or Valkey 8 or newer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,18 @@ class Server:
     @property
     def too_old(self) -> str:
         """What to say of a server that is not supported."""
-        return f"{self} is too old: use Redis 7.0 or newer, or Valkey 8 or newer"
+        return f"{self} is too old: {FLOOR_ADVICE}"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of `FEATURES` that this version has."""
+        since = ((name, versions.get(self.name)) for name, versions in FEATURES.items())
+        return tuple(name for name, first in since if first is not None and self.version >= first)
+
+    def as_data(self) -> dict[str, object]:
+        """For `-o json`."""
+        version = ".".join(map(str, self.version))
+        return {"name": self.name, "version": version, "features": list(self.features)}
 
     @property
     def lag_is_exact(self) -> bool:

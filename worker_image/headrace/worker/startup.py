@@ -8,6 +8,7 @@ import logging
 from redis.exceptions import NoPermissionError, RedisError
 
 from headrace.streams.connect import REDIS_ERRORS
+from headrace.streams.detect import require_floor
 from headrace.streams.entries import Source
 from headrace.streams.script import call
 from headrace.streams.settlement import DeadLetter, Park, Settlement
@@ -25,6 +26,7 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
     outage = Outage("start")
     while True:
         try:
+            await check_server(runtime)
             await runtime.own_group.ensure()
             await dry_commit(runtime)
             await check_outputs(runtime)
@@ -38,6 +40,15 @@ async def prepare(runtime: Runtime, *, take_over: bool = True) -> None:
             if taken:
                 logger.info("took over %d entries of this pod's earlier process", taken)
             return
+
+
+async def check_server(runtime: Runtime) -> None:
+    """Refuse a server that is too old, before it says that of one command after the other. Raises
+    TooOld."""
+    try:
+        await require_floor(runtime.commits.client_for(runtime.settings.keys.stream))
+    except NoPermissionError:
+        logger.warning("INFO is not permitted: the version of the server is unknown")
 
 
 async def check_eviction(runtime: Runtime) -> None:
