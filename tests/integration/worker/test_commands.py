@@ -166,6 +166,38 @@ def test_reclaim_of_a_custom_group_dead_letters_by_deliveries_and_leaves_the_res
     assert stage.redis.keys("*:failures:*") == []
 
 
+def test_reclaim_of_a_custom_group_reads_what_it_buries_and_no_more_than_it_may_hold(
+    stage: Stage,
+) -> None:
+    payload = b"x" * 3_000_000
+    ids = [stage.redis.xadd(STREAM, {"payload": payload}) for _ in range(20)]
+    stage.redis.xgroup_create(STREAM, GROUP, "0")
+    stage.redis.xreadgroup(GROUP, "go-worker", {STREAM: ">"}, count=20)
+
+    def fall_silent(entries: list[bytes], deliveries: int) -> None:
+        stage.redis.execute_command(
+            *("XCLAIM", STREAM, GROUP, "go-worker", 0, *entries),
+            *("IDLE", 60_000, "RETRYCOUNT", deliveries, "JUSTID"),
+        )
+
+    def sent() -> int:
+        return int(stage.redis.info("stats")["total_net_output_bytes"])
+
+    with workers(stage, "") as group:
+        group.written["handler"] = None
+        for buried_before, buried in ((0, 6), (6, 12)):
+            fall_silent(ids[buried_before:12], 3)
+            fall_silent(ids[12:], 1)
+            before = sent()
+            one = group.start("job-1", "reclaim")
+            assert one.process.wait(60) == 0, one.text
+            assert sent() - before < (buried - buried_before + 1) * len(payload)
+            assert stage.redis.xlen(DEAD) == buried
+    assert {letter[b"f:payload"] for letter in stage.dead} == {payload}
+    assert stage.pending == 8
+    assert stage.redis.keys("*:failures:*") == []
+
+
 def test_trim_says_what_it_removed_and_why_it_stopped(stage: Stage) -> None:
     stage.send(*({"n": n} for n in range(500)))
     stage.redis.xgroup_create(STREAM, GROUP, "0")

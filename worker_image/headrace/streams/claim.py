@@ -38,6 +38,8 @@ class Claimed:
     """take_due only: how many of the group's entries wait for their next try still."""
     cursor: bytes = b""
     """claim_idle only: hand it to the next call; empty when the scan came round."""
+    unread: list[tuple[Source, bytes]] = field(default_factory=list)
+    """claim_idle only: ours, but their fields would have weighed too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,14 @@ async def claim_idle(
     min_idle_ms: int,
     count: int,
     cursor: bytes = b"",
+    needed_from: int = 0,
+    most_bytes: float = math.inf,
 ) -> Claimed:
     """The same as park_idle for a Custom group: the entries come to this consumer, with a delivery
-    and a crash counted each, and stay pending here until they are settled or claimed."""
+    and a crash counted each, and stay pending here until they are settled or claimed.
+
+    Only those with `needed_from` deliveries bring their fields, and no more than weigh
+    `most_bytes`, but for one; the others of these are `unread`."""
     at, _, victim = cursor.partition(b" ")
     entries, trimmed, victim, at = await _CLAIM_IDLE.run(
         client,
@@ -149,8 +156,13 @@ async def claim_idle(
     )
     cursor = at + b" " + victim if victim else b""
     claimed = Claimed([], _ids(trimmed), cursor=cursor)
-    await _with_bodies(client, keys, entries, claimed)
-    return claimed
+    needed = [row for row in entries if row[2] >= needed_from]
+    for of, id_, delivered, packed in entries:
+        if delivered < needed_from:
+            entry = ClaimedEntry(Source(of.decode()), id_, [], delivered, Record.parse(packed))
+            claimed.entries.append(entry)
+    unread = await _with_bodies(client, keys, needed, claimed, most_bytes)
+    return replace(claimed, unread=[(of, id_) for of, id_, _ in unread])
 
 
 class Delivery(Protocol):

@@ -39,7 +39,6 @@ async def reclaim(runtime: Runtime) -> None:
         await prepare(runtime, take_over=not custom)
     if custom:
         await _claim(runtime)
-        await _until_settled(runtime)
         await _leave_nothing(runtime)
         return
     await _park(runtime)
@@ -50,14 +49,16 @@ async def reclaim(runtime: Runtime) -> None:
 async def _claim(runtime: Runtime) -> None:
     left, more = runtime.settings.config.reclaim_count, True
     while left > 0 and more:
-        taken, more = await runtime.claims.claim_idle(left)
+        condemned_at = _most_deliveries(runtime) + 1
+        taken, more = await runtime.claims.claim_idle(left, condemned_at=condemned_at)
         left -= taken
+        await _until_settled(runtime)
 
 
 async def _leave_nothing(runtime: Runtime) -> None:
     """A Custom group's own consumers remove neither the consumers of passes nor their records."""
     left = runtime.left_pending
-    await runtime.claims.forget_failures(left)
+    await runtime.claims.forget_failures([(entry.source, entry.id) for entry in left])
     left.clear()
     await runtime.claims.delete_dead_consumers()
 
@@ -86,10 +87,14 @@ def summary(runtime: Runtime) -> str:
     return f"reclaimed {counts['claimed']} entries: {', '.join(ends) or 'nothing to settle'}{lost}"
 
 
+def _most_deliveries(parts: Parts) -> int:
+    """How often an entry of a Custom group may be delivered."""
+    return parts.settings.policy.max_retries + 1
+
+
 def _judge(parts: Parts, entries: list[Entry]) -> None:
-    limit = parts.settings.policy.max_retries + 1
     for entry in entries:
-        if entry.delivery_count > limit:
+        if entry.delivery_count > _most_deliveries(parts):
             reason = f"left unacknowledged after {entry.delivery_count - 1} deliveries"
             parts.dispatcher.settle(entry, "custom", dead_letter(reason, "Unacknowledged"))
         else:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 
 from redis.asyncio import Redis
@@ -157,9 +157,9 @@ class Claims:
             self._control, self._keys, self._consumer, min_idle_ms=silent_ms
         )
 
-    async def forget_failures(self, entries: list[Entry]) -> None:
+    async def forget_failures(self, entries: Sequence[tuple[Source, bytes]]) -> None:
         """Drop the records of entries whose own consumers keep none."""
-        members = [entry.source.member(entry.id) for entry in entries]
+        members = [source.member(id_) for source, id_ in entries]
         for start in range(0, len(members), 1000):
             await self._control.hdel(self._keys.failures, *members[start : start + 1000])
 
@@ -225,23 +225,25 @@ class Claims:
                 parked += found.parked
         return parked
 
-    async def claim_idle(self, limit: int) -> tuple[int, bool]:
-        """For a Custom group: take a slice of idle entries of each source; how many came, and
-        whether there is more to look at."""
-        taken = 0
+    async def claim_idle(self, limit: int, *, condemned_at: int) -> tuple[int, bool]:
+        """For a Custom group: take a slice of idle entries of each source; how many, and whether
+        there is more to look at. Those delivered `condemned_at` times bring their fields, as far
+        as there is room for them: the others come to a later pass."""
+        taken, ours = 0, (self._control, self._keys, self._consumer)
         for source in Source:
             async with self.lock:
                 claimed = await claim.claim_idle(
-                    self._control,
-                    self._keys,
-                    self._consumer,
+                    *ours,
                     source=source,
                     min_idle_ms=self._min_idle_ms,
                     count=max(1, limit - taken),
                     cursor=self._cursors[source],
+                    needed_from=condemned_at,
+                    most_bytes=self._room.bytes_for_claim(),
                 )
                 self._cursors[source] = claimed.cursor
-                taken += len(self._take(claimed))
+                await self.forget_failures(claimed.unread)
+                taken += len(self._take(claimed)) + len(claimed.unread)
         self._metrics.counts["claimed"] += taken
         return taken, any(self._cursors.values())
 
