@@ -68,7 +68,8 @@ def _call(
 ) -> tuple[list[Argument], list[Argument]]:
     names: list[Argument] = [keys.stream, keys.dead_letters]
     below_lag = 0 if server.lag_is_exact else min(most_counted, _MAX_COUNTED_BELOW_LAG)
-    args: list[Argument] = [most_counted, below_lag, before.length if before is not None else -1]
+    args: list[Argument] = [most_counted, below_lag]
+    args += (-1, "") if before is None else (before.length, before.last_id or "")
     for group in groups:
         of_group = keys.for_group(group)
         names += (of_group.replay, of_group.retry, of_group.state)

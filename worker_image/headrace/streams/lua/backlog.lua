@@ -1,7 +1,8 @@
 -- KEYS  1 stream  2 dead letters  then per group: replay stream, retry, state
 -- ARGV  1 most entries counted where the server gives no lag  2 the same where its lag is only an
---       upper bound  3 length of the stream in the caller's last answer or -1  then per group: name,
---       last delivered id in that answer or "", first unread id in it ("": unknown, "none")
+--       upper bound  3, 4 length and last id of the stream in the caller's last answer, or -1 and ""
+--       then per group: name, last delivered id in that answer or "", first unread id in it
+--       ("": unknown, "none")
 -- returns {server ms, dead letters, facts of the stream, per group:
 --          {facts of the stream's group, facts of the replay stream, facts of its group,
 --           parked members, members due, ms until the next falls due or -1, owner or ""}}
@@ -10,8 +11,9 @@
 --   group:  {last delivered id, lag or -1, pending, parked, oldest pending id or "", first unread id
 --            or "", counted unread or -1, ahead of the stream 0|1} or {} without the group
 -- Bodies never leave the server. Large ones are not even looked at, but for one entry once when the
--- group stands still: only it shows whether anything is unread where the server's count may be off.
--- uses: ids, reply, clock, sizes
+-- group stands still: only it shows whether anything is unread where the server's count may be off. A
+-- large one among small ones is looked at where it is the next to be read, or is counted.
+-- uses: ids, reply, clock, sizes, stream_ids
 local PAGE, MOST_BYTES = 50, 262144
 local bytes_left = MOST_BYTES
 
@@ -19,10 +21,7 @@ local function read_stream(key)
   if redis.call('EXISTS', key) == 0 then return {} end
   local length = redis.call('XLEN', key)
   if large_entries(key, length) then return {length, -1, '', '', ''} end
-  local info = to_map(redis.call('XINFO', 'STREAM', key))
-  local first, last = info['first-entry'], info['last-entry']
-  return {length, info['entries-added'], info['last-generated-id'],
-    first and first[1] or '', last and last[1] or ''}
+  return {length, stream_ids(key)}
 end
 
 local function first_above(key, id)
@@ -30,13 +29,15 @@ local function first_above(key, id)
   return entry and entry[1] or ''
 end
 
--- Count the entries above an id; -1 when there are more than cap, or their bodies are large.
+-- Count the entries above an id; -1 when there are more than cap, or their bodies are large. The first
+-- of them, where that was seen.
 local function count_above(key, id, cap)
-  local counted, size, from = 0, 1, '(' .. id
+  local counted, size, from, first = 0, 1, '(' .. id, nil
   while counted <= cap and bytes_left > 0 do
     local page = redis.call('XRANGE', key, from, '+', 'COUNT', size)
     counted = counted + #page
-    if #page < size then return counted <= cap and counted or -1 end
+    first = first or (page[1] and page[1][1])
+    if #page < size then return counted <= cap and counted or -1, first end
     local largest = 1
     for _, entry in ipairs(page) do
       local bytes = 0
@@ -47,33 +48,39 @@ local function count_above(key, id, cap)
     from = '(' .. page[size][1]
     size = math.max(1, math.min(PAGE, 4 * size, math.floor(bytes_left / largest)))
   end
-  return -1
+  return -1, first
 end
 
-local function generated_id(key)
-  return to_map(redis.call('XINFO', 'STREAM', key))['last-generated-id']
+-- Nothing was added, removed or read since the caller's last answer.
+local function stands_still(stream, delivered, known)
+  return stream[1] == known.length and stream[5] == known.last and delivered == known.delivered
 end
 
 -- Of large entries: first unread id or "", counted unread (0 or -1), ahead of the stream.
 local function look_at_large(key, stream, delivered, lag, known)
-  local still = stream[1] == known.length and delivered == known.delivered
+  local still = stands_still(stream, delivered, known)
   if still and known.unread ~= '' and known.unread ~= 'none' then return known.unread, -1, 0 end
   if lag ~= 0 and not still then return '', -1, 0 end
   local unread = first_above(key, delivered)
   if unread ~= '' then return unread, -1, 0 end
   -- The server has no lag also where the newest entries were deleted.
-  local suspect = lag < 0 and not (still and known.unread == 'none')
-  return '', 0, suspect and id_less(generated_id(key), delivered) and 1 or 0
+  if lag >= 0 or (still and known.unread == 'none') then return '', 0, 0 end
+  return '', 0, id_less(select(2, stream_ids(key)), delivered) and 1 or 0
 end
 
-local function look(key, stream, delivered, lag)
+local function look(key, stream, delivered, lag, known)
   local first, last = stream[4], stream[5]
   local ahead = id_less(stream[3], delivered) and 1 or 0
   if last == '' or not id_less(delivered, last) then return '', -1, ahead end
   if id_less(delivered, first) then return first, -1, ahead end
-  local cap, counted = tonumber(ARGV[lag < 0 and 1 or 2]), -1
-  if cap > 0 and lag <= cap then counted = count_above(key, delivered, cap) end
-  return first_above(key, delivered), counted, ahead
+  local cap, counted, unread = tonumber(ARGV[lag < 0 and 1 or 2]), -1, nil
+  if cap > 0 and lag <= cap then counted, unread = count_above(key, delivered, cap) end
+  if not unread and stands_still(stream, delivered, known) and known.unread ~= 'none'
+    and known.unread ~= '' then
+    unread = known.unread
+  end
+  unread = unread or first_above(key, delivered)
+  return unread, unread == '' and 0 or counted, ahead
 end
 
 local function read_group(key, stream, group, known)
@@ -98,7 +105,7 @@ local function read_group(key, stream, group, known)
     local read = info['entries-read']
     if stream[2] < 0 and read and lag >= 0 then stream[2] = read + lag end
   else
-    unread, counted, ahead = look(key, stream, delivered, lag)
+    unread, counted, ahead = look(key, stream, delivered, lag, known)
   end
   return {delivered, lag, pending, parked, oldest, unread, counted, ahead}
 end
@@ -108,10 +115,12 @@ local stream = read_stream(KEYS[1])
 local dead = redis.call('EXISTS', KEYS[2]) == 1 and redis.call('XLEN', KEYS[2]) or 0
 local reply = {string.format('%.0f', now), dead, stream}
 local key = 3
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local replay, retry, state, group = KEYS[key], KEYS[key + 1], KEYS[key + 2], ARGV[i]
   key = key + 3
-  local known = {length = tonumber(ARGV[3]), delivered = ARGV[i + 1], unread = ARGV[i + 2]}
+  local known = {
+    length = tonumber(ARGV[3]), last = ARGV[4], delivered = ARGV[i + 1], unread = ARGV[i + 2],
+  }
   local replay_stream = read_stream(replay)
   local due, wait = 0, -1
   local parked = redis.call('ZCARD', retry)

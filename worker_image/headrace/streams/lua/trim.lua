@@ -7,7 +7,7 @@
 --   destroyed: by Force, per group that needed what was removed: name, unread, pending
 -- Entries are looked at only where they are small: a slice of large ones goes node by node, and such
 -- a node holds one entry.
--- uses: ids, reply, clock, floor, sizes
+-- uses: ids, reply, clock, floor, sizes, stream_ids
 local SLICE, MOST_BYTES, FREED_BYTES, MOST_PAGES = 100, 65536, 2097152, 20
 local stream, safe = KEYS[1], ARGV[1] == 'Safe'
 if redis.call('EXISTS', stream) == 0 then return {0, 0, '', '', '', 0, {}} end
@@ -19,12 +19,12 @@ for i = 5 + named, #ARGV do ignored[ARGV[i]] = true end
 
 local large = large_entries(stream, length)
 local slice = large and math.max(1, math.floor(FREED_BYTES / large)) or SLICE -- to free takes time, too
-local generated = not large and to_map(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
--- The same of a stream of large entries, where only a look at two of them can tell.
+local generated
 local function generated_id()
-  generated = generated or to_map(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
+  if not generated then generated = select(2, stream_ids(stream)) end
   return generated
 end
+if not large then generated_id() end -- of large entries it takes a look at one of them
 
 local function stands_ahead(delivered, lag)
   if generated then return id_less(generated, delivered) end

@@ -1,7 +1,7 @@
 -- Library: where a stream ends (the last id it gave out, how many entries it ever took; nil where
--- that is not known), and moving a group. XINFO STREAM tells it and copies two bodies: where they are
+-- that is not known), and moving a group. XINFO STREAM tells it and copies bodies: where they are
 -- large, our own group is moved to the end and asked. Nobody sees it, as the script ends before.
--- uses: reply, sizes
+-- uses: reply, sizes, stream_ids
 local function group_row(stream, group)
   if redis.call('EXISTS', stream) == 0 then return nil end
   for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -22,8 +22,8 @@ local function stream_end(stream, group)
   local length = redis.call('XLEN', stream)
   if redis.call('EXISTS', stream) == 0 then return '0-0', 0 end
   if not large_entries(stream, length) then
-    local info = to_map(redis.call('XINFO', 'STREAM', stream))
-    return info['last-generated-id'], info['entries-added']
+    local added, generated = stream_ids(stream)
+    return generated, added
   end
   local before = group_row(stream, group)
   -- With a lag it is not ahead, and nobody asks for more.
