@@ -124,7 +124,10 @@ class Proxy:
         self._server.close()
         for link in list(self.links):
             link.close()
-        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
+        tasks = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+        if tasks:  # a link that is closed ends by itself, and a task that is cancelled is told of
+            _, tasks = await asyncio.wait(tasks, timeout=1.0)
+        for task in tasks:
             task.cancel()
         await asyncio.sleep(0)
 

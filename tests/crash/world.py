@@ -38,6 +38,8 @@ WORKERS = 3
 LEAST_AT_WORK = 2
 """What a fault that ends a worker finds at work, that worker included."""
 AHEAD_SECONDS = 0.3
+START_SECONDS = 180.0
+"""Of the first workers, on a busy machine."""
 SHUTDOWN_SECONDS = 20.0
 CALM_SECONDS = 1.5
 """From the last outage to the end: a worker that ends during one leaves its consumer behind."""
@@ -101,7 +103,7 @@ class World:
         """Send, strike, mend, wait until nothing is left to do, and check."""
         for _ in range(self.workers):
             self.fleet.start()
-        if not self.fleet.wait_at_work(self.workers):
+        if not self.fleet.wait_at_work(self.workers, START_SECONDS):
             raise RuntimeError(f"the workers did not start; their logs are in {self.directory}")
         self.fleet.lifespans = self.run.of.lifespans
         if self.run.of.produces:
