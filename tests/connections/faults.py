@@ -201,6 +201,7 @@ FAULTS = [
         lambda scene: scene.again_and_again(scene.proxy.cut_replies),
         lambda scene: scene.stop(),
         scenes.Proxied,
+        away=False,  # small replies pass between two cuts
     ),
     Fault(
         "replies lost",

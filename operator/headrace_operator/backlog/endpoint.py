@@ -261,8 +261,8 @@ class Endpoint:
 
 
 async def _weigh(client: redis.asyncio.Redis, known: list[Watched], now: float) -> None:
-    """Asks for the memory of streams that were not weighed within the minute."""
-    due = [one for one in known if now - one.weighed_at >= INTERVAL_SECONDS]
+    """Asks for the memory of streams that were not weighed within the minute, or were not there."""
+    due = [one for one in known if now - one.weighed_at >= INTERVAL_SECONDS or one.bytes == 0]
     if not due:
         return
     sizes = await memories_of(client, [one.subject.keys.stream for one in due])

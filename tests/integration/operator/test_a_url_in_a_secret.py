@@ -147,7 +147,12 @@ def test_after_a_restart_a_broken_url_leaves_what_runs_alone(
     kube.create(secret(namespace, url_of(server)))
     kube.apply(pipeline(namespace))
     until("the group is claimed", lambda: claimed(server, CANARY), within=40)
-    before = until("workers", lambda: kube.get(DEPLOYMENT, namespace, "flights-audit"))
+
+    def worker() -> Any:
+        found = kube.get(DEPLOYMENT, namespace, "flights-audit")
+        return found if found and found["spec"]["replicas"] == 1 else None
+
+    before = until("a worker", worker)
     first.stop()
     write(kube, namespace, "")
     start_operator("--full-look=2")

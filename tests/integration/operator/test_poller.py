@@ -270,7 +270,7 @@ async def test_a_risk_is_asked_for_once_a_minute(client: Redis) -> None:
         now += 61
         assert await danger() is None
         await client.config_set("appendfsync", "no")
-        now += 3_540
+        now += 3_600
         assert await danger() is Danger.NOT_PERSISTENT
     finally:
         await client.config_set("appendfsync", "everysec")
@@ -290,6 +290,8 @@ async def test_it_weighs_each_stream_and_leaves_out_what_it_may_not_ask(
     assert reading.stream_bytes == pytest.approx(usage, rel=0.1)
     none = await fleet.until("ns/none", lambda r: r.backlog is not None)
     assert none.stream_bytes is None
+    await client.xadd("nothing", {"n": 1})
+    await fleet.until("ns/none", lambda r: bool(r.stream_bytes))
     await client.execute_command("ACL", "SETUSER", "default", "-memory|usage")
     try:
         fleet.watch("ns/q", redis_server, "s", "g")

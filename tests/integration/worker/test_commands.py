@@ -175,10 +175,10 @@ def test_reclaim_of_a_custom_group_reads_what_it_buries_and_no_more_than_it_may_
     stage.redis.xreadgroup(GROUP, "go-worker", {STREAM: ">"}, count=20)
 
     def fall_silent(entries: list[bytes], deliveries: int) -> None:
-        stage.redis.execute_command(
-            *("XCLAIM", STREAM, GROUP, "go-worker", 0, *entries),
-            *("IDLE", 60_000, "RETRYCOUNT", deliveries, "JUSTID"),
-        )
+        stage.redis.xclaim(
+            STREAM, GROUP, "go-worker", 0, entries,
+            idle=60_000, retrycount=deliveries, justid=True,
+        )  # fmt: skip
 
     def sent() -> int:
         return int(stage.redis.info("stats")["total_net_output_bytes"])
@@ -266,7 +266,7 @@ def test_backlog_shows_lag_and_pending(stage: Stage) -> None:
     missing = headrace("backlog", "nothing", "--url", url)
     assert (missing.returncode, missing.stdout) == (1, "")
     assert f"there is no stream nothing at {stage.server.endpoint}" in missing.stderr
-    info = stage.redis.execute_command("INFO", "server", NEVER_DECODE=True).decode()
+    info = "\n".join(f"{name}:{value}" for name, value in stage.redis.info("server").items())
     told = json.loads(headrace("backlog", STREAM, GROUP, "--url", url, "-o", "json").stdout)
     assert told["groups"][GROUP]["pending"] == 1
     server = told["server"]

@@ -75,7 +75,8 @@ def test_one_event_that_kills_among_good_ones_is_the_only_dead_letter(
 
 def test_a_pass_that_is_killed_strands_nothing(stage: Stage) -> None:
     leave_behind(stage, *({"n": n} for n in range(40)))
-    with workers(stage, HANDLERS.replace("effect(", "time.sleep(0.1); effect(")) as group:
+    slow = HANDLERS.replace("effect(", "time.sleep(0.1); effect(")
+    with workers(stage, slow, delivery={"maxCrashes": 2}) as group:
         killed = group.start("job-1", "reclaim")
         eventually_sync(lambda: len(group.effects) > 5)
         killed.kill()

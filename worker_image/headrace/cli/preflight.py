@@ -9,7 +9,7 @@ from enum import StrEnum
 from headrace.cli.output import plural, size
 from headrace.streams.durability import Info, evicts_streams, failed_write
 from headrace.streams.rights import Right
-from headrace.streams.server import FEATURES, FLOOR_ADVICE, Server
+from headrace.streams.server import FLOOR_ADVICE, Server
 
 SHOWN_RIGHTS = 6
 FULL = 0.9
@@ -42,8 +42,9 @@ def server_finding(server: Server) -> Finding:
 
 def features_finding(server: Server) -> Finding:
     """What the newest servers have beyond the floor."""
-    found = ", ".join(server.features) or f"none of {', '.join(FEATURES)}"
-    return Finding("features", Result.OK, f"{found}; Headrace uses none of these yet")
+    names = ", ".join(server.features)
+    found = f"{names}; Headrace uses none of these yet" if names else "no newer stream commands"
+    return Finding("features", Result.OK, found)
 
 
 def persistence_finding(info: Info, fsync: str | None, save: str | None) -> Finding:
