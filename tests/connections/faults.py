@@ -209,6 +209,7 @@ FAULTS = [
         lambda scene: scene.again_and_again(scene.proxy.withhold_replies),
         lambda scene: scene.stop(),
         scenes.Proxied,
+        away=False,
     ),
     Fault("LOADING", "LOADING", _load(15.0), Scene.wait_for_server),
     Fault(
