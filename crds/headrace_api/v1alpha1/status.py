@@ -26,6 +26,7 @@ class ConditionType(StrEnum):
     TRIM_FAILED = "TrimFailed"
     RECLAIM_FAILED = "ReclaimFailed"
     PERSISTENCE_RISK = "PersistenceRisk"
+    SHARDS_UNEVEN = "ShardsUneven"
     CONFLICT = "Conflict"
 
 
@@ -89,6 +90,8 @@ class Reason(StrEnum):
     DISK_WRITE_FAILED = "DiskWriteFailed"
     STREAM_EVICTABLE = "StreamEvictable"
     NOT_PERSISTENT = "NotPersistent"
+    # how a Cluster carries it
+    HOT_SHARD = "HotShard"
     # anything that the operator did not expect
     INTERNAL_ERROR = "InternalError"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.streams.facts import ServerFacts
+from headrace.streams.shards import Shard, hot_shard
 from headrace_api.v1alpha1 import ConditionType, DataLoss, Reason
 from headrace_operator.plan.condition_list import Condition, merged
 from headrace_operator.plan.persistence import risk_condition
@@ -16,11 +17,12 @@ from headrace_operator.plan.problems import Problem
 @dataclass(frozen=True, slots=True)
 class Found:
     """`endpoint`: where it was looked for. `servers`: the one that answered, or the primaries of a
-    Cluster. `problem`: why that is not all of it."""
+    Cluster, whose load is in `shards`. `problem`: why that is not all of it."""
 
     endpoint: str | None = None
     servers: tuple[ServerFacts, ...] = ()
     problem: Problem | None = None
+    shards: tuple[Shard, ...] = ()
 
 
 def status_of(
@@ -55,6 +57,8 @@ def _conditions(found: Found, data_loss: DataLoss) -> Iterator[Condition]:
     risks = [one.risk for one in found.servers if one.risk is not None]
     if risks and data_loss is not DataLoss.ACCEPT:
         yield risk_condition(risks[0], "dataLoss")
+    if hot := hot_shard(found.shards):
+        yield Condition(ConditionType.SHARDS_UNEVEN, True, Reason.HOT_SHARD, hot)
 
 
 def _of_servers(servers: Sequence[ServerFacts]) -> Problem | None:

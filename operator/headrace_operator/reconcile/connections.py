@@ -16,8 +16,11 @@ from redis.exceptions import ResponseError
 
 from headrace.streams import refusals
 from headrace.streams.connect import REDIS_ERRORS
+from headrace.streams.durability import info_of
 from headrace.streams.facts import facts_of
 from headrace.streams.script import call
+from headrace.streams.shards import shard_of
+from headrace.streams.url import join_endpoint
 from headrace_api.v1alpha1 import Reason, Redis, RedisConnection
 from headrace_operator.backlog import redis_errors
 from headrace_operator.backlog.allowed_hosts import NoAccess
@@ -125,7 +128,16 @@ class Connections:
 async def _ask(clients: Sequence[redis.asyncio.Redis], endpoint: str) -> Found:
     """Raises redis errors."""
     texts = [(await call(client, ("INFO",))).decode("utf-8", "replace") for client in clients]
-    return Found(endpoint, tuple(map(facts_of, texts)))
+    shards = [
+        shard_of(_address(client), info_of(text))
+        for client, text in zip(clients, texts, strict=True)
+    ]
+    return Found(endpoint, tuple(map(facts_of, texts)), shards=tuple(shards))
+
+
+def _address(client: redis.asyncio.Redis) -> str:
+    place = client.connection_pool.connection_kwargs
+    return join_endpoint(place["host"], place["port"])
 
 
 def _problem(error: Exception, at: str) -> Problem:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from headrace.streams.facts import facts_of
+from headrace.streams.shards import Shard
 from headrace_api.v1alpha1 import DataLoss, Reason, RedisConnectionStatus
 from headrace_operator.plan.connection_status import Found, status_of
 from headrace_operator.plan.problems import Problem
@@ -88,3 +89,10 @@ def test_a_problem_leaves_out_what_is_not_known() -> None:
         "Ready": ("False", "RedisUnreachable"),
         "Reconciling": ("True", "RedisUnreachable"),
     }
+
+
+def test_a_hot_shard_is_a_condition_beside_ready() -> None:
+    shards = tuple(Shard(f"n{i}:1", size << 20, 0.0) for i, size in enumerate((90, 5, 5)))
+    made = status(Found("n0:1/0", found({}, {}, {}).servers, shards=shards))
+    assert conditions(made)["ShardsUneven"] == ("True", "HotShard")
+    assert conditions(made)["Ready"] == ("True", "Available")

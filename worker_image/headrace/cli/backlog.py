@@ -13,12 +13,14 @@ from headrace.cli.names import group_names
 from headrace.cli.options import FAILED, Output, refuse
 from headrace.cli.output import CLEAR_SCREEN, duration, plural, print_data, print_table
 from headrace.cli.redis_options import Place, command, opened
+from headrace.cli.shards import shards_of
 from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
 from headrace.streams.detect import detect
 from headrace.streams.keys import StreamKeys
 from headrace.streams.server import Server
+from headrace.streams.shards import Shard, hot_shard
 
 WATCH_SECONDS = 2.0
 COLUMNS = ("GROUP", "LAG", "PENDING", "PARKED", "WAITING", "OLDEST", "FLOOR")
@@ -38,15 +40,18 @@ async def run_backlog(
         StreamKeys(stream).for_group(group)  # refuse what can be no group before Redis is asked
     async with opened(url) as place:
         keys = place.keys(stream, dead_letters)
+        shards = await shards_of(place)
         while True:
             found = await backlog_of(place, keys, groups)
             if watch and output is Output.TABLE:
                 clear = CLEAR_SCREEN if sys.stdout.isatty() else ""
                 typer.echo(f"{clear}{datetime.now().astimezone():%H:%M:%S}  ", nl=False)
-            _print(found, await detect(place.client), output)
+            _print(found, await detect(place.client), shards, output)
             if not watch:
                 break
             await asyncio.sleep(WATCH_SECONDS)
+    if hot := hot_shard(shards):
+        typer.echo(f"warning: {hot}", err=True)
     missing = [name for name, group in found.groups.items() if not group.exists]
     if missing:
         refuse(f"stream {stream} has no group {', '.join(missing)}", FAILED)
@@ -66,9 +71,10 @@ async def backlog_of(place: Place, keys: StreamKeys, groups: list[str]) -> Strea
     return found
 
 
-def _print(found: StreamBacklog, server: Server, output: Output) -> None:
+def _print(found: StreamBacklog, server: Server, shards: list[Shard], output: Output) -> None:
     if output is not Output.TABLE:
-        print_data({**_plain(found), "server": server.as_data()}, output)
+        beside = {"server": server.as_data(), "shards": [dataclasses.asdict(one) for one in shards]}
+        print_data(_plain(found) | beside, output)
         return
     letters = plural(found.dead_letters, "dead letter")
     typer.echo(f"{found.stream}: {plural(found.length, 'entry')}, {letters}")
