@@ -14,6 +14,7 @@ from tests.support.prometheus import Prometheus
 from tests.support.redis_tls import make_certificates
 from tests.support.waiting import eventually
 
+import headrace_operator.metrics  # noqa: F401 - what is served
 from headrace_operator.telemetry.http import SecurePort, Server
 from headrace_operator.telemetry.tls import ServerTLS
 
