@@ -1,6 +1,7 @@
 """headrace.dev/v1alpha1."""
 
 from headrace_api.duration import Duration
+from headrace_api.v1alpha1.api_object import Metadata
 from headrace_api.v1alpha1.connection import (
     RedisConnection,
     RedisConnectionSpec,
@@ -25,7 +26,6 @@ from headrace_api.v1alpha1.group import (
 )
 from headrace_api.v1alpha1.pipeline import (
     DeletionPolicy,
-    Metadata,
     StreamPipeline,
     StreamPipelineSpec,
 )

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from headrace_api import API_VERSION, CONNECTION_KIND
-from headrace_api.v1alpha1.pipeline import Metadata
+from headrace_api import CONNECTION_KIND
+from headrace_api.v1alpha1.api_object import ApiObject
 from headrace_api.v1alpha1.redis import RedisPlace
 from headrace_api.v1alpha1.scalars import integer, keyed_by
 from headrace_api.v1alpha1.status import Condition, Count, Line, Report
@@ -38,19 +37,9 @@ class RedisConnectionStatus(Report):
     pipelines: Count | None = Field(None, description="Pipelines that name it.")
 
 
-class RedisConnection(BaseModel):
+class RedisConnection(ApiObject):
     """A Redis or Valkey that pipelines of its namespace name by redis.connectionRef."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
-
-    api_version: str = API_VERSION
     kind: str = CONNECTION_KIND
-    metadata: Metadata
     spec: RedisConnectionSpec
     status: RedisConnectionStatus = Field(default_factory=RedisConnectionStatus)

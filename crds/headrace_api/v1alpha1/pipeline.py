@@ -1,15 +1,14 @@
 """StreamPipeline: one stream, its consumer groups, and everything that runs them."""
 
 import re
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
-from headrace_api import API_VERSION, KIND
+from headrace_api import KIND
 from headrace_api.rules import Rule, Shape, obey
+from headrace_api.v1alpha1.api_object import ApiObject
 from headrace_api.v1alpha1.group import Group
 from headrace_api.v1alpha1.redis import Redis, RedisMode
 from headrace_api.v1alpha1.scalars import keyed_by
@@ -27,25 +26,6 @@ class DeletionPolicy(StrEnum):
 
     RETAIN = "Retain"
     DELETE = "Delete"
-
-
-class Metadata(BaseModel):
-    """The part of ObjectMeta that Headrace reads."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
-    )
-
-    name: str
-    namespace: str = "default"
-    uid: str = ""
-    generation: int = 0
-    resource_version: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    finalizers: tuple[str, ...] = ()
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
 
 
 def _output_streams(spec: "StreamPipelineSpec") -> set[str]:
@@ -123,20 +103,10 @@ class StreamPipelineSpec(Shape):
     )
 
 
-class StreamPipeline(BaseModel):
+class StreamPipeline(ApiObject):
     """A stream pipeline: a Redis stream, its consumer groups and their workers."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
-
-    api_version: str = API_VERSION
     kind: str = KIND
-    metadata: Metadata
     spec: StreamPipelineSpec
     status: Status = Field(default_factory=Status)
 

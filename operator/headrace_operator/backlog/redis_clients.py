@@ -98,18 +98,18 @@ class RedisAccess:
     async def client(self, access: Access, key: str) -> redis.asyncio.Redis:
         """The shared admin client of the server with `key`: in a Cluster one per node. Short
         socket time-outs; never retries by itself. Raises redis errors, in a Cluster only."""
-        known = self._clients.get(access)
-        if known is None:
-            known = self._clients[access] = _Client(access, self._hosts)
-        return await known.of(key)
+        return await self._client(access).of(key)
 
     async def clients(self, access: Access) -> list[redis.asyncio.Redis]:
         """One of each server that takes writes: in a Cluster all primaries. Raises redis errors, in
         a Cluster only."""
+        return await self._client(access).all()
+
+    def _client(self, access: Access) -> _Client:
         known = self._clients.get(access)
         if known is None:
             known = self._clients[access] = _Client(access, self._hosts)
-        return await known.all()
+        return known
 
     def doubt(self, access: Access) -> None:
         """A call failed: a Cluster is asked again who owns its slots before the next one."""

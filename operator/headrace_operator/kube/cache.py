@@ -12,7 +12,7 @@ import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from headrace_api import CONNECTION_KIND, GROUP, KIND
 from headrace_api.names import PIPELINE_LABEL
@@ -23,6 +23,8 @@ Key = str
 
 Ref = tuple[str, str, str]
 """kind, namespace, name."""
+_Of = TypeVar("_Of")
+_Member = TypeVar("_Member")
 REMEMBERED_DELETIONS = 20_000
 # managedFields are kept only of what is applied.
 APPLIED = frozenset(CHILDREN)
@@ -199,15 +201,9 @@ class Cache:
         if known is None:
             return set()
         if known.uses is not None:
-            users = self._users[known.uses]
-            users.discard(key_of(ref[1], ref[2]))
-            if not users:
-                del self._users[known.uses]
+            _unlink(self._users, known.uses, key_of(ref[1], ref[2]))
         if known.owner is not None:
-            owned = self._owned[known.owner]
-            owned.discard(ref)
-            if not owned:
-                del self._owned[known.owner]
+            _unlink(self._owned, known.owner, ref)
         return self._woken(ref, known.owner)
 
     def _woken(self, ref: Ref, owner: Key | None) -> set[Key]:
@@ -216,6 +212,13 @@ class Cache:
         if ref[0] == CONNECTION_KIND:
             return set(self._users.get(ref, ()))
         return set() if owner is None else {owner}
+
+
+def _unlink(index: dict[_Of, set[_Member]], of: _Of, member: _Member) -> None:
+    members = index[of]
+    members.discard(member)
+    if not members:
+        del index[of]
 
 
 def _connection_of(ref: Ref, seen: Manifest) -> Ref | None:

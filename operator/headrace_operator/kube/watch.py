@@ -161,7 +161,8 @@ class _Scope:
                     raise
                 self._tell_no_connections(error)
             else:
-                self._without_connections &= kind is not REDIS_CONNECTION
+                if kind is REDIS_CONNECTION:
+                    self._without_connections = False
 
     def _is_left_out(self, kind: Kind) -> bool:
         return kind is REDIS_CONNECTION and self._without_connections

@@ -16,7 +16,7 @@ from headrace_operator.plan.rendered import RenderedPipeline
 
 # The API server's words where RBAC, a quota or an admission policy refuses a well-formed object.
 _POLICY_WORDS = ("forbidden", "exceeded quota", "denied the request", "denied request")
-UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
+_UNREACHABLE_HINT = "check redis.endpoints, the server and the network; workers go on by themselves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _claim(view: GroupView) -> Iterator[Problem]:
     else:
         what = f"{at} cannot be set up"
         if claim.unreachable:
-            message = f"{what}: {claim.message}; {UNREACHABLE_HINT}"
+            message = f"{what}: {claim.message}; {_UNREACHABLE_HINT}"
             yield Problem(Reason.REDIS_UNREACHABLE, message)
         else:
             yield redis_refusal(what, claim.message)
@@ -100,11 +100,16 @@ def _redis(observation: Observation) -> Iterator[Problem]:
         if observation.redis_refused:
             yield redis_refusal(f"Redis at {at} refuses", observation.redis_error)
         else:
-            message = f"Redis at {at} cannot be reached: {observation.redis_error}"
-            yield Problem(Reason.REDIS_UNREACHABLE, f"{message}; {UNREACHABLE_HINT}")
+            yield redis_unreachable(at, observation.redis_error)
     elif observation.backlog is not None and observation.backlog.error is not None:
         stream = observation.pipeline.spec.stream.name
         yield redis_refusal(f"stream {stream} at {at} cannot be read", observation.backlog.error)
+
+
+def redis_unreachable(at: str, error: str) -> Problem:
+    """`error`: in words for people."""
+    message = f"Redis at {at} cannot be reached: {error}; {_UNREACHABLE_HINT}"
+    return Problem(Reason.REDIS_UNREACHABLE, message)
 
 
 def redis_refusal(what: str, error: str) -> Problem:

@@ -31,9 +31,9 @@ from headrace_operator.kube.kinds import REDIS_CONNECTION, Manifest
 from headrace_operator.plan import references
 from headrace_operator.plan.connection_status import Found, status_of
 from headrace_operator.plan.place import NoPlace
-from headrace_operator.plan.problems import UNREACHABLE_HINT, Problem, redis_refusal
+from headrace_operator.plan.problems import Problem, redis_refusal, redis_unreachable
 from headrace_operator.reconcile.referenced_objects import access_of, fetch
-from headrace_operator.reconcile.status_writer import merge_patch
+from headrace_operator.reconcile.status_writer import merge_patch, patch_status
 from headrace_operator.reconcile.url_place import place_in
 
 logger = logging.getLogger(__name__)
@@ -113,16 +113,9 @@ class Connections:
 
     async def _write(self, live: Manifest, wanted: Manifest) -> None:
         patch = merge_patch(live.get("status") or {}, wanted)
-        if not patch:
-            return
-        metadata = live["metadata"]
-        body = {
-            "metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
-            "status": patch,
-        }
-        place = metadata["namespace"], metadata["name"]
-        seen = await self._api.merge_patch(REDIS_CONNECTION, *place, body, sub="status")
-        self._cache.put(REDIS_CONNECTION, seen)
+        if patch:
+            seen = await patch_status(self._api, REDIS_CONNECTION, live, patch)
+            self._cache.put(REDIS_CONNECTION, seen)
 
 
 async def _ask(clients: Sequence[redis.asyncio.Redis], endpoint: str) -> Found:
@@ -144,9 +137,7 @@ def _problem(error: Exception, at: str) -> Problem:
     words = redis_errors.for_people(error)
     if isinstance(error, ResponseError) or redis_errors.is_refusal(error):
         return redis_refusal(f"Redis at {at} refuses", words)
-    return Problem(
-        Reason.REDIS_UNREACHABLE, f"Redis at {at} cannot be reached: {words}; {UNREACHABLE_HINT}"
-    )
+    return redis_unreachable(at, words)
 
 
 def _client_key(key: Key) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from headrace_operator.kube.api_server import ApiError, ApiServer
 from headrace_operator.kube.cache import Cache
-from headrace_operator.kube.kinds import STREAM_PIPELINE, Manifest
+from headrace_operator.kube.kinds import STREAM_PIPELINE, Kind, Manifest
 from headrace_operator.kube.token_bucket import TokenBucket
 from headrace_operator.plan.observation import Observation
 from headrace_operator.reconcile.memory import Memory, StatusWrites
@@ -108,17 +108,23 @@ class StatusWriter:
     async def _patch(self, live: Manifest, patch: dict[str, Any], memory: StatusWrites) -> None:
         if not patch:
             return
-        metadata = live["metadata"]
-        body = {
-            "metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
-            "status": patch,
-        }
-        seen = await self._api.merge_patch(
-            STREAM_PIPELINE, metadata["namespace"], metadata["name"], body, sub="status"
-        )
+        seen = await patch_status(self._api, STREAM_PIPELINE, live, patch)
         memory.written_at, memory.figures_at = self._clock(), None
         memory.within_a_minute.append(memory.written_at)
         self._cache.put(STREAM_PIPELINE, seen)
+
+
+async def patch_status(
+    api: ApiServer, kind: Kind, live: Manifest, patch: dict[str, Any]
+) -> Manifest:
+    """Change the status of this very object as it was seen; what the API server then holds."""
+    metadata = live["metadata"]
+    body = {
+        "metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
+        "status": patch,
+    }
+    place = metadata["namespace"], metadata["name"]
+    return await api.merge_patch(kind, *place, body, sub="status")
 
 
 def _until_next(writes: deque[float], now: float) -> float:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+
+from headrace.streams.tls_contexts import state_of
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +68,5 @@ class _Renewed:
                 self._seen = state
         connection.context = self.newest
 
-    def _state(self) -> list[tuple[int, int]]:
-        """Of each file that there is: which one it is, and when it was written."""
-        files = (self._files.directory / name for name in (CERTIFICATE, KEY, AUTHORITY))
-        stats = (file.stat() for file in files if file.exists())
-        return [(stat.st_ino, stat.st_mtime_ns) for stat in stats]
+    def _state(self) -> list[Hashable]:
+        return [state_of(self._files.directory / name) for name in (CERTIFICATE, KEY, AUTHORITY)]

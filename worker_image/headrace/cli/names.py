@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from redis.asyncio import Redis
 
+from headrace.streams import groups
 from headrace.streams.groups import NotAStream
 from headrace.streams.script import call
 
@@ -37,10 +38,7 @@ async def exists(client: Redis, stream: str) -> bool:
 
 async def group_names(client: Redis, stream: str) -> list[str] | None:
     """The stream's consumer groups; None when there is no such stream. Raises NotAStream."""
-    if not await exists(client, stream):
-        return None
-    rows = await call(client, ("XINFO", "GROUPS", stream))
-    return [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]
+    return await groups.group_names(client, stream) if await exists(client, stream) else None
 
 
 def _escaped(text: str) -> str:

@@ -128,6 +128,12 @@ async def ensure_groups(
     )
 
 
+async def group_names(client: Redis, stream: str) -> list[str]:
+    """The consumer groups of a stream that is there. Raises redis errors."""
+    rows = await call(client, ("XINFO", "GROUPS", stream))
+    return [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]
+
+
 async def holder_of(client: Redis, keys: GroupKeys) -> Holder | None:
     """Who has claimed the group; None if nobody."""
     owner, cluster = await call(client, ("HMGET", keys.state, "owner", "cluster"))

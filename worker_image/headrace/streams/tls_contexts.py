@@ -33,10 +33,11 @@ def use_as_files_stand(settings: RedisSSLContext) -> ssl.SSLContext:
 def _key(settings: RedisSSLContext) -> Hashable:
     files = (settings.ca_certs, settings.certfile, settings.keyfile)
     told = (settings.ca_data, settings.cert_reqs, settings.check_hostname, settings.min_version)
-    return *told, *(path and (path, _state(path)) for path in files)
+    return *told, *(path and (path, state_of(path)) for path in files)
 
 
-def _state(path: str) -> Hashable:
+def state_of(path: str | Path) -> Hashable:
+    """Which file it is, and as of when; another once it was written again. None without one."""
     with suppress(OSError):
         state = Path(path).stat()
         return state.st_ino, state.st_mtime_ns, state.st_size

@@ -8,6 +8,7 @@ from enum import StrEnum
 from redis.asyncio import Redis
 
 from headrace.streams.backlog_reader import read_backlogs
+from headrace.streams.groups import group_names
 from headrace.streams.keys import StreamKeys
 from headrace.streams.script import Script, call
 
@@ -109,8 +110,7 @@ async def _groups_of_others(client: Redis, stream: str, own: Sequence[str]) -> l
     """Groups that another pipeline has claimed."""
     if not await call(client, ("EXISTS", stream)):
         return []
-    rows = await call(client, ("XINFO", "GROUPS", stream))
-    names = [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]
+    names = await group_names(client, stream)
     (found,) = await read_backlogs(client, [(StreamKeys(stream), names)])
     ours = {found.groups[name].owner for name in own if name in found.groups}
     return [

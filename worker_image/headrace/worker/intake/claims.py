@@ -277,9 +277,10 @@ class Claims:
         held either, not even where Redis refuses: hand_back_unheld gives it back later."""
         try:
             await self.hand_back(entries)
-        finally:
+        except BaseException:
             for entry in entries:
                 self._holding.drop(entry)
+            raise
 
     def _note_parked(self, found: claim.ParkedIdle, source: Source) -> None:
         self._metrics.counts["claimed"] += found.parked
