@@ -1,9 +1,10 @@
 """Producers of all kinds, which send over the same failing connections to a stream of their own.
 
-`python -m tests.crash.producers URL STREAM RECORD EACH` sends: a parent with a `SyncProducer` made
-before it forks, its children with the one that they inherit, and a child with a `Producer`. Each
-writes down, per event, `<who> <number> <entry id or "-"> <why not>`. Nothing that the harm does
-lasts as long as they may try again, so each event must be in the stream, once, under its own id.
+`python -m tests.crash.producers URL STREAM RECORD ENOUGH` sends: a parent with a `SyncProducer`
+made before it forks, its children with the one that they inherit, and a child with a `Producer`.
+Each goes on until the file ENOUGH is there, so that every fault meets them at work, and writes
+down, per event, `<who> <number> <entry id or "-"> <why not>`. Nothing that the harm does lasts as
+long as they may try again, so each event must be in the stream, once, under its own id.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import redis
@@ -24,7 +25,7 @@ import headrace
 
 CHILDREN = 4
 RETRY_SECONDS = 60.0
-EACH = 150
+AT_LEAST = 150
 PAUSE_SECONDS = 0.02
 END_SECONDS = 120.0
 NULL_IDS = [{"who": "command", "number": n, "id": None if n % 2 else f"id-{n}"} for n in range(20)]
@@ -38,6 +39,7 @@ class Producers:
         self.environment = {**os.environ, **environment}
         self.stream = stream
         self.record = directory / "produced"
+        self._enough = directory / "enough"
         self.lines = directory / "lines"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +56,14 @@ class Producers:
             ],
         ).wait()
         self._process = self._run(
-            ["-m", "tests.crash.producers", url, self.stream, str(self.record), str(EACH)], []
+            [
+                "-m",
+                "tests.crash.producers",
+                url,
+                self.stream,
+                *map(str, (self.record, self._enough)),
+            ],
+            [],
         )
 
     def _run(self, words: Sequence[str], more: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -66,9 +75,10 @@ class Producers:
         )
 
     def wait(self) -> list[str]:
-        """Wait for their end; a sentence when it was no good one."""
+        """Let them end, and wait for it; a sentence when it was no good one."""
         if self._process is None:
             return []
+        self._enough.touch()
         try:
             code = self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -130,8 +140,15 @@ def _event(who: str, number: int) -> headrace.Event:
     return headrace.Event("made", {"who": who, "number": number})
 
 
-def _send(producer: headrace.SyncProducer, who: str, each: int, record: int) -> None:
-    for number in range(each):
+def _numbers(enough: Path) -> Iterator[int]:
+    number = 0
+    while number < AT_LEAST or not enough.exists():
+        yield number
+        number += 1
+
+
+def _send(producer: headrace.SyncProducer, who: str, numbers: Iterable[int], record: int) -> None:
+    for number in numbers:
         try:
             entry_id, why = producer.send(_event(who, number)), ""
         except headrace.NotSent as error:
@@ -140,9 +157,9 @@ def _send(producer: headrace.SyncProducer, who: str, each: int, record: int) -> 
         time.sleep(PAUSE_SECONDS)
 
 
-async def _send_async(url: str, stream: str, who: str, each: int, record: int) -> None:
+async def _send_async(url: str, stream: str, who: str, numbers: Iterable[int], record: int) -> None:
     async with headrace.Producer.from_url(url, stream, retry_seconds=RETRY_SECONDS) as producer:
-        for number in range(each):
+        for number in numbers:
             try:
                 entry_id, why = await producer.send(_event(who, number)), ""
             except headrace.NotSent as error:
@@ -151,24 +168,25 @@ async def _send_async(url: str, stream: str, who: str, each: int, record: int) -
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-def main(url: str, stream: str, record: str, each: int) -> int:
+def main(url: str, stream: str, record: str, enough: str) -> int:
+    until = Path(enough)
     file = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     producer = headrace.SyncProducer.from_url(url, stream, retry_seconds=RETRY_SECONDS)
-    _send(producer, "parent", 1, file)
+    _send(producer, "parent", range(1), file)
     children = []
     for child in range(CHILDREN):
         if pid := os.fork():
             children.append(pid)
             continue
         if child:
-            _send(producer, f"child{child}", each, file)
+            _send(producer, f"child{child}", _numbers(until), file)
         else:
-            asyncio.run(_send_async(url, stream, f"child{child}", each, file))
+            asyncio.run(_send_async(url, stream, f"child{child}", _numbers(until), file))
         os._exit(0)
-    _send(producer, "parent_again", each, file)
+    _send(producer, "parent_again", _numbers(until), file)
     producer.close()
     return max(os.waitpid(pid, 0)[1] for pid in children)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4], int(sys.argv[4])))  # type: ignore[call-arg,arg-type]
+    sys.exit(main(*sys.argv[1:5]))

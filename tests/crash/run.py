@@ -23,6 +23,8 @@ class Run:
     """Share of slow events, in place of the scenario's."""
     slow_seconds: tuple[float, ...] | None = None
     """How long slow events take, each as likely; in place of the scenario's."""
+    link: float | None = None
+    """Bytes a second of each connection, in place of the scenario's."""
     drain_seconds: float = 180.0
     """What is left may be hundreds of suspects, each alone in its worker, and some of them slow."""
 
@@ -39,7 +41,8 @@ class Run:
             mix = replace(mix, slow=self.slow)
         if self.slow_seconds is not None:
             mix = replace(mix, slow_seconds=self.slow_seconds)
-        return replace(scenario, mix=mix)
+        link = scenario.link if self.link is None else self.link
+        return replace(scenario, mix=mix, link=link)
 
     @property
     def count(self) -> int:

@@ -33,6 +33,7 @@ from headrace_operator.kube.kinds import (
     DEPLOYMENT,
     POD,
     REDIS_CONNECTION,
+    REPLICA_SET,
     SECRET,
     STREAM_PIPELINE,
 )
@@ -168,6 +169,17 @@ class Story:
 
         until(f"{count} pods", are_there, within=90)
 
+    def wait_one_deployment(self) -> None:
+        """Its pods end first, and the machine decides how soon."""
+
+        def is_alone() -> bool:
+            kinds = (DEPLOYMENT, REPLICA_SET, POD)
+            found = [one for kind in kinds for one in self._kube.list(kind, self._namespace)]
+            assert len(self.names(DEPLOYMENT)) == 1, json.dumps(found)
+            return True
+
+        until("one Deployment is left", is_alone, within=90)
+
     def is_claimed(self) -> bool:
         found = condition(self._kube.get(STREAM_PIPELINE, self._namespace, "flights"), "Ready")
         return found is not None and found["reason"] != "GroupConflict"
@@ -193,8 +205,7 @@ async def test_every_right_is_used_and_none_is_missing(
     story.apply(groups=[audit, group("delays", scaling={**FIXED, "replicas": 1})], stream=TRIM)
     until("the Deployment is smaller", lambda: story.replicas("flights-delays") == 1)
     story.apply(groups=[audit])
-    # Its pods end first, and the machine decides how soon.
-    until("one Deployment is left", lambda: len(story.names(DEPLOYMENT)) == 1, within=90)
+    story.wait_one_deployment()
 
     # The claim of a pipeline that is gone: whether it is gone is asked of the API server.
     state = "headrace:{flights}:state:audit:flights"
