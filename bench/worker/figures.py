@@ -50,7 +50,7 @@ def rounds(bench: Bench, events: int, count: int) -> None:
             add(name, bench.rate(name, "{bench}", events) / raw)
         raw = bench.rate("raw", "{bench}:ids", events, "raw, with ids")
         add("dedup", bench.rate("dedup", "{bench}:ids", events) / raw)
-        bench.redis.delete(*bench.redis.scan_iter("headrace:*:seen:*", count=10_000))
+        bench.redis.delete(*bench.redis.scan_iter("headrace:*:seen*", count=10_000))
         for label, part in (("1k", 2), ("16k", 10)):
             stream, size = f"{{bench}}:{label}", f"{label[:-1]}KiB"
             raw = bench.rate("raw", stream, events // part, f"raw, {size}")

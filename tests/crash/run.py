@@ -25,6 +25,8 @@ class Run:
     """How long slow events take, each as likely; in place of the scenario's."""
     link: float | None = None
     """Bytes a second of each connection, in place of the scenario's."""
+    min_idle: float | None = None
+    """In place of the scenario's."""
     drain_seconds: float = 180.0
     """What is left may be hundreds of suspects, each alone in its worker, and some of them slow."""
 
@@ -42,7 +44,8 @@ class Run:
         if self.slow_seconds is not None:
             mix = replace(mix, slow_seconds=self.slow_seconds)
         link = scenario.link if self.link is None else self.link
-        return replace(scenario, mix=mix, link=link)
+        min_idle = scenario.min_idle if self.min_idle is None else self.min_idle
+        return replace(scenario, mix=mix, link=link, min_idle=min_idle)
 
     @property
     def count(self) -> int:

@@ -98,8 +98,8 @@ MENDS = [
     ),
     mutant(
         "a connection with an answer outstanding is used again after a lost group",
-        # Under load, so that commits ride with the reads that meet the loss.
-        Run(1, "destroyed", events=3_000, drain_seconds=25),
+        # So many losses under load that one is met by a commit that rides with a read.
+        Run(1, "destroyed", events=10_000, slow=0.5, slow_seconds=(0.02,), drain_seconds=25),
         "exits",
         (READER, "import NoPermissionError,", "import NoPermissionError, NoScriptError,"),
         (READER, "except ResponseError:", "except NoScriptError:"),
@@ -114,7 +114,7 @@ MENDS = [
     mutant(
         "large payloads are counted and not weighed",
         # Slower than the events come, so that one reply could hold many of them.
-        Run(1, "payloads", events=2_500, link=1_000_000.0, drain_seconds=60),
+        Run(1, "payloads", events=2_500, link=800_000.0, drain_seconds=75),
         "pending memory",
         (
             "streams/connection.py",

@@ -77,8 +77,17 @@ SAFEGUARDS = [
     ),
     mutant(
         "reclaim skips a quiet stream",
-        # Workers still die, with something in hand, when all events were sent.
-        Run(1, "kills", events=300, rate=100, fault_pause=0.4, slow=0.5, drain_seconds=25),
+        # What dead workers hold is idle only when all else is done.
+        Run(
+            1,
+            "kills",
+            events=300,
+            rate=100,
+            fault_pause=0.4,
+            slow=0.5,
+            min_idle=8.0,
+            drain_seconds=40,
+        ),
         "pending",
         (
             "worker/intake/claims.py",
