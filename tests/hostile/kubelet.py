@@ -50,9 +50,11 @@ class Kubelet:
             thread.start()
 
     def stop(self) -> None:
+        """The node goes, too: else the scheduler gives it pods of others, which then never end."""
         self._stop.set()
         for thread in self._threads:
             thread.join(10)
+        self._try("DELETE", NODE.path(None, NAME), {"gracePeriodSeconds": 0})
 
     def saw(self, type_: str, pod: Manifest) -> None:
         """Told of every change of every pod."""

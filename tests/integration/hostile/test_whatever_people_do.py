@@ -4,10 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.hostile.actions import WEIGHTS
+from tests.hostile.kubelet import NAME, NODE
 from tests.hostile.play import Player, Result
 from tests.hostile.stage import stage
 from tests.hostile.story import write
 from tests.support.control_plane import ControlPlane
+from tests.support.kube import Kube
 
 SEEDS = (6, 7, 17)
 
@@ -22,3 +24,5 @@ def test_the_spec_is_reached_and_neighbours_hear_nothing_of_it(
 
         failed = [one for one in pool.map(play, SEEDS) if one.violations or one.harness]
     assert not failed, "\n".join(f"{one}\n{one.story.command}" for one in failed)
+    node = Kube(control_plane.kubeconfig).get(NODE, None, NAME)
+    assert node is None, "pods of other tests would be scheduled there, and never end"
