@@ -21,7 +21,8 @@ class Holding:
         """Set by the lease's thread from its questions to Redis until it has noted all answers; a
         reply that is lost leaves it set until the next round."""
         self.written: set[tuple[Source, bytes]] = set()
-        """Held entries whose end Redis has, and not yet as many replicas as asked for."""
+        """Held entries whose end is on its way to Redis, or there and not yet on as many replicas
+        as asked for."""
         self.has_large = False
         """Some entry may be large: only then are sizes added up."""
         self.on_drop: Callable[[Entry], None] = lambda _: None

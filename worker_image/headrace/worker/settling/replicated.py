@@ -8,6 +8,7 @@ this module. Outputs in other slots of a Cluster are written before, and not wai
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -67,18 +68,20 @@ class ReplicatedCommits:
     async def _send(self, flush: Flushed) -> Verdicts:
         """Raises TooFewReplicas; sent again, it asks again, and writes again what a new primary
         does not know."""
+        # Named before Redis has them: a renewal may find them gone before the answer is read.
+        written = self._holding.written = {
+            *((Source.MAIN, id_) for id_ in flush.acks),
+            *((one.source, one.id) for one in flush.settlements),
+        }
         while True:
             verdicts = await self._commits.send(flush.calls)
-            self._holding.written = {
-                *((Source.MAIN, id_) for id_ in flush.acks),
-                *((one.source, one.id) for one in flush.settlements),
-            }
             there = await replicas.ask(self._client, self._keys, self._consumer, self._wanted)
             if not _forget_after(there.flush, flush.calls):
                 break
         if there.replicas < self._wanted:
             raise replicas.TooFewReplicas(there.replicas, self._wanted)
-        self._holding.written = set()
+        # And forgotten when the caller, in this same turn of the loop, holds them no more.
+        asyncio.get_running_loop().call_soon(written.clear)
         return verdicts
 
     def client_for(self, stream: str) -> Redis:
