@@ -68,7 +68,9 @@ async def live(
     quiet_looks: int = 3,
     most_looks: int = 60,
 ) -> list[str]:
-    """Reconcile one pipeline until several looks in a row write nothing; returns the writes."""
+    """Reconcile one pipeline until its spec is carried out and several looks in a row write
+    nothing: a look that waits for Redis, or is refused as stale, writes nothing either. Returns
+    the writes."""
     client = await connect(kubeconfig)
     namespace = key.partition("/")[0]
     cache, redis = Cache(), RedisAccess()
@@ -89,7 +91,8 @@ async def live(
             except ApiError as error:
                 if error.status != 409:  # stale: what a back-off is for
                     raise
-            quiet = quiet + 1 if len(api.writes) == before else 0
+            calm = len(api.writes) == before and _is_carried_out(cache.pipeline(key))
+            quiet = quiet + 1 if calm else 0
             if quiet == quiet_looks:
                 return api.writes
             await asyncio.sleep(0.12)  # the poller's next round
@@ -98,3 +101,11 @@ async def live(
         await poller.aclose()
         await redis.aclose()
         await client.close()  # type: ignore[no-untyped-call]
+
+
+def _is_carried_out(pipeline: Manifest | None) -> bool:
+    """The status speaks of this generation: it is written after the children."""
+    if pipeline is None:
+        return False
+    observed = (pipeline.get("status") or {}).get("observedGeneration")
+    return bool(observed == pipeline["metadata"]["generation"])
