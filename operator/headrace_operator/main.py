@@ -16,7 +16,7 @@ import uvloop
 from kubernetes.aio.config import ConfigException
 
 from headrace.streams.groups import Leader
-from headrace.worker.cancel import cancel
+from headrace.worker.tasks import cancel, first_to_end
 from headrace_operator import logs, metrics, settings
 from headrace_operator.backlog.allowed_hosts import AllowedHosts
 from headrace_operator.backlog.poller import BacklogPoller
@@ -43,7 +43,6 @@ from headrace_operator.reconcile.status_writer import StatusWriter
 from headrace_operator.reconcile.victims import Victims
 from headrace_operator.reconcile.work_queue import WorkQueue
 from headrace_operator.settings import OperatorSettings
-from headrace_operator.tasks import first_to_end
 from headrace_operator.telemetry.condition_metrics import Conditions
 from headrace_operator.telemetry.http import SecurePort, Server
 from headrace_operator.telemetry.pipeline_metrics import Fleet

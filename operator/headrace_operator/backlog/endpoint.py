@@ -120,7 +120,7 @@ class Endpoint:
         return now
 
     def stop(self) -> None:
-        self._stopped = True  # a cancellation may be swallowed, see worker/cancel.py
+        self._stopped = True  # a cancellation may be swallowed, see worker/tasks.py
         self.task.cancel()
 
     async def _run(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from headrace.streams.server import Server
-from headrace.worker.cancel import cancel
+from headrace.worker.tasks import cancel
 from headrace_operator.backlog.endpoint import Endpoint, Subject
 from headrace_operator.backlog.redis_clients import Access, RedisAccess
 from headrace_operator.backlog.wakeups import Reading

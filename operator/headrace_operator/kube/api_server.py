@@ -202,18 +202,20 @@ class ApiServer:
         With a resourceVersion in `live`, only as it was seen: a later one raises ApiError (409).
         """
         metadata = live["metadata"]
-        seen = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
+        preconditions = {
+            name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata
+        }
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
-            "preconditions": seen,
+            "preconditions": preconditions,
         }
         path = kind.path(metadata["namespace"], metadata["name"])
         try:
             await self._write("DELETE", path, body, kind=kind)
         except ApiError as error:
-            another = error.is_conflict and "resourceVersion" not in seen
+            another = error.is_conflict and "resourceVersion" not in preconditions
             if not (error.is_missing or another):
                 raise
 

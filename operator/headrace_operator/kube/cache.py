@@ -102,9 +102,9 @@ class Cache:
         owned = sorted(self._owned.get(key, ()))
         return (self._entries[ref].object() for ref in owned if ref[0] == POD.kind)
 
-    def put(self, kind: Kind, seen: Manifest) -> set[Key]:
+    def put(self, kind: Kind, manifest: Manifest) -> set[Key]:
         """Take in an object; returns the keys whose pipelines must look at it (none: stale)."""
-        metadata = seen["metadata"]
+        metadata = manifest["metadata"]
         ref = (kind.kind, metadata["namespace"], metadata["name"])
         known = self._entries.get(ref)
         # The API server guarantees comparable resourceVersions since 1.35; etcd's always were.
@@ -114,13 +114,13 @@ class Cache:
         if self._deleted.get(metadata["uid"], -1) >= version:
             return set()
         self._deleted.pop(metadata["uid"], None)
-        owner = None if kind.kind == KIND else owner_key(seen)
+        owner = None if kind.kind == KIND else owner_key(manifest)
         keys = self._forget(ref)
         if kind not in APPLIED:
             kept = {name: value for name, value in metadata.items() if name != "managedFields"}
-            seen = {**seen, "metadata": kept}
-        text = json.dumps(seen, separators=(",", ":")).encode()
-        uses, generation = _connection_of(ref, seen), metadata.get("generation")
+            manifest = {**manifest, "metadata": kept}
+        text = json.dumps(manifest, separators=(",", ":")).encode()
+        uses, generation = _connection_of(ref, manifest), metadata.get("generation")
         self._entries[ref] = _Entry(metadata["uid"], version, owner, uses, generation, text)
         if owner is not None:
             self._owned[owner].add(ref)
@@ -221,11 +221,11 @@ def _unlink(index: dict[_Of, set[_Member]], of: _Of, member: _Member) -> None:
         del index[of]
 
 
-def _connection_of(ref: Ref, seen: Manifest) -> Ref | None:
+def _connection_of(ref: Ref, manifest: Manifest) -> Ref | None:
     """The RedisConnection that a pipeline names, as far as what is stored can be read."""
     if ref[0] != KIND:
         return None
-    place: Any = seen
+    place: Any = manifest
     for name in ("spec", "redis", "connectionRef", "name"):
         place = place.get(name) if isinstance(place, dict) else None
     return (CONNECTION_KIND, ref[1], place) if isinstance(place, str) else None

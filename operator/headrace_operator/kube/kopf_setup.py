@@ -10,9 +10,8 @@ from typing import Any
 
 import kopf
 
-from headrace.worker.cancel import cancel
+from headrace.worker.tasks import cancel, end_with_first
 from headrace_operator.kube.kinds import Kind
-from headrace_operator.tasks import end_with_first
 
 See = Callable[[Kind, str, dict[str, Any]], None]
 """Told of each event: the kind, the type (DELETED, or any other) and the object."""

@@ -16,6 +16,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 
+from headrace.worker.tasks import first_to_end
 from headrace_api.names import MANAGED_BY, MANAGED_BY_LABEL
 from headrace_operator import metrics
 from headrace_operator.kube import kopf_setup
@@ -31,7 +32,6 @@ from headrace_operator.kube.kinds import (
     Kind,
     Manifest,
 )
-from headrace_operator.tasks import first_to_end
 
 logger = logging.getLogger(__name__)
 
@@ -238,18 +238,18 @@ class _Scope:
         for item in items if kind is REDIS_CONNECTION else ():
             self._connection_changed(_key(item))
 
-    def _see(self, kind: Kind, event: str, seen: Manifest) -> None:
+    def _see(self, kind: Kind, event: str, manifest: Manifest) -> None:
         metrics.WATCH_EVENTS.labels(kind.kind).inc()
-        seen = {"apiVersion": kind.api_version, "kind": kind.kind} | seen
+        manifest = {"apiVersion": kind.api_version, "kind": kind.kind} | manifest
         gone = event == "DELETED"
-        for key in self._cache.remove(kind, seen) if gone else self._cache.put(kind, seen):
+        for key in self._cache.remove(kind, manifest) if gone else self._cache.put(kind, manifest):
             self._changed(key)
         if kind is REDIS_CONNECTION:
-            self._connection_changed(_key(seen))
+            self._connection_changed(_key(manifest))
 
 
-def _key(seen: Manifest) -> Key:
-    return key_of(seen["metadata"]["namespace"], seen["metadata"]["name"])
+def _key(manifest: Manifest) -> Key:
+    return key_of(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
 
 
 def _selector(kind: Kind) -> str | None:

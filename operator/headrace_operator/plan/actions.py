@@ -73,8 +73,8 @@ class Apply:
         """The manifest as it is sent: only the object that was observed is changed."""
         if self.uid is None:
             return self.manifest
-        seen = {"uid": self.uid, "resourceVersion": self.resource_version}
-        return {**self.manifest, "metadata": {**self.manifest["metadata"], **seen}}
+        preconditions = {"uid": self.uid, "resourceVersion": self.resource_version}
+        return {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,9 +243,9 @@ def _trim_held_back(observation: Observation, orphans: Orphans) -> Condition | N
         return None
     holding = set() if trim.policy is TrimPolicy.FORCE else _needing_the_first(stream, orphans)
     # The trim itself sees more: groups of other pipelines, and where entries are too large to read.
-    told = (last_trim(observation) or {}).get("heldBackBy")
-    if told is not None and (told not in stream.groups or not stream.first_id):
-        holding.add(told)
+    reported = (last_trim(observation) or {}).get("heldBackBy")
+    if reported is not None and (reported not in stream.groups or not stream.first_id):
+        holding.add(reported)
     holding -= set(trim.ignore_groups)
     if not holding:
         return None

@@ -82,24 +82,24 @@ def named_objects(references: Sequence[Reference]) -> tuple[frozenset[str], froz
     return names["Secret"], names["ConfigMap"]
 
 
-def content_hash(wanted: Iterable[Reference], seen: References) -> str | None:
+def content_hash(wanted: Iterable[Reference], fetched: References) -> str | None:
     """Changes when the data of a referenced object does; None while one of them is missing."""
     parts = []
     for kind, name in sorted({(r.kind, r.name) for r in wanted if not r.optional}):
-        known = _look_up(kind, name, seen)
+        known = _look_up(kind, name, fetched)
         if known is None:
             return None
         parts.append(f"{kind}/{name}/{known.digest}")
     for kind, name in sorted({(r.kind, r.name) for r in wanted if r.optional}):
-        known = _look_up(kind, name, seen)
+        known = _look_up(kind, name, fetched)
         parts.append(f"{kind}/{name}/{'absent' if known is None else known.digest}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def problems(wanted: Iterable[Reference], seen: References) -> Iterator[tuple[Reason, str]]:
+def problems(wanted: Iterable[Reference], fetched: References) -> Iterator[tuple[Reason, str]]:
     """A reason and a sentence for each object or key that the spec names and nobody made."""
     for ref in wanted:
-        objects = seen.secrets if ref.kind == "Secret" else seen.config_maps
+        objects = fetched.secrets if ref.kind == "Secret" else fetched.config_maps
         if ref.optional or ref.name not in objects:
             continue
         known = objects[ref.name]
@@ -115,5 +115,5 @@ def problems(wanted: Iterable[Reference], seen: References) -> Iterator[tuple[Re
             yield Reason.KEY_NOT_FOUND, words
 
 
-def _look_up(kind: str, name: str, seen: References) -> SeenReference | None:
-    return (seen.secrets if kind == "Secret" else seen.config_maps).get(name)
+def _look_up(kind: str, name: str, fetched: References) -> SeenReference | None:
+    return (fetched.secrets if kind == "Secret" else fetched.config_maps).get(name)

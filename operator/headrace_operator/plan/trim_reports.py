@@ -20,9 +20,9 @@ def last_trim(observation: Observation) -> dict[str, Any] | None:
     if observation.pipeline.spec.stream.trim is None:
         return None
     known = observation.live_status.get("trim")
-    told = [report for pod in observation.pods for report in _reports(pod)]
-    told += [known] if known else []
-    return max(told, key=lambda report: str(report["completedAt"]), default=None)
+    reports = [report for pod in observation.pods for report in _reports(pod)]
+    reports += [known] if known else []
+    return max(reports, key=lambda report: str(report["completedAt"]), default=None)
 
 
 def _reports(pod: Manifest) -> Iterator[dict[str, Any]]:

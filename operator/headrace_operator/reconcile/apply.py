@@ -186,7 +186,7 @@ class Applier:
         if was_rejected(apply, known, observation.clock):
             return
         try:
-            seen = await self._api.apply(apply.request)
+            live = await self._api.apply(apply.request)
         except ApiError as error:
             if error.terminating:
                 outcome.terminating = True
@@ -199,10 +199,10 @@ class Applier:
             outcome.changed |= is_new
             return
         metrics.APPLIES.labels(apply.ref.kind).inc()
-        self._cache.put(BY_KIND[apply.ref.kind], seen)
+        self._cache.put(BY_KIND[apply.ref.kind], live)
         outcome.changed = True
         outcome.applied.add(apply.ref)
-        remember_applied(apply, found, seen, known)
+        remember_applied(apply, found, live, known)
 
     def _waits_for_its_turn(self, apply: Apply, live: Manifest, observation: Observation) -> bool:
         if apply.ref.kind != DEPLOYMENT.kind:
@@ -251,8 +251,8 @@ class Applier:
         kind = BY_KIND[delete.ref.kind]
         namespace = observation.pipeline.namespace
         target = {"namespace": namespace, "name": delete.ref.name, "uid": delete.uid}
-        seen = {**target, "resourceVersion": delete.resource_version}
-        await self._api.delete(kind, {"metadata": seen})
+        metadata = {**target, "resourceVersion": delete.resource_version}
+        await self._api.delete(kind, {"metadata": metadata})
         logger.info("deleted %s %s", *delete.ref)
         self._cache.remove(kind, {"metadata": target})
         outcome.changed = True

@@ -118,13 +118,13 @@ class Connector:
     def _lacks_something(self, pipeline: StreamPipeline, known: Connection) -> bool:
         reading = self._poller.reading(pipeline.key) if known.access else None
         may_have_moved = pipeline.spec.redis.url_key is not None
-        seen = known.references or References()
+        references = known.references or References()
         return (
             known.access_error is not None
             or known.no_place is not None
             or (reading is not None and reading.refused)
             or (reading is not None and may_have_moved and reading.error is not None)
-            or any(True for _ in problems(references_of(pipeline), seen))
+            or any(True for _ in problems(references_of(pipeline), references))
         )
 
 

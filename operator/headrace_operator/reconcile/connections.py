@@ -114,8 +114,8 @@ class Connections:
     async def _write(self, live: Manifest, wanted: Manifest) -> None:
         patch = merge_patch(live.get("status") or {}, wanted)
         if patch:
-            seen = await patch_status(self._api, REDIS_CONNECTION, live, patch)
-            self._cache.put(REDIS_CONNECTION, seen)
+            written = await patch_status(self._api, REDIS_CONNECTION, live, patch)
+            self._cache.put(REDIS_CONNECTION, written)
 
 
 async def _ask(clients: Sequence[redis.asyncio.Redis], endpoint: str) -> Found:

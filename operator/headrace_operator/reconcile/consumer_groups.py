@@ -119,7 +119,7 @@ class GroupOperations:
         except Deposed as error:
             raise LeaseLost(str(error)) from error
         except REDIS_ERRORS as error:
-            raise RedisTrouble(_told(error, access)) from error
+            raise RedisTrouble(_problem(error, access)) from error
 
     async def _ensure(
         self,
@@ -150,7 +150,7 @@ class GroupOperations:
             return GroupClaim(ClaimState.FAILED, str(error))
         except REDIS_ERRORS as error:
             unreachable = not redis_errors.is_refusal(error)
-            return GroupClaim(ClaimState.FAILED, _told(error, access), unreachable=unreachable)
+            return GroupClaim(ClaimState.FAILED, _problem(error, access), unreachable=unreachable)
         if state.created:
             memory.created_at[keys.group] = time.monotonic()
         return GroupClaim(ClaimState.OURS, consumer_group=keys.group)
@@ -181,11 +181,11 @@ class GroupOperations:
         namespace, name, uid = _parts(held.owner)
         same_name = (namespace, name) == (pipeline.namespace, pipeline.name)
         ours = self._writer.cluster()
-        told = pipeline.metadata.annotations.get(TAKE_OVER_ANNOTATION) == uid
+        asked = pipeline.metadata.annotations.get(TAKE_OVER_ANNOTATION) == uid
         if held.cluster and held.cluster != ours:
-            return told and bool(ours)
+            return asked and bool(ours)
         # Claimed before the claim named its cluster, or where that may not be read.
-        if not (held.cluster or same_name or told):
+        if not (held.cluster or same_name or asked):
             return False
         return not await self._writer.exists(namespace, name, uid)
 
@@ -196,7 +196,7 @@ def _parts(owner: str) -> tuple[str, str, str]:
     return namespace, name, uid
 
 
-def _told(error: BaseException, access: Access) -> str:
+def _problem(error: BaseException, access: Access) -> str:
     """What is wrong, for people; the log knows more."""
     logger.info("Redis at %s: %s", access.endpoint, refusals.describe(error))
     return f"Redis at {access.endpoint}: {redis_errors.for_people(error)}"[:500]
@@ -206,7 +206,7 @@ def _floor(pipeline: StreamPipeline, group: Group) -> str | None:
     """What the status remembers of this very Redis; an id of another one would skip entries."""
     if pipeline.status is None or pipeline.status.place != place_of(pipeline):
         return None
-    for seen in pipeline.status.groups:
-        if seen.name == group.name:
-            return seen.floor_id
+    for status in pipeline.status.groups:
+        if status.name == group.name:
+            return status.floor_id
     return None

@@ -46,12 +46,12 @@ class Finalizer:
             {"op": "add", "path": "/metadata/finalizers", "value": wanted},
         ]
         try:
-            seen = await self._api.json_patch(
+            live = await self._api.json_patch(
                 STREAM_PIPELINE, metadata["namespace"], metadata["name"], operations
             )
         except ApiError as error:
             if error.is_missing:
                 return live
             raise error.as_conflict() if error.is_invalid else error from None
-        self._cache.put(STREAM_PIPELINE, seen)
-        return seen
+        self._cache.put(STREAM_PIPELINE, live)
+        return live

@@ -94,8 +94,8 @@ class StatusWriter:
             else:
                 memory.refused_at = None
                 return None
-        told = {name: wanted[name] for name in ("observedGeneration", "conditions")}
-        await self._patch(live, merge_patch(current, {**current, **told}), memory)
+        urgent = {name: wanted[name] for name in ("observedGeneration", "conditions")}
+        await self._patch(live, merge_patch(current, {**current, **urgent}), memory)
         return None
 
     def _until_turn(self, memory: StatusWrites) -> float:
@@ -108,10 +108,10 @@ class StatusWriter:
     async def _patch(self, live: Manifest, patch: dict[str, Any], memory: StatusWrites) -> None:
         if not patch:
             return
-        seen = await patch_status(self._api, STREAM_PIPELINE, live, patch)
+        written = await patch_status(self._api, STREAM_PIPELINE, live, patch)
         memory.written_at, memory.figures_at = self._clock(), None
         memory.within_a_minute.append(memory.written_at)
-        self._cache.put(STREAM_PIPELINE, seen)
+        self._cache.put(STREAM_PIPELINE, written)
 
 
 async def patch_status(

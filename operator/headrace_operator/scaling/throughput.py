@@ -91,17 +91,17 @@ class Rates:
         finished = _finished(last, sample)
         if finished is None:
             return self
-        seen = finished / sample.workers
+        measured = finished / sample.workers
         # A second's work waited all the time, so every worker was busy.
         if min(last.lag, sample.lag) >= finished:
-            smooth = _smooth(self.per_worker, seen)
+            smooth = _smooth(self.per_worker, measured)
             return replace(self, per_worker=smooth, measured_at=sample.clock)
         # Not all were busy all the time, so they can do at least this much.
         if self.per_worker is not None:
-            return replace(self, per_worker=max(seen, self.per_worker))
+            return replace(self, per_worker=max(measured, self.per_worker))
         # A short drain, most of which waited when it began: close enough to begin with.
         if last.lag >= finished * (sample.clock - last.clock) / 2:
-            return replace(self, per_worker=seen, measured_at=sample.clock)
+            return replace(self, per_worker=measured, measured_at=sample.clock)
         return self
 
 

@@ -113,9 +113,11 @@ class _Samples:
         for workers in planned.workers:
             labels = f'{pipeline},group="{workers.group}"'
             self._workers(labels, workers)
-            seen = backlog.groups.get(workers.consumer_group) if backlog is not None else None
+            group_backlog = (
+                backlog.groups.get(workers.consumer_group) if backlog is not None else None
+            )
             history = planned.history.get(workers.group, ScalingHistory())
-            self._backlog(labels, seen, history.rates)
+            self._backlog(labels, group_backlog, history.rates)
         for (group, cause, direction), times in planned.rescales.items():
             labels = f'{pipeline},group="{group}",cause="{cause}",direction="{direction}"'
             self._set("headrace_scaling_decisions_total", labels, times)
@@ -128,16 +130,16 @@ class _Samples:
         if workers.cause is not None:
             self._set("headrace_scaling_cause", f'{labels},cause="{workers.cause}"', 1)
 
-    def _backlog(self, labels: str, seen: GroupBacklog | None, rates: Rates) -> None:
-        quality = Quality.UNKNOWN if seen is None or not seen.exists else seen.quality
+    def _backlog(self, labels: str, group: GroupBacklog | None, rates: Rates) -> None:
+        quality = Quality.UNKNOWN if group is None or not group.exists else group.quality
         self._set("headrace_stream_group_lag_quality", f'{labels},quality="{quality}"', 1)
-        if seen is None or not seen.exists:
+        if group is None or not group.exists:
             return
-        self._set("headrace_stream_group_lag", labels, seen.lag)
-        self._set("headrace_stream_group_messages_pending", labels, seen.pending)
-        self._set("headrace_stream_group_messages_parked", labels, seen.parked)
-        self._set("headrace_stream_group_ready", labels, seen.ready)
-        self._set("headrace_stream_group_oldest_age_seconds", labels, seen.oldest_age_s)
+        self._set("headrace_stream_group_lag", labels, group.lag)
+        self._set("headrace_stream_group_messages_pending", labels, group.pending)
+        self._set("headrace_stream_group_messages_parked", labels, group.parked)
+        self._set("headrace_stream_group_ready", labels, group.ready)
+        self._set("headrace_stream_group_oldest_age_seconds", labels, group.oldest_age_s)
         if quality is Quality.EXACT:  # else no rates are measured, and the last ones are history
             self._set("headrace_scaling_arrivals_per_second", labels, rates.arrival)
             self._set("headrace_scaling_worker_entries_per_second", labels, rates.per_worker)

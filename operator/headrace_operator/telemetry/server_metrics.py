@@ -20,12 +20,12 @@ HELP = {
 class Servers:
     """`text()` is the exposition; empty on a standby, which reads none."""
 
-    def __init__(self, seen: Callable[[], Iterable[tuple[str, Server]]]) -> None:
-        self._seen = seen
+    def __init__(self, servers: Callable[[], Iterable[tuple[str, Server]]]) -> None:
+        self._servers = servers
 
     def text(self) -> str:
         behind: dict[str, set[Server]] = {}
-        for address, server in self._seen():
+        for address, server in self._servers():
             behind.setdefault(address, set()).add(server)
         info, features = [], []
         for address, servers in sorted(behind.items()):

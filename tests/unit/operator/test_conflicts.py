@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from headrace_operator.kube.apply_diff import Difference
+from headrace_operator.metrics import CONFLICTS
 from headrace_operator.plan.observation import ChildRef
-from headrace_operator.reconcile.conflicts import Conflicts
+from headrace_operator.reconcile.conflicts import MAX_LABELS, Conflicts
 
 CHILD = ChildRef("Deployment", "d")
 LOST = [Difference(("f:spec", "f:replicas"), taken_by="kubectl")]
@@ -88,3 +89,15 @@ def test_losses_that_led_to_no_fight_are_forgotten() -> None:
     clock.now += 601
     assert conflicts.standing() == ()
     assert not conflicts._losses
+
+
+def test_a_metric_has_room_for_twenty_managers() -> None:
+    conflicts = Conflicts(Clock())
+    for number in range(100):
+        taken = Difference(("f:spec", "f:replicas"), taken_by=f"client-{number}")
+        conflicts.count(CHILD, [taken])
+    labels = {
+        sample.labels["manager"] for metric in CONFLICTS.collect() for sample in metric.samples
+    }
+    assert len(labels) <= MAX_LABELS + 1
+    assert "others" in labels

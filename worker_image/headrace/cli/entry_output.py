@@ -44,13 +44,13 @@ def plain(entry: Entry, deserializers: Deserializers) -> dict[str, Any]:
     """All of an entry; a payload of JSON decoded, bytes that are no text as {"base64": ...}."""
     id_, flat = entry
     fields = field_map(flat)
-    told: dict[str, Any] = {"id": id_.decode(), "time": _time(id_)}
+    document: dict[str, Any] = {"id": id_.decode(), "time": _time(id_)}
     for name in (TYPE, VERSION):
-        told[name.decode()] = text_of(fields.pop(name)) if name in fields else None
+        document[name.decode()] = text_of(fields.pop(name)) if name in fields else None
     if PAYLOAD in fields:
-        told["payload"] = decoded(fields.pop(PAYLOAD), told["type"] or "", deserializers)
-    told["fields"] = {text_of(name): value_of(value) for name, value in fields.items()}
-    return told
+        document["payload"] = decoded(fields.pop(PAYLOAD), document["type"] or "", deserializers)
+    document["fields"] = {text_of(name): value_of(value) for name, value in fields.items()}
+    return document
 
 
 def _line(entry: Entry, deserializers: Deserializers) -> str:

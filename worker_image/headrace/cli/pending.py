@@ -105,7 +105,7 @@ def parked_text(group: GroupBacklog) -> str:
 
 
 def _plain(group: GroupBacklog, name: str, consumer: str, held: Held) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "group": name,
         "consumer": consumer,
         "parked": consumer == PARKED,
@@ -115,8 +115,11 @@ def _plain(group: GroupBacklog, name: str, consumer: str, held: Held) -> dict[st
     }
     if consumer == PARKED:
         wait = group.next_due_ms
-        told |= {"dueNow": group.due_now, "nextDueSeconds": None if wait is None else wait / 1000}
-    return told
+        document |= {
+            "dueNow": group.due_now,
+            "nextDueSeconds": None if wait is None else wait / 1000,
+        }
+    return document
 
 
 async def _list_each(place: Place, groups: list[GroupKeys], output: Output, limit: int) -> None:
@@ -162,7 +165,7 @@ def _holder(entry: PendingEntry, now_ms: int) -> str:
 
 
 def _plain_entry(group: str, entry: PendingEntry, now_ms: int) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "id": entry.id.decode(),
         "group": group,
         "consumer": entry.consumer,
@@ -173,5 +176,5 @@ def _plain_entry(group: str, entry: PendingEntry, now_ms: int) -> dict[str, Any]
     }
     if entry.parked:
         due = entry.due_at_ms
-        told["dueSeconds"] = None if due is None else (due - now_ms) / 1000
-    return told
+        document["dueSeconds"] = None if due is None else (due - now_ms) / 1000
+    return document

@@ -135,7 +135,7 @@ def _room(made: Plan, seen: Seen) -> str:
 
 
 def _plain(made: Plan, seen: Seen | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "entries": made.entries,
         "entryBytes": round(made.entry_bytes, 1),
         "streamBytes": made.memory,
@@ -144,5 +144,5 @@ def _plain(made: Plan, seen: Seen | None) -> dict[str, Any]:
         "trim": {"maxLength": made.max_length, "schedule": made.schedule},
     }
     if seen is not None:
-        told["server"] = {"usedBytes": seen.used, "maxmemoryBytes": seen.maxmemory}
-    return told
+        document["server"] = {"usedBytes": seen.used, "maxmemoryBytes": seen.maxmemory}
+    return document

@@ -124,9 +124,9 @@ def rights_finding(missing: Sequence[Right]) -> Finding:
 def _named(rights: Sequence[Right]) -> str:
     """`xadd and xlen on flights, hget on ...`."""
     names: dict[str, list[str]] = {}
-    told = list(dict.fromkeys((one.key, one.name) for one in rights))
-    for key, name in told[:SHOWN_RIGHTS]:
+    missing = list(dict.fromkeys((one.key, one.name) for one in rights))
+    for key, name in missing[:SHOWN_RIGHTS]:
         names.setdefault(key, []).append(name)
     parts = [" ".join(those) + (f" on {key}" if key else "") for key, those in names.items()]
-    more = len(told) - SHOWN_RIGHTS
+    more = len(missing) - SHOWN_RIGHTS
     return ", ".join(parts) + (f" and {more} more" if more > 0 else "")

@@ -110,12 +110,12 @@ def place_of(url: str | None) -> Place:
 
 def _with_files(target: Target) -> Target:
     """With --ca, --cert and --key, which stand in the environment."""
-    told = {
+    given = {
         "ca_file": os.environ.get(ENV_CA),
         "cert_file": os.environ.get(ENV_CERTIFICATE),
         "key_file": os.environ.get(ENV_KEY),
     }
-    files = {name: path for name, path in told.items() if path}
+    files = {name: path for name, path in given.items() if path}
     if not files:
         return target
     if target.tls is None:

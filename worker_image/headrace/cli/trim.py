@@ -33,11 +33,11 @@ def run_trim(
     elif max_length is None:
         refuse("say how many entries stay: --max-length N")
     else:
-        _trim_as_told(stream, max_length, dry_run=dry_run, yes=yes, url=url)
+        _trim_as_asked(stream, max_length, dry_run=dry_run, yes=yes, url=url)
 
 
 @command
-async def _trim_as_told(
+async def _trim_as_asked(
     stream: str, max_length: int, *, dry_run: bool, yes: bool, url: str | None
 ) -> None:
     async with opened(url) as place:

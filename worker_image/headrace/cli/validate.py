@@ -87,10 +87,10 @@ def findings(path: Path, files: Files, *, allow_none: bool = False) -> Iterator[
 
 
 def _of_document(file: Path, document: Document) -> Iterator[Finding]:
-    told = [(problem, document.line(problem.path)) for problem in problems(document.manifest)]
+    found = [(problem, document.line(problem.path)) for problem in problems(document.manifest)]
     for repeated in document.repeated:
         sentence = f"stands twice, first in line {repeated.first_line}; keep one"
-        told.append((Problem(repeated.path, sentence), repeated.line))
+        found.append((Problem(repeated.path, sentence), repeated.line))
     name = name_of(document.manifest)
-    for problem, line in sorted(told, key=lambda one: one[1]):
+    for problem, line in sorted(found, key=lambda one: one[1]):
         yield Finding(str(file), line, name, problem.severity, problem.path, str(problem))

@@ -100,7 +100,7 @@ def _created(kubectl: Kubectl, job: Manifest) -> Iterator[str]:
 
 def _started(kubectl: Kubectl, job: str) -> str:
     """The name of its pod, once that has begun. Says why it has to wait."""
-    began, told = time.monotonic(), ""
+    began, shown = time.monotonic(), ""
     while True:
         pods = kubectl.items("pods", "--selector", f"batch.kubernetes.io/job-name={job}")
         if pods and (pods[0].get("status") or {}).get("phase") not in (None, "Pending"):
@@ -109,8 +109,8 @@ def _started(kubectl: Kubectl, job: str) -> str:
         why = pod_trouble(pods[0]) if pods else _why_no_pod(kubectl, job, waited)
         if waited > START_SECONDS:
             raise NotStarted(f"Job {job} did not start in {START_SECONDS:.0f} s: {why}")
-        if waited > SILENCE_SECONDS and why != told:
-            told = why
+        if waited > SILENCE_SECONDS and why != shown:
+            shown = why
             typer.echo(f"waiting for Job {job}: {why or 'its pod is being started'}", err=True)
         time.sleep(POLL_SECONDS)
 

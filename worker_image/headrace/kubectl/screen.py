@@ -90,15 +90,15 @@ def _verdict(pipeline: Manifest) -> Iterator[str]:
 
 def _stream(pipeline: Manifest) -> Iterator[str]:
     redis, name = pipeline["spec"]["redis"], pipeline["spec"]["stream"]["name"]
-    told = [f"stream {name} at {redis['endpoints'][0]}"]
+    parts = [f"stream {name} at {redis['endpoints'][0]}"]
     stream = _status(pipeline).get("stream") or {}
     if "length" in stream:
-        told.append(plural(stream["length"], "entry"))
+        parts.append(plural(stream["length"], "entry"))
     if "bytes" in stream:
-        told.append(size(stream["bytes"]))
+        parts.append(size(stream["bytes"]))
     if "deadLetters" in _status(pipeline):
-        told.append(plural(_status(pipeline)["deadLetters"], "dead letter"))
-    yield ", ".join(told)
+        parts.append(plural(_status(pipeline)["deadLetters"], "dead letter"))
+    yield ", ".join(parts)
     if "memoryFullIn" in stream:
         yield f"  At the rate of the last hour, Redis's memory is full in {stream['memoryFullIn']}."
 
@@ -146,10 +146,10 @@ def pod_trouble(pod: Manifest) -> str:
         ended = (one.get("lastState") or {}).get("terminated") or {}
         if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
             restarts = one.get("restartCount", 0)
-            told = [waiting["reason"], plural(restarts, "restart") if restarts else ""]
+            parts = [waiting["reason"], plural(restarts, "restart") if restarts else ""]
             if ended:
-                told.append(f"last end {ended.get('reason')} with {ended.get('exitCode')}")
-            return ", ".join(filter(None, told))
+                parts.append(f"last end {ended.get('reason')} with {ended.get('exitCode')}")
+            return ", ".join(filter(None, parts))
     for one in status.get("conditions") or ():
         if one["type"] == "PodScheduled" and one["status"] == "False":
             return f"{one.get('reason', 'Unschedulable')}, {one.get('message', '')}"

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import redis
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
@@ -30,6 +30,9 @@ from headrace.streams.connection import (
 from headrace.streams.credentials import Credentials, FileCredentials
 from headrace.streams.primary import Check, ClusterMap, Locator, SentinelLocator, SlotLocator, allow
 from headrace.streams.url import RedisUrl, split_endpoint
+
+if TYPE_CHECKING:
+    from headrace_api.worker_config import RedisTarget
 
 _ANSWER_SECONDS = 5.0
 NO_OPTIONS: Mapping[str, Any] = {}
@@ -73,26 +76,7 @@ class Target:
     sentinel_credentials: Credentials | None = field(default=None, repr=False, compare=False)
 
 
-class RedisTargetLike(Protocol):
-    """The shape of `headrace_api.worker_config.RedisTarget` that `target_of` reads."""
-
-    @property
-    def mode(self) -> Any: ...
-    @property
-    def endpoints(self) -> Any: ...
-    @property
-    def database(self) -> int: ...
-    @property
-    def sentinel_master(self) -> str | None: ...
-    @property
-    def sentinel_credentials_dir(self) -> str | None: ...
-    @property
-    def credentials_dir(self) -> str | None: ...
-    @property
-    def tls(self) -> Any: ...
-
-
-def target_of(config: RedisTargetLike) -> Target:
+def target_of(config: "RedisTarget") -> Target:
     """The target that a worker's configuration names."""
     tls, sentinels = config.tls, config.sentinel_credentials_dir
     return Target(
@@ -118,7 +102,7 @@ def target_of_url(url: RedisUrl) -> Target:
     return Target((url.endpoint,), database=url.database, tls=tls)
 
 
-def credentials_of(config: RedisTargetLike) -> Credentials | None:
+def credentials_of(config: "RedisTarget") -> Credentials | None:
     """The credential files that a worker's configuration names, or None without any."""
     return FileCredentials(config.credentials_dir) if config.credentials_dir else None
 

@@ -18,7 +18,6 @@ from headrace.streams.keys import GroupKeys, StreamKeys
 from headrace.streams.script import Argument, Command, call
 from headrace.streams.settlement import DeadLetter
 
-_MAX_ERROR = 4_000
 _MAX_PAIRS = 3_000
 _MAX_DIGITS = 18
 _PACKED = b"packed_fields"
@@ -65,7 +64,7 @@ def letter_fields(keys: GroupKeys, entry_id: bytes, outcome: DeadLetter) -> list
         *("original_id", outcome.original_id or entry_id),
         *("original_stream", keys.stream, "group", keys.group),
         *("type", own.get(b"type", b""), "version", own.get(b"version", b"")),
-        *("error", outcome.error[:_MAX_ERROR], "error_type", outcome.error_type),
+        *("error", outcome.error, "error_type", outcome.error_type),
     ]
     if outcome.replays:
         fields += ("replays", str(outcome.replays))

@@ -13,7 +13,6 @@ from headrace.streams.settlement import Ack, DeadLetter, Park, Settlement
 
 _NUMBER, _BODY = 2, 6
 """Where the flush number and the msgpack stand in ARGV, counted from 0."""
-_MAX_ERROR = 1_000
 _LETTER = {Ack: "a", Park: "p", DeadLetter: "d"}
 
 
@@ -86,7 +85,7 @@ def _add(
         first_life = Source.MAIN.member(mark.original_id) if mark.original_id else b""
         to += (keys.index(group.seen(mark.event_id)), str(mark.window_ms), first_life)
     elif isinstance(outcome, Park):
-        to += (outcome.delay_ms, int(outcome.failure), outcome.error[:_MAX_ERROR])
+        to += (outcome.delay_ms, int(outcome.failure), outcome.error)
     elif isinstance(outcome, DeadLetter):
         letter = letter_fields(group, settlement.id, outcome)
         to += (keys.index(group.dead_letters), str(dead_letter_max_length), len(letter), *letter)

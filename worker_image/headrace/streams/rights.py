@@ -122,5 +122,5 @@ async def missing_rights(client: Redis, rights: Sequence[Right]) -> list[Right]:
     """Those that the connection's user lacks, or that the server does not know. Raises redis
     errors, among them NOPERM where the user may run no scripts."""
     words = [word for one in rights for word in (len(one.command), *one.command)]
-    told = await _SCRIPT.run(client, [], words)
-    return [one for one, may in zip(rights, told, strict=True) if may != 1]
+    answers = await _SCRIPT.run(client, [], words)
+    return [one for one, may in zip(rights, answers, strict=True) if may != 1]

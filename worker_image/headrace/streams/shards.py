@@ -56,5 +56,7 @@ def hot_shard(shards: Sequence[Shard]) -> str | None:
             found.setdefault(hottest.address, []).append(f"about {percent} % of {what}")
     if not found:
         return None
-    told = "; ".join(f"{address} carries {' and '.join(parts)}" for address, parts in found.items())
-    return f"of {len(shards)} shards {told}; {ADVICE}"
+    uneven = "; ".join(
+        f"{address} carries {' and '.join(parts)}" for address, parts in found.items()
+    )
+    return f"of {len(shards)} shards {uneven}; {ADVICE}"

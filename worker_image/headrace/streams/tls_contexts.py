@@ -32,8 +32,8 @@ def use_as_files_stand(settings: RedisSSLContext) -> ssl.SSLContext:
 
 def _key(settings: RedisSSLContext) -> Hashable:
     files = (settings.ca_certs, settings.certfile, settings.keyfile)
-    told = (settings.ca_data, settings.cert_reqs, settings.check_hostname, settings.min_version)
-    return *told, *(path and (path, state_of(path)) for path in files)
+    options = (settings.ca_data, settings.cert_reqs, settings.check_hostname, settings.min_version)
+    return *options, *(path and (path, state_of(path)) for path in files)
 
 
 def state_of(path: str | Path) -> Hashable:

@@ -90,13 +90,13 @@ def _path(mode: Mode, path: str) -> tuple[str | None, int]:
 
 def _options(mode: Mode, query: str, *, tls: bool) -> dict[str, str]:
     known = {*(_TLS_FILES if tls else ()), *(_SENTINEL if mode is Mode.SENTINEL else ())}
-    told = parse_qs(query, keep_blank_values=True)
-    if told.keys() - known:  # not shown: it may be half of a password
+    options = parse_qs(query, keep_blank_values=True)
+    if options.keys() - known:  # not shown: it may be half of a password
         raise BadUrl(
             f"the Redis URL has an option other than {', '.join(sorted(known)) or 'none at all'},"
             " or a ? in its password that must be written %3F"
         )
-    return {name: values[0] for name, values in told.items()}
+    return {name: values[0] for name, values in options.items()}
 
 
 def _credentials(name: str | None, password: str | None) -> StaticCredentials | None:

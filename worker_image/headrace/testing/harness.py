@@ -51,11 +51,11 @@ class Harness:
         group: str = "group",
     ) -> None:
         self._app = app
-        told = delivery if isinstance(delivery, Delivery) else _delivery(delivery or {})
-        self._min_idle_ms = round(told.min_idle.total_seconds() * 1000)
-        self._handler_timeout = told.handler_timeout.total_seconds()
-        self._policy = Policy.of(told)
-        self._deduplicate = told.deduplicate
+        settings = delivery if isinstance(delivery, Delivery) else _delivery(delivery or {})
+        self._min_idle_ms = round(settings.min_idle.total_seconds() * 1000)
+        self._handler_timeout = settings.handler_timeout.total_seconds()
+        self._policy = Policy.of(settings)
+        self._deduplicate = settings.deduplicate
         self._concurrency = concurrency
         self._env = HandlerEnvironment(
             stream=stream,
@@ -86,14 +86,14 @@ class Harness:
         pipelines = [StreamPipeline.model_validate(one) for one in manifests]
         for pipeline, one in ((each, one) for each in pipelines for one in each.spec.groups):
             if one.name == group:
-                told = {
+                declared = {
                     "outputs": [output.stream for output in one.outputs],
                     "delivery": one.delivery,
                     "concurrency": one.worker.concurrency,
                     "stream": pipeline.spec.stream.name,
                     "group": one.consumer_group_name,
                 }
-                return cls(app, **{**told, **options})
+                return cls(app, **{**declared, **options})
         names = ", ".join(one.name for each in pipelines for one in each.spec.groups)
         raise ValueError(f"{path} has no group {group!r}; it has {names}")
 
@@ -239,9 +239,9 @@ class Harness:
             result.emitted += [emitted(one.stream, one.fields) for one in entry.outputs or ()]
 
 
-def _delivery(told: Mapping[str, Any]) -> Delivery:
+def _delivery(fields: Mapping[str, Any]) -> Delivery:
     try:
-        return Delivery.model_validate(told)
+        return Delivery.model_validate(fields)
     except ValidationError as error:
         raise ValueError(f"delivery is wrong{first_wrong(error)}") from None
 

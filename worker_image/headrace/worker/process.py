@@ -19,7 +19,6 @@ from headrace.app import App
 from headrace.handler import HandlerError
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.keys import UnusableName
-from headrace.worker.cancel import cancel
 from headrace.worker.config import WorkerSettings, config_path, load_config
 from headrace.worker.errors import ConfigError
 from headrace.worker.handling.tracing import export_spans
@@ -32,6 +31,7 @@ from headrace.worker.runtime import Runtime
 from headrace.worker.settling.decision import describe
 from headrace.worker.signals import StopSignals
 from headrace.worker.startup import prepare
+from headrace.worker.tasks import first_to_end
 from headrace_api.mounts import HTTP_PORT
 
 logger = logging.getLogger("headrace.worker")
@@ -176,9 +176,9 @@ async def _leave(stack: contextlib.AsyncExitStack) -> bool:
 
 async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
     runtime.start()
-    if await _first(stopping, prepare(runtime)):
+    if await first_to_end(prepare(runtime), stopping.wait()) == 0:
         runtime.read()
-        await _first(stopping, runtime.failed.wait())
+        await first_to_end(runtime.failed.wait(), stopping.wait())
     logger.info("stopping: %d entries held", len(runtime.holding))
     await runtime.stop(runtime.settings.handler_timeout)
     logger.info("stopped")
@@ -196,7 +196,7 @@ async def _reclaim(settings: WorkerSettings, app: App, signals: StopSignals) -> 
             return 0
         runtime.start()
         try:
-            if await _first(stopping, reclaim(runtime)):
+            if await first_to_end(reclaim(runtime), stopping.wait()) == 0:
                 logger.info("%s", summary(runtime))
         except REDIS_ERRORS as error:
             logger.error("the pass was cut short: %s", sentence(error))
@@ -218,15 +218,3 @@ def _end(runtime: Runtime, left_well: bool) -> int:
         logging.shutdown()
         os._exit(code)
     return code
-
-
-async def _first(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:
-    """Wait for `work` or the signal; True when the work ended by itself."""
-    task = asyncio.ensure_future(work)
-    stop = asyncio.ensure_future(stopping.wait())
-    await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
-    done = task.done()
-    await cancel((task, stop))
-    if done:
-        await task
-    return done

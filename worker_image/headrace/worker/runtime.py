@@ -15,12 +15,12 @@ from headrace.entry import Entry
 from headrace.streams import consumers
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.outages import is_passing
-from headrace.worker.cancel import cancel
 from headrace.worker.config import WorkerSettings
 from headrace.worker.handling.tracing import trace_handlers
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
 from headrace.worker.parts import Parts
+from headrace.worker.tasks import cancel
 
 logger = logging.getLogger("headrace.worker")
 
