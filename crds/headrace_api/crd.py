@@ -41,7 +41,7 @@ _COLUMNS: tuple[dict[str, Any], ...] = (
     {"name": "Pending", "type": "integer", "jsonPath": ".status.pending"},
     {"name": "Dead", "type": "integer", "jsonPath": ".status.deadLetters"},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
-    {"name": "Redis", "type": "string", "jsonPath": ".spec.redis.endpoints[0]", "priority": 1},
+    {"name": "Redis", "type": "string", "jsonPath": ".status.endpoint", "priority": 1},
     {"name": "Stream", "type": "string", "jsonPath": ".spec.stream.name", "priority": 1},
     {"name": "Message", "type": "string", "jsonPath": f"{_READY}.message", "priority": 1},
 )

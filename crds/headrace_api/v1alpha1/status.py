@@ -245,6 +245,10 @@ class Status(Report):
     )
     stream: StreamStatus | None = Field(None, description="The stream in Redis.")
     trim: TrimStatus | None = Field(None, description="The newest trim that ended well.")
+    endpoint: Line | None = Field(
+        None,
+        description="Where Redis is looked for, whoever says it.",
+    )
     place: Annotated[str, Field(max_length=64)] | None = Field(
         None,
         description=(

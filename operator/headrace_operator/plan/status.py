@@ -70,6 +70,7 @@ def status_of(
     result: dict[str, Any] = {
         "observedGeneration": generation,
         "conditions": merged(conditions, live, generation, observation.now),
+        "endpoint": next(iter(pipeline.endpoints), None),
         "workers": f"{ready}/{sum(entry['desiredReplicas'] for entry in entries)}",
         "replicas": replicas,
         "readyReplicas": ready,

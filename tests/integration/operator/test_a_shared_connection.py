@@ -97,6 +97,12 @@ def reason(kube: Kube, namespace: str, name: str) -> str:
     return str(found["reason"]) if found else ""
 
 
+def endpoint(kube: Kube, namespace: str, name: str) -> str | None:
+    live = kube.get(STREAM_PIPELINE, namespace, name)
+    assert live is not None
+    return live.get("status", {}).get("endpoint")
+
+
 def test_all_pipelines_follow_a_change_in_one_place(
     kube: Kube,
     namespace: str,
@@ -113,6 +119,7 @@ def test_all_pipelines_follow_a_change_in_one_place(
     until("all are there", lambda: claimed(first) == set(PIPELINES), within=40)
     for name in PIPELINES:
         until("workers go there", lambda n=name: sent_to(kube, namespace, n) == [first.endpoint])
+    until("the column says it", lambda: endpoint(kube, namespace, "one") == first.endpoint)
     told = until("it is told", lambda: told_of(kube, namespace, "redis 7."))
     assert (told["role"], told["evictionPolicy"]) == ("primary, 0 replicas", "noeviction")
     assert told["persistence"] == "no appendonly"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.unit.docs.pages import ROOT
 
 from headrace.kubectl.rates import Rates
@@ -216,3 +217,25 @@ def test_nothing_is_said_of_rates_before_two_looks_or_after_a_new_stream() -> No
     assert rates.of(HEALTHY) is None
     rates.add(figures(10, 0, 0), 10)
     assert rates.of(HEALTHY) is None
+
+
+@pytest.mark.parametrize(
+    ("redis", "status", "where"),
+    [
+        ({"endpoints": ["redis:6379"]}, {}, "redis:6379"),
+        ({"connectionRef": {"name": "main"}}, {}, "RedisConnection main"),
+        ({"connectionRef": {"name": "main"}}, {"endpoint": "redis.airport:6379"}, "redis.airport"),
+        (
+            {"credentialsSecretRef": {"name": "cloud", "urlKey": "url"}},
+            {},
+            "the URL in Secret cloud",
+        ),
+    ],
+)
+def test_it_says_where_redis_is_or_who_knows_it(
+    redis: dict[str, Any], status: dict[str, Any], where: str
+) -> None:
+    one = pipeline(**status)
+    one["spec"]["redis"] = redis
+    lines = list(one_pipeline(one, [], [], NOW.timestamp()))
+    assert any(line.startswith(f"stream flights at {where}") for line in lines)

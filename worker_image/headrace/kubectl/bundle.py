@@ -49,6 +49,8 @@ def _contents(
     selector = f"{PIPELINE_LABEL}={name}"
     yield "versions.txt", f"plugin {__version__}\n{kubectl.attempt('version')}"
     yield "pipeline.yaml", _yaml(pipeline)
+    if ref := pipeline["spec"]["redis"].get("connectionRef"):
+        yield "redisconnection.yaml", _objects(kubectl, "redisconnections", ref["name"])
     for kind in KINDS:
         yield f"{kind}.yaml", _objects(kubectl, kind, "--selector", selector)
     yield "events.txt", redacted_text(kubectl.attempt("get", "events", "--sort-by=.lastTimestamp"))

@@ -89,8 +89,8 @@ def _verdict(pipeline: Manifest) -> Iterator[str]:
 
 
 def _stream(pipeline: Manifest) -> Iterator[str]:
-    redis, name = pipeline["spec"]["redis"], pipeline["spec"]["stream"]["name"]
-    parts = [f"stream {name} at {redis['endpoints'][0]}"]
+    name = pipeline["spec"]["stream"]["name"]
+    parts = [f"stream {name} at {_endpoint(pipeline)}"]
     stream = _status(pipeline).get("stream") or {}
     if "length" in stream:
         parts.append(plural(stream["length"], "entry"))
@@ -101,6 +101,18 @@ def _stream(pipeline: Manifest) -> Iterator[str]:
     yield ", ".join(parts)
     if "memoryFullIn" in stream:
         yield f"  At the rate of the last hour, Redis's memory is full in {stream['memoryFullIn']}."
+
+
+def _endpoint(pipeline: Manifest) -> str:
+    """Where Redis is, or who says it as long as the operator has not looked."""
+    if known := _status(pipeline).get("endpoint"):
+        return str(known)
+    redis = pipeline["spec"]["redis"]
+    if ref := redis.get("connectionRef"):
+        return f"RedisConnection {ref['name']}"
+    if "urlKey" in (secret := redis.get("credentialsSecretRef") or {}):
+        return f"the URL in Secret {secret['name']}"
+    return str(redis["endpoints"][0])
 
 
 def _groups(pipeline: Manifest) -> Iterator[str]:
