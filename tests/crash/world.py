@@ -25,7 +25,7 @@ from tests.crash.proxy import Proxy
 from tests.crash.report import Circumstances, Line, Report, parse
 from tests.crash.results import Result
 from tests.crash.run import Run
-from tests.crash.scenarios import MIN_IDLE, schedule
+from tests.crash.scenarios import schedule
 from tests.crash.sender import Sender
 from tests.crash.setup import GROUP, KEYS, OUTPUT, PRODUCED, STREAM
 from tests.crash.slow_scripts import SlowScripts
@@ -201,6 +201,8 @@ class World:
             produced = self.producers.check(client) if scenario.produces else []
             refused = outcome.refused(client)
         lines = self._lines()
+        # A claim comes every quarter of minIdle, with jitter.
+        bound = self.min_idle + self.min_idle / 4 * 1.25 + 1.0
         report = check(
             self.sender.events,
             lines,
@@ -217,7 +219,7 @@ class World:
                 calm=scenario.calm,
                 sent_at=self.sender.sent_at,
                 prompt=scenario.prompt,
-                redelivery_bound=MIN_IDLE + MIN_IDLE / 4 * 1.25 + 1.0 if scenario.timed else None,
+                redelivery_bound=bound if scenario.timed else None,
             ),
         )
         for bound, sentence in produced:
