@@ -36,5 +36,5 @@ class TrimReport(Report):
     @property
     def destruction(self) -> str:
         """What Force took, in words for people; empty where it took nothing."""
-        lost = [f"{one.group}: {one.in_words}" for one in self.destroyed]
+        lost = [f"{one.group}: {one.summary}" for one in self.destroyed]
         return "policy Force destroyed entries of " + "; ".join(lost) if lost else ""

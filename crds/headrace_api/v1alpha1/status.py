@@ -151,7 +151,7 @@ class DestroyedEntries(Report):
     pending: Count = Field(description="Entries that it had read and not settled.")
 
     @property
-    def in_words(self) -> str:
+    def summary(self) -> str:
         parts = ((self.unread, "not read"), (self.pending, "read and not settled"))
         return ", ".join(f"{count:,} {words}" for count, words in parts if count)
 

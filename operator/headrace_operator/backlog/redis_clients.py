@@ -155,24 +155,24 @@ class _Client:
                 target, access.credentials, options=_OUR_WAY, check=self._check
             )
         self.in_doubt = True
-        self._looking = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
         self._redis: dict[Address | None, redis.asyncio.Redis] = {}
 
     async def of(self, key: str) -> redis.asyncio.Redis:
         if self._map is None:
             return self._at(None)
-        await self._look()
+        await self._refresh()
         return self._at(self._map.owner(key))
 
     async def all(self) -> list[redis.asyncio.Redis]:
         if self._map is None:
             return [self._at(None)]
-        await self._look()
+        await self._refresh()
         return [self._at(node) for node in self._map.owners]
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         assert self._map is not None
-        async with self._looking:
+        async with self._refreshing:
             if self.in_doubt:
                 await self._map.refresh()
                 self.in_doubt = False

@@ -134,13 +134,13 @@ class LeaderElection:
                 logger.warning("the Lease could not be renewed yet: %s", error)
                 # Changed since we saw it, perhaps by a renewal of ours whose answer was lost.
                 stale = isinstance(error, ApiUnreachable) or (error.is_missing or error.is_conflict)
-                if last_try or not stale or not await self._look_again():
+                if last_try or not stale or not await self._read_again():
                     return
             else:
                 self._licence_until = sent + self._times.renew_deadline
                 return
 
-    async def _look_again(self) -> bool:
+    async def _read_again(self) -> bool:
         """True: it is still ours, and known as it is now. Raises LeaseLost when it is not ours."""
         try:
             live = await self._api.get(LEASE, self._namespace, self._name)

@@ -64,26 +64,26 @@ class Connector:
         else:
             asked = with_redis(pipeline, redis)
             if redis != known.named or self._is_due(asked, known, now):
-                await self._look(asked, memory, now)
+                await self._refresh(asked, memory, now)
         if known.redis is None:
             assert known.no_place is not None
             raise known.no_place
         return known.redis
 
-    async def _look(self, pipeline: StreamPipeline, memory: Memory, now: float) -> None:
+    async def _refresh(self, pipeline: StreamPipeline, memory: Memory, now: float) -> None:
         known, generation = memory.connection, pipeline.metadata.generation
         secrets, config_maps = named_objects(references_of(pipeline))
         fetched = await fetch(self._api, pipeline.namespace, secrets, config_maps)
-        known.looked_at = now
+        known.refreshed_at = now
         known.unread = tuple(map(failure_of, fetched.errors))
         # Jitter: what was started together must not look together for ever.
         pause = LOOK_FOR_MISSING_SECONDS if known.unread else self._full_look
-        known.look_again_at = now + pause * random.uniform(0.8, 1.0)
-        same = (known.looked_at_generation, known.named) == (generation, pipeline.spec.redis)
+        known.refresh_at = now + pause * random.uniform(0.8, 1.0)
+        same = (known.refreshed_generation, known.named) == (generation, pipeline.spec.redis)
         if known.unread and same:
             return  # what was known of them still holds
         known.references = fetched.seen()
-        known.looked_at_generation, known.named = generation, pipeline.spec.redis
+        known.refreshed_generation, known.named = generation, pipeline.spec.redis
         try:
             redis = place_in(pipeline.spec.redis, fetched)
         except NoPlace as error:
@@ -110,9 +110,9 @@ class Connector:
         self._poller.watch(pipeline.key, subject_of(pipeline, access))
 
     def _is_due(self, pipeline: StreamPipeline, known: Connection, now: float) -> bool:
-        if known.looked_at_generation != pipeline.metadata.generation or now >= known.look_again_at:
+        if known.refreshed_generation != pipeline.metadata.generation or now >= known.refresh_at:
             return True
-        may_look = now >= known.looked_at + LOOK_FOR_MISSING_SECONDS
+        may_look = now >= known.refreshed_at + LOOK_FOR_MISSING_SECONDS
         return may_look and self._lacks_something(pipeline, known)
 
     def _lacks_something(self, pipeline: StreamPipeline, known: Connection) -> bool:

@@ -65,7 +65,7 @@ class Connections:
         except ValidationError:
             return None  # stored by another schema: only a change of it can help
         place = Redis.of(connection.spec, connection.spec.data_loss)
-        found = await self._look(key, place, connection.metadata.namespace)
+        found = await self._find(key, place, connection.metadata.namespace)
         wanted = status_of(
             live,
             found,
@@ -81,7 +81,7 @@ class Connections:
         pause = LOOK_SECONDS if found.problem is None else LOOK_AGAIN_SECONDS
         return pause * random.uniform(0.8, 1.0)
 
-    async def _look(self, key: Key, place: Redis, namespace: str) -> Found:
+    async def _find(self, key: Key, place: Redis, namespace: str) -> Found:
         wanted = references.connection_references(place)
         fetched = await fetch(self._api, namespace, *references.named_objects(wanted))
         try:

@@ -38,7 +38,7 @@ MAX_NOTE_BYTES = 1000
 
 
 @dataclass(slots=True)
-class _Said:
+class _Written:
     """An Event that was written; `count`: how often there was cause to say it."""
 
     name: str
@@ -68,7 +68,7 @@ class Events:
         self._api = api
         self._identity = identity
         self._clock = clock
-        self._said: OrderedDict[tuple[str, str, str], _Said] = OrderedDict()
+        self._written: OrderedDict[tuple[str, str, str], _Written] = OrderedDict()
         self._quotas: OrderedDict[tuple[str, str], _Quota] = OrderedDict()
         self._bucket = TokenBucket(rate=5, burst=50)
 
@@ -76,14 +76,14 @@ class Events:
         uid, now = pipeline["metadata"]["uid"], self._clock()
         words = (uid, event.reason, event.message)
         try:
-            said = self._said.get(words)
-            if said is not None and now - said.written_at < FORGOTTEN_SECONDS:
-                await self._count(pipeline, said, now)
+            written = self._written.get(words)
+            if written is not None and now - written.written_at < FORGOTTEN_SECONDS:
+                await self._count(pipeline, written, now)
             elif self._may_say(uid, event.reason, now):
-                written = await self._write(pipeline, event)
-                _remember(self._said, words, _Said(written, now))
+                name = await self._write(pipeline, event)
+                _remember(self._written, words, _Written(name, now))
         except (ApiError, ApiUnreachable) as error:
-            self._said.pop(words, None)  # it may be gone
+            self._written.pop(words, None)  # it may be gone
             logger.info("an Event was not delivered: %s", error)
 
     def _may_say(self, uid: str, reason: str, now: float) -> bool:
@@ -94,14 +94,14 @@ class Events:
         quota.left_out += 1
         return False
 
-    async def _count(self, pipeline: Manifest, said: _Said, now: float) -> None:
-        said.count += 1
-        if now - said.written_at < COUNT_AGAIN_SECONDS or not self._bucket.try_take():
+    async def _count(self, pipeline: Manifest, written: _Written, now: float) -> None:
+        written.count += 1
+        if now - written.written_at < COUNT_AGAIN_SECONDS or not self._bucket.try_take():
             return
-        said.written_at = now
-        series = {"count": said.count, "lastObservedTime": micro_time()}
+        written.written_at = now
+        series = {"count": written.count, "lastObservedTime": micro_time()}
         namespace = pipeline["metadata"]["namespace"]
-        await self._api.merge_patch(EVENT, namespace, said.name, {"series": series})
+        await self._api.merge_patch(EVENT, namespace, written.name, {"series": series})
 
     async def _write(self, pipeline: Manifest, event: Event) -> str:
         """The name of the new Event."""

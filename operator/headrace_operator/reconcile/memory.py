@@ -52,9 +52,9 @@ class Connection:
     place: str | None = None
     """Where the claims are, see identity.place_of."""
     group_keys: tuple[GroupKeys, ...] = ()
-    looked_at: float = 0.0
-    look_again_at: float = 0.0
-    looked_at_generation: int | None = None
+    refreshed_at: float = 0.0
+    refresh_at: float = 0.0
+    refreshed_generation: int | None = None
 
 
 @dataclass(slots=True)

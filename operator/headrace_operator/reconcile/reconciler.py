@@ -142,8 +142,8 @@ class Reconciler:
         if outcome.errors:
             raise outcome.worst_error  # the status tells of it by now, and the key backs off
         soon = SOON_SECONDS if outcome.changed else None
-        connect_again = max(memory.connection.look_again_at - self.clock(), SOON_SECONDS)
-        return self._next_look(soon, status_again, todo.requeue_after, connect_again)
+        connect_again = max(memory.connection.refresh_at - self.clock(), SOON_SECONDS)
+        return self._requeue_after(soon, status_again, todo.requeue_after, connect_again)
 
     def _ask_again(self, key: Key, todo: Plan, planned: Planned) -> None:
         """The answer wakes the key; nobody waits for it here, as Redis may be stuck."""
@@ -230,7 +230,7 @@ class Reconciler:
                 memory.planned.rescales[rescale.group, rescale.cause, rescale.direction] += 1
                 await self.events.say(live, rescale.event)
 
-    def _next_look(self, *delays: float | None) -> float:
+    def _requeue_after(self, *delays: float | None) -> float:
         full = self.full_look * random.uniform(0.8, 1.0)
         return min([full, *(delay for delay in delays if delay is not None)])
 

@@ -22,7 +22,7 @@ async def test_observing_leaves_the_memory_as_it_was() -> None:
     memory.planned.rendered = None  # it has no equality
     parts = (memory.connection, memory.groups, memory.planned, memory.status, memory.deletion)
     before = deepcopy(parts)
-    memory.connection.look_again_at = before[0].look_again_at = 0.0  # connect would be due
+    memory.connection.refresh_at = before[0].refresh_at = 0.0  # connect would be due
     await world.reconciler.observer.observe(live, pipeline, rendered, memory)
     assert parts == before
 

@@ -34,14 +34,14 @@ async def test_they_are_looked_at_again_within_one_full_look() -> None:
     world = small()
     await world.settle()
     for due_in in (60.0, 10.0, 1.0):
-        world.memory.connection.look_again_at = world.reconciler.clock() + due_in
+        world.memory.connection.refresh_at = world.reconciler.clock() + due_in
         world.memory.planned.rests_until = 0.0
         delay = await world.reconciler(KEY)
         assert delay is not None
         assert delay <= due_in
-    before = world.memory.connection.looked_at
-    world.memory.connection.look_again_at = world.reconciler.clock()
+    before = world.memory.connection.refreshed_at
+    world.memory.connection.refresh_at = world.reconciler.clock()
     await world.one_pass()
     again = world.memory.connection
-    assert before < again.looked_at
-    assert again.look_again_at - again.looked_at <= world.reconciler.full_look
+    assert before < again.refreshed_at
+    assert again.refresh_at - again.refreshed_at <= world.reconciler.full_look

@@ -12,7 +12,7 @@ WINDOW_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Figures:
     """`at`: monotonic seconds. `added`: entries ever added. `left`: for all groups together."""
 
     at: float
@@ -24,7 +24,7 @@ class Rates:
     """Of many pipelines, by uid."""
 
     def __init__(self) -> None:
-        self._looks: dict[str, deque[Look]] = {}
+        self._figures: dict[str, deque[Figures]] = {}
 
     def add(self, pipeline: Manifest, at: float) -> None:
         """A status without these figures says nothing and is passed over."""
@@ -32,19 +32,19 @@ class Rates:
         added = (status.get("stream") or {}).get("entriesAdded")
         if added is None or "lag" not in status or "pending" not in status:
             return
-        looks = self._looks.setdefault(pipeline["metadata"]["uid"], deque())
-        if looks and added < looks[-1].added:
-            looks.clear()  # the stream was made anew
-        looks.append(Look(at, added, status["lag"] + status["pending"]))
-        while looks[-1].at - looks[0].at > WINDOW_SECONDS:
-            looks.popleft()
+        figures = self._figures.setdefault(pipeline["metadata"]["uid"], deque())
+        if figures and added < figures[-1].added:
+            figures.clear()  # the stream was made anew
+        figures.append(Figures(at, added, status["lag"] + status["pending"]))
+        while figures[-1].at - figures[0].at > WINDOW_SECONDS:
+            figures.popleft()
 
     def of(self, pipeline: Manifest) -> tuple[float, float] | None:
-        """Added, and settled by all groups together; None before two looks differ in time."""
-        looks = self._looks.get(pipeline["metadata"]["uid"])
-        if not looks or looks[-1].at <= looks[0].at:
+        """Added, and settled by all groups together; None before two figures differ in time."""
+        figures = self._figures.get(pipeline["metadata"]["uid"])
+        if not figures or figures[-1].at <= figures[0].at:
             return None
-        first, last = looks[0], looks[-1]
+        first, last = figures[0], figures[-1]
         seconds = last.at - first.at
         added = last.added - first.added
         groups = len(pipeline["spec"]["groups"])
