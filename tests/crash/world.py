@@ -222,8 +222,8 @@ class World:
                 redelivery_bound=bound if scenario.timed else None,
             ),
         )
-        for bound, sentence in produced:
-            report.broke(bound, sentence)
+        for kind, sentence in produced:
+            report.broke(kind, sentence)
         for sentence in refused:
             report.broke("rights", sentence)
         watched(self, lines, report)
