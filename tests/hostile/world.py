@@ -24,6 +24,8 @@ from tests.support.kube import Kube, Refused
 from tests.support.redis_servers import RedisServer
 
 Undo = Callable[[], None]
+OPERATOR_AWAY = "operator away"
+UNSERVED_SECONDS = 3.0
 
 
 class World:
@@ -229,8 +231,10 @@ class World:
         return self.stage.operator.served
 
     def until(self, look: Callable[[], object], within: float) -> bool:
-        """True as soon as `look` answers something true; False after so many served seconds."""
-        deadline, hard = self.served + within, time.monotonic() + 10 * within + 60
+        """True as soon as `look` answers something true; False after so many served seconds, or
+        soon while this very story holds the operator down: nobody would do it."""
+        patience = UNSERVED_SECONDS if self.causes[OPERATOR_AWAY] else 10 * within + 60
+        deadline, hard = self.served + within, time.monotonic() + patience
         while not look():
             if self.served > deadline or time.monotonic() > hard:
                 return False
