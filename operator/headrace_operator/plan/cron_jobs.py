@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from headrace_api import mounts, names
+from headrace_api.jobs import DEADLINE_SECONDS
 from headrace_api.v1alpha1 import (
     DEFAULT_RECLAIM_SCHEDULE,
     DEFAULT_TRIM_SCHEDULE,
@@ -20,9 +21,6 @@ from headrace_api.v1alpha1 import (
 from headrace_api.worker_config import TrimConfig
 from headrace_operator.plan import ownership, pod_template
 from headrace_operator.plan.actions import PlanSettings
-
-# A run over a large backlog takes minutes, never an hour.
-_DEADLINE_SECONDS = 3600
 
 
 def reclaim(
@@ -107,7 +105,7 @@ def _cron_job(
             "metadata": {"labels": {**labels, names.JOB_LABEL: job}},
             "spec": {
                 "backoffLimit": 0,
-                "activeDeadlineSeconds": _DEADLINE_SECONDS,
+                "activeDeadlineSeconds": DEADLINE_SECONDS,
                 "template": {
                     "metadata": pod_template.pod_metadata(template, pod_labels),
                     "spec": {**pod_spec, "restartPolicy": "Never"},

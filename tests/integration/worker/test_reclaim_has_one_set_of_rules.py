@@ -95,3 +95,23 @@ def test_a_pass_counts_what_was_lost_to_trimming(stage: Stage) -> None:
         one = group.start("job-1", "reclaim")
         assert one.process.wait(30) == 0
         assert "reclaimed 1 entries: 1 done; 1 lost to trimming" in one.text
+
+
+def test_a_pass_whose_deadline_is_near_stops_by_itself_and_strands_nothing(stage: Stage) -> None:
+    leave_behind(stage, *({"n": n} for n in range(40)))
+    slow = HANDLERS.replace("effect(", "await asyncio.sleep(0.2); effect(")
+    with workers(stage, slow, concurrency=1) as group:
+        first = group.start("job-1", "reclaim", "--deadline", "6")
+        assert first.process.wait(6) == 0, first.text
+        assert "the deadline is near, and the next pass goes on; reclaimed 40" in first.text
+        done = len(group.effects)
+        assert 0 < done < 40
+        assert stage.consumers <= {b"dead"}, "what was left has no owner that is gone"
+        left = stage.redis.xpending_range(STREAM, GROUP, "-", "+", 40)
+        assert {row["consumer"] for row in left} == {PARKED}
+        assert len(left) == 40 - done, "what had begun was let finish"
+        second = group.start("job-2", "reclaim")
+        assert second.process.wait(30) == 0, second.text
+        assert Counter(group.effects) == {str(n): 1 for n in range(40)}
+    assert stage.settled
+    assert stage.dead == []

@@ -23,6 +23,7 @@ from headrace.cli.options import (
     UrlOption,
     complete_group,
 )
+from headrace_api.jobs import DEADLINE_SECONDS
 from headrace_api.mounts import HTTP_PORT
 
 
@@ -40,14 +41,21 @@ def worker(
     raise typer.Exit(run_worker(port))
 
 
-def reclaim() -> None:
+def reclaim(
+    deadline: float = typer.Option(
+        DEADLINE_SECONDS,
+        min=1,
+        metavar="SECONDS",
+        help="When somebody else ends it (a Job's activeDeadlineSeconds): it stops before.",
+    ),
+) -> None:
     """Handle entries that were left idle, and end.
 
     The configuration is the file that HEADRACE_CONFIG names.
     """
     from headrace.worker.process import run_reclaim
 
-    raise typer.Exit(run_reclaim())
+    raise typer.Exit(run_reclaim(deadline))
 
 
 def trim(

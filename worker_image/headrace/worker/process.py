@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from headrace.worker.health import HealthServer
 from headrace.worker.loader import load_app
 from headrace.worker.metrics import Metrics
 from headrace.worker.outage import sentence
-from headrace.worker.reclaim import reclaim, runtime_for, summary
+from headrace.worker.reclaim import pass_seconds, reclaim, runtime_for, summary
 from headrace.worker.runtime import Runtime
 from headrace.worker.settling.decision import describe
 from headrace.worker.signals import StopSignals
@@ -68,9 +69,9 @@ def run_worker(port: int = HTTP_PORT) -> int:
     return _run(partial(_serve, port=port), needs_handler=True)
 
 
-def run_reclaim() -> int:
-    """One bounded pass over what is idle or due; the exit code."""
-    return _run(_reclaim, needs_handler=False)
+def run_reclaim(deadline: float) -> int:
+    """One pass over what is idle or due, which ends before its Job does; the exit code."""
+    return _run(partial(_reclaim, deadline=deadline), needs_handler=False)
 
 
 def _run(main: Main, *, needs_handler: bool) -> int:
@@ -184,7 +185,10 @@ async def _work(runtime: Runtime, stopping: asyncio.Event) -> None:
     logger.info("stopped")
 
 
-async def _reclaim(settings: WorkerSettings, app: App, signals: StopSignals) -> int:
+async def _reclaim(
+    settings: WorkerSettings, app: App, signals: StopSignals, *, deadline: float
+) -> int:
+    ends_at = time.monotonic() + pass_seconds(deadline, settings.handler_timeout)
     stopping = signals.watch()
     metrics = Metrics(settings.config.pipeline, settings.config.group)
     runtime = runtime_for(settings, app, metrics)
@@ -196,8 +200,12 @@ async def _reclaim(settings: WorkerSettings, app: App, signals: StopSignals) -> 
             return 0
         runtime.start()
         try:
-            if await first_to_end(reclaim(runtime), stopping.wait()) == 0:
+            left = max(0.0, ends_at - time.monotonic())
+            if await first_to_end(reclaim(runtime), stopping.wait(), asyncio.sleep(left)) == 0:
                 logger.info("%s", summary(runtime))
+            elif not stopping.is_set():
+                told = summary(runtime)
+                logger.warning("the deadline is near, and the next pass goes on; %s", told)
         except REDIS_ERRORS as error:
             logger.error("the pass was cut short: %s", sentence(error))
             runtime.failed.set()

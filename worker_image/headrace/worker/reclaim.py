@@ -21,6 +21,14 @@ from headrace.worker.startup import prepare
 REACH_SECONDS = 60.0
 """How long a pass tries to reach Redis; the next one comes by schedule."""
 LOOK_UP_SECONDS = 0.01
+START_SHARE = 0.1
+"""Of a Job's time: its pod has to be scheduled and to pull its image."""
+
+
+def pass_seconds(deadline: float, handler_timeout: float) -> float:
+    """How long a pass may claim in a Job that is ended after `deadline` seconds: handlers that run
+    then still have their time."""
+    return max(deadline * (1 - START_SHARE) - handler_timeout, deadline / 2)
 
 
 def runtime_for(settings: WorkerSettings, app: App, metrics: Metrics) -> Runtime:
