@@ -53,9 +53,19 @@ def read_manifests(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def read_documents(path: Path) -> list[Document]:
-    """The same with their lines, and what misses the kind by little; perhaps none."""
-    return documents_in(path, _text(path))
+def read_documents(path: Path, *, templates: bool = False) -> list[Document]:
+    """The same with their lines, and what misses the kind by little; perhaps none.
+
+    `templates`: a file that is no YAML and speaks of none of ours, as those of a Helm chart, holds
+    none either.
+    """
+    text = _text(path)
+    try:
+        return documents_in(path, text)
+    except UnusableFile:
+        if templates and not _speaks_of_one(text):
+            return []
+        raise
 
 
 def documents_below(directory: Path) -> Iterator[tuple[Path, list[Document] | UnusableFile]]:

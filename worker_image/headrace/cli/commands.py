@@ -250,7 +250,9 @@ def validate(
     ),
     output: TextOutput = typer.Option("text", "--output", "-o", help="text, or json for programs."),
     allow_none: bool = typer.Option(
-        False, "--allow-none", help="Files without a StreamPipeline are fine."
+        False,
+        "--allow-none",
+        help="Files without a StreamPipeline are fine, templates of charts, too.",
     ),
 ) -> None:
     """Check StreamPipeline manifests without a cluster.

@@ -44,7 +44,7 @@ Files = list[tuple[Path, list[Document] | UnusableFile]]
 
 
 def run_validate(paths: list[Path], output: TextOutput, allow_none: bool) -> None:
-    files = [(path, read(path)) for path in paths]
+    files = [(path, read(path, templates=allow_none)) for path in paths]
     found = [one for path, held in files for one in findings(path, held, allow_none=allow_none)]
     if output is TextOutput.JSON:
         typer.echo(json.dumps([asdict(one) for one in found]))
@@ -63,12 +63,12 @@ def _all_valid(files: Sequence[list[Document] | UnusableFile]) -> str:
     return f"{plural(count, 'manifest')} in {plural(len(files), 'file')} {verb} valid"
 
 
-def read(path: Path) -> Files:
-    """The file, or those below a directory, that hold a StreamPipeline."""
+def read(path: Path, *, templates: bool = False) -> Files:
+    """The file, or those below a directory, that hold a StreamPipeline; see read_documents."""
     if path.is_dir():
         return list(documents_below(path))
     try:
-        found = read_documents(path)
+        found = read_documents(path, templates=templates)
     except UnusableFile as error:
         return [(path, error)]
     return [(path, found)] if found else []
