@@ -237,9 +237,10 @@ def test_large_letters_are_read_in_flat_memory(stage: Stage) -> None:
     assert time.monotonic() - started < 60
 
 
-def test_letters_are_chosen_by_version_and_time(stage: Stage) -> None:
+def test_letters_are_chosen_by_type_version_and_time(stage: Stage) -> None:
     letter(stage, 0, version="2")
     letter(stage, 1)
+    other = letter(stage, 2, type="flight.diverted")
 
     def found(*filters: str) -> int:
         told = dead(stage, "list", "-s", STREAM, "-o", "json", *filters).stdout
@@ -247,9 +248,14 @@ def test_letters_are_chosen_by_version_and_time(stage: Stage) -> None:
 
     assert [found("--event-version", "2"), found("--since", "1h"), found("--until", "1h")] == [
         1,
-        2,
+        3,
         0,
     ]
+    types = ("flight.landed", "flight.diverted", "flight.", "-")
+    assert [found("--type", one) for one in types] == [2, 1, 0, 0], "the whole type"
+    assert found("--type", "flight.landed", "--event-version", "2") == 1
+    each = dead(stage, "list", "-s", STREAM, "--each", "-t", "flight.diverted", "-o", "json")
+    assert [json.loads(line)["id"] for line in each.stdout.splitlines()] == [other]
     wrong = dead(stage, "list", "-s", STREAM, "--since", "yesterday")
     assert (wrong.returncode, "write 2h for two hours ago" in wrong.stderr) == (2, True)
 
