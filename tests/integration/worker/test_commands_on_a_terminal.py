@@ -107,18 +107,18 @@ def test_who_waits_longer_than_a_second_is_told_for_what(tmp_path: Path, command
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"127.0.0.1:{silent.getsockname()[1]}"
         began = time.monotonic()
-        with closing(Silent(where, *words)) as screen:
+        with closing(Elsewhere(f"redis://{where}/0", *words)) as screen:
             screen.wait_for("waiting for Redis")
             waited = time.monotonic() - began
     assert where in screen.text
     assert waited > 0.9, "not for one that answers at once"
 
 
-class Silent(Screen):
-    """Of a server that is only an address."""
+class Elsewhere(Screen):
+    """Of a server that is only a URL."""
 
-    def __init__(self, where: str, *arguments: str) -> None:
-        super().__init__(RedisServer("redis"), *arguments, HEADRACE_REDIS_URL=f"redis://{where}/0")
+    def __init__(self, url: str, *arguments: str) -> None:
+        super().__init__(RedisServer("redis"), *arguments, HEADRACE_REDIS_URL=url)
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,87 @@ class Silent(Screen):
 )
 def test_each_command_goes_by_tls(tls: tuple[str, dict[str, Path]], command: str) -> None:
     where, files = tls
-    options = {"--ca": "ca.crt", "--cert": "tls.crt", "--key": "tls.key"}
-    told = [word for name, path in options.items() for word in (name, str(files[path]))]
     words = command.split()
-    done = headrace(*told, *words, HEADRACE_REDIS_URL=where)
+    done = headrace(*tls_options(files), *words, HEADRACE_REDIS_URL=where)
     assert done.returncode == 0, done.stdout + done.stderr
     without = headrace(*words, HEADRACE_REDIS_URL=where)
     assert (without.returncode, "Traceback" in without.stderr) == (1, False)
     assert "--ca FILE" in without.stderr + without.stdout, without.stderr
+
+
+def test_what_is_sent_by_tls_is_tailed_by_tls(
+    tls: tuple[str, dict[str, Path]], tmp_path: Path
+) -> None:
+    where, files = tls
+    told = [*tls_options(files), "send", "by-tls", "-t", "made"]
+    first = headrace(*told, stdin='{"n": 1}\n', HEADRACE_REDIS_URL=where)
+    assert (first.returncode, first.stdout) == (0, "sent 1 event to by-tls\n"), first.stderr
+    seen = Elsewhere(where, *tls_options(files), "tail", "by-tls", "--from", "0")
+    with closing(seen) as screen:
+        screen.wait_for('{"n": 1}')
+        (tmp_path / "more.ndjson").write_text('{"n": 2}\n')
+        more = headrace(*told, "-f", str(tmp_path / "more.ndjson"), HEADRACE_REDIS_URL=where)
+        assert more.returncode == 0, more.stderr
+        screen.wait_for('{"n": 2}')
+        screen.interrupt()
+        assert screen.end() == 130
+
+
+@pytest.mark.parametrize("command", ["tail flights", "send flights -t made"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), "is not trusted here; give its CA with --ca FILE"),
+        (("--ca",), "if it asks for a client certificate, give --cert FILE and --key FILE"),
+    ],
+    ids=["nothing", "no client certificate"],
+)
+def test_what_tls_lacks_is_told(
+    tls: tuple[str, dict[str, Path]], command: str, given: tuple[str, ...], said: str
+) -> None:
+    where, files = tls
+    some = tls_options(files, *given) if given else []
+    done = headrace(*some, *command.split(), stdin='{"n": 0}\n', HEADRACE_REDIS_URL=where)
+    assert done.returncode == 1, done.stdout
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "said"),
+    [
+        ("other.example", 30, "is for another name; write that name in --url"),
+        ("localhost", -1, "has expired; renew it"),
+    ],
+)
+def test_what_is_wrong_with_a_servers_certificate_is_told(
+    tmp_path: Path, name: str, days: int, said: str
+) -> None:
+    files = make_certificates(tmp_path, name, days)
+    with running("redis") as server:
+        endpoint = listen_with_tls(server, files).replace("127.0.0.1", "localhost")
+        done = headrace(
+            *tls_options(files, "--ca"), "streams", HEADRACE_REDIS_URL=f"rediss://{endpoint}/0"
+        )
+    told = f"headrace: the certificate of {endpoint} {said}\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_a_client_certificate_that_the_server_does_not_know_is_told(
+    tls: tuple[str, dict[str, Path]], tmp_path: Path
+) -> None:
+    where, files = tls
+    strangers = make_certificates(tmp_path, "localhost")
+    told = [*tls_options(files, "--ca"), *tls_options(strangers, "--cert", "--key")]
+    done = headrace(*told, "streams", HEADRACE_REDIS_URL=where)
+    assert done.returncode == 1
+    assert "does not accept the client certificate of --cert" in done.stderr
+
+
+def tls_options(files: dict[str, Path], *only: str) -> list[str]:
+    options = {"--ca": "ca.crt", "--cert": "tls.crt", "--key": "tls.key"}
+    names = only or tuple(options)
+    return [word for name in names for word in (name, str(files[options[name]]))]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from headrace.streams import refusals
-from headrace.streams.connect import Target
+from headrace.streams.connect import Target, Tls
 from headrace.worker.outage import sentence
 
 LAPTOP_HINTS = (
@@ -20,6 +20,20 @@ LAPTOP_HINTS = (
 """Where a person gave a URL, there is no manifest to correct."""
 
 
+NO_COMMON_TLS = ("protocol version", "handshake failure")
+"""Alerts that come before any certificate."""
+
+NO_TLS = "no TLS answer from {}; if it speaks plain text, write redis:// in --url"
+TLS_CAUSES = (
+    ("has expired", "the certificate of {} has expired; renew it"),
+    ("mismatch", "the certificate of {} is for another name; write that name in --url"),
+    ("certificate", "the certificate of {} is not trusted here; give its CA with --ca FILE"),
+    ("SSL", NO_TLS),
+    ("imeout", NO_TLS),
+)
+"""(words of the error, what happened and what to do); the first that occurs counts."""
+
+
 def advice(error: BaseException, target: Target | None, *, in_pod: bool) -> str:  # noqa: PLR0911 - one return a cause
     """What happened, and what to do about it. `in_pod`: the manifest named this Redis."""
     if in_pod or target is None:
@@ -31,13 +45,25 @@ def advice(error: BaseException, target: Target | None, *, in_pod: bool) -> str:
         return f"nobody knows the host of {where}; check its name in --url"
     if getattr(cause, "errno", None) == errno.ECONNREFUSED or "Error 111" in text:
         return f"nothing listens at {where}; check --url, or forward the port to this machine"
-    if target.tls is not None and ("imeout" in text or "SSL" in text or "certificate" in text):
-        if "certificate" in text:
-            return f"the certificate of {where} is not trusted here; give its CA with --ca FILE"
-        return f"no TLS answer from {where}; if it speaks plain text, write redis:// in --url"
+    if target.tls is not None and (told := _of_tls(text, where, target.tls)):
+        return told
     if "imeout" in text or isinstance(error, TimeoutError):
         return f"no answer from {where}; check --url and the network between"
     if target.tls is None and ("closed" in text or "reset" in text):
         return f"{where} closed the connection; if it speaks TLS, write rediss:// in --url"
     hint = next((hint for words, hint in LAPTOP_HINTS if words in text), refusals.hint(text))
     return f"{text.rstrip('.')}; {hint}" if hint else text
+
+
+def _of_tls(text: str, where: str, tls: Tls) -> str | None:
+    """What went wrong with TLS. With TLS 1.3 a server refuses a client after its handshake: it
+    sends an alert, or only closes the connection."""
+    alert = "alert" in text and not any(words in text for words in NO_COMMON_TLS)
+    if not tls.cert_file and (alert or "closed" in text or "reset" in text):
+        return (
+            f"{where} closed the connection; if it asks for a client certificate,"
+            " give --cert FILE and --key FILE"
+        )
+    if alert:
+        return f"{where} does not accept the client certificate of --cert"
+    return next((told.format(where) for words, told in TLS_CAUSES if words in text), None)
