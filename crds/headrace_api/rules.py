@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -41,9 +41,15 @@ class Rule:
         return validation
 
 
-def obey(subject: Any, rules: tuple[Rule, ...]) -> None:
-    """Raises one error that carries every broken rule."""
-    broken = [rule for rule in rules if rule.holds is not None and not rule.holds(subject)]
+def obey(subject: Any, rules: tuple[Rule, ...], info: ValidationInfo | None = None) -> None:
+    """Raises one error that carries every broken rule, without those that the validation's context
+    passes over."""
+    passed_over = info.context if info is not None and info.context else ()
+    broken = [
+        rule
+        for rule in rules
+        if rule.holds is not None and rule not in passed_over and not rule.holds(subject)
+    ]
     if broken:
         text = "; ".join(rule.sentence for rule in broken)
         raise PydanticCustomError(RULE_ERROR, "{text}", {"text": text, "broken": broken})
@@ -66,8 +72,8 @@ class Shape(BaseModel):
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="after")
-    def _obey_rules(self) -> Self:
-        obey(self, self.rules)
+    def _obey_rules(self, info: ValidationInfo) -> Self:
+        obey(self, self.rules, info)
         return self
 
     @classmethod

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from headrace_api import API_VERSION, CONNECTION_KIND, KIND, cron
+from headrace_api.hidden_problems import details_of, hidden
 from headrace_api.rules import RULE_ERROR, Shape
 from headrace_api.schema import Schema, structural
 from headrace_api.v1alpha1 import (
@@ -47,7 +48,7 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.sentence}"
+        return ": ".join(filter(None, (self.path, self.sentence)))
 
 
 def problems(manifest: object) -> list[Problem]:
@@ -63,8 +64,10 @@ def problems(manifest: object) -> list[Problem]:
             return found
         pipeline = StreamPipeline.model_validate(dict(manifest))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
+        model = RedisConnection if is_connection else StreamPipeline
         schema = _schema(RedisConnectionSpec if is_connection else StreamPipelineSpec)
+        details = details_of(error)
+        details += hidden(manifest, model, details)
         return found + [problem for detail in details for problem in _translated(detail, schema)]
     trim = pipeline.spec.stream.trim
     found += _schedule(trim.schedule if trim is not None else None, "spec.stream.trim")

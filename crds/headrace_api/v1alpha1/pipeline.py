@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from headrace_api import KIND
 from headrace_api.rules import Rule, Shape, obey
@@ -123,8 +123,8 @@ class StreamPipeline(ApiObject):
     )
 
     @model_validator(mode="after")
-    def _obey_rules(self) -> "StreamPipeline":
-        obey(self, self.rules)
+    def _obey_rules(self, info: ValidationInfo) -> "StreamPipeline":
+        obey(self, self.rules, info)
         return self
 
     @property

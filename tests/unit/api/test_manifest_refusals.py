@@ -85,8 +85,41 @@ def test_several_problems_are_all_told_at_once() -> None:
         "spec.redis.endpoints",
         "spec.redis",
         "spec.groups[0].scaling",
+        "",
     }
-    assert len(problems(bad)) == 4
+    assert len(problems(bad)) == 5
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
+def test_an_unknown_field_hides_no_rule(refusal: Refusal) -> None:
+    """Beside it, and in the objects around it."""
+    alone = set(problems(manifest(refusal.changes)))
+    bad = manifest(refusal.changes)
+    for place in (bad["spec"], bad["spec"]["stream"], bad["spec"]["groups"][0]["worker"]):
+        place["junk"] = 1
+    told = problems(bad)
+    assert len(told) == len(set(told)), "each once"
+    assert alone <= set(told)
+    assert {one.path for one in set(told) - alone} == {
+        "spec.junk",
+        "spec.stream.junk",
+        "spec.groups[0].worker.junk",
+    }
+
+
+def test_a_broken_rule_hides_none_of_the_objects_around_it() -> None:
+    bad = manifest({"metadata.name": "A_b", "spec.groups.0.worker": {"handler": "handlers.app"}})
+    bad["spec"]["groups"].append({**bad["spec"]["groups"][0], "name": "second"})
+    assert [one.path for one in problems(bad)] == [
+        "spec.groups[0].worker.handler",
+        "spec.groups[1].worker.handler",
+        "",
+    ]
+
+
+def test_what_is_wrong_in_one_field_says_nothing_of_rules_that_read_it() -> None:
+    bad = manifest({"spec.groups.0.worker": {"runtime": "Custm", "image": "acme/worker:1"}})
+    assert [one.path for one in problems(bad)] == ["spec.groups[0].worker.runtime"]
 
 
 @pytest.mark.parametrize(
