@@ -21,15 +21,25 @@ _LEASE = LeaseTimes()
 
 @dataclass(frozen=True)
 class _Flag:
-    """`name`: where it is not the field's. `fallback`: the flag's default, of the field's default.
+    """`name`: where it is not the field's. `variable`: of the environment, read where the flag is
+    not given. `fallback`: the flag's default without either, of the field's default.
     `read`: makes the setting of what was given; raises ValueError with a sentence for people.
     `argument`: what argparse takes besides."""
 
     help: str
     name: str | None
+    variable: str | None
     fallback: Callable[[Any], Any]
     read: Callable[[Any], Any]
     argument: dict[str, Any]
+
+    def default(self, of_field: Any) -> Any:
+        told = os.environ.get(self.variable) if self.variable is not None else None
+        return told or self.fallback(of_field)
+
+    @property
+    def whole_help(self) -> str:
+        return self.help if self.variable is None else f"{self.help} [env var: {self.variable}]"
 
 
 def _as_it_is(value: Any) -> Any:
@@ -40,21 +50,16 @@ def _flag(
     help: str,
     *,
     name: str | None = None,
+    variable: str | None = None,
     fallback: Callable[[Any], Any] = _as_it_is,
     read: Callable[[Any], Any] = _as_it_is,
     **argument: Any,
 ) -> dict[str, _Flag]:
     """The metadata of a setting that has a flag. Numbers have the type of their default."""
-    return {"flag": _Flag(help, name, fallback, read, argument)}
-
-
-def _variable(name: str) -> Callable[[Any], Any]:
-    return lambda default: os.environ.get(name, default)
+    return {"flag": _Flag(help, name, variable, fallback, read, argument)}
 
 
 def _own_namespace(default: str) -> str:
-    if namespace := os.environ.get("HEADRACE_NAMESPACE"):
-        return namespace
     try:
         return _SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
     except OSError:
@@ -69,7 +74,7 @@ class OperatorSettings:
         default=DEFAULT_WORKER_IMAGE,
         metadata=_flag(
             "image of workers that name none, and of reclaim and trim Jobs (default: %(default)s)",
-            fallback=_variable("HEADRACE_WORKER_IMAGE"),
+            variable="HEADRACE_WORKER_IMAGE",
         ),
     )
     worker_defaults: WorkerDefaults = field(
@@ -78,7 +83,8 @@ class OperatorSettings:
             "JSON object with what pods have that the operator starts, where a pipeline does not"
             " say otherwise: resources of the container, and imagePullSecrets, nodeSelector,"
             " tolerations, priorityClassName and runtimeClassName of the pod",
-            fallback=lambda _: os.environ.get("HEADRACE_WORKER_DEFAULTS", ""),
+            variable="HEADRACE_WORKER_DEFAULTS",
+            fallback=lambda _: "",
             read=WorkerDefaults.parse,
         ),
     )
@@ -108,13 +114,14 @@ class OperatorSettings:
         metadata=_flag(
             "how to reach the API server from outside a cluster (default: the pod's own account)",
             type=Path,
-            fallback=lambda _: os.environ.get("KUBECONFIG") or None,
+            variable="KUBECONFIG",
         ),
     )
     lease_namespace: str = field(
         default="default",
         metadata=_flag(
             "where the leader's Lease lives (default: the operator's namespace)",
+            variable="HEADRACE_NAMESPACE",
             fallback=_own_namespace,
         ),
     )
@@ -201,7 +208,7 @@ class OperatorSettings:
         default="INFO",
         metadata=_flag(
             "default: %(default)s",
-            fallback=_variable("HEADRACE_LOG_LEVEL"),
+            variable="HEADRACE_LOG_LEVEL",
             choices=("DEBUG", "INFO", "WARNING", "ERROR"),
             type=str.upper,
         ),
@@ -210,7 +217,7 @@ class OperatorSettings:
         default="json",
         metadata=_flag(
             "default: %(default)s",
-            fallback=_variable("HEADRACE_LOG_FORMAT"),
+            variable="HEADRACE_LOG_FORMAT",
             choices=("json", "plain"),
         ),
     )
@@ -234,8 +241,8 @@ def parser() -> argparse.ArgumentParser:
             argument["type"] = type(setting.default)
         parser.add_argument(
             f"--{(flag.name or setting.name).replace('_', '-')}",
-            default=flag.fallback(setting.default),
-            help=flag.help,
+            default=flag.default(setting.default),
+            help=flag.whole_help,
             **argument,
         )
     return parser

@@ -33,6 +33,7 @@ def files(tmp_path: Path) -> Path:
         (["send", "a}b", *SENT, "one.json"], "needs a name without '}'"),
         (["send", "", *SENT, "one.json"], "needs a name"),
         (["send", "s", "-t", "", "-f", "one.json"], "--type is empty"),
+        (["send", "s", "-t", "  ", "-f", "one.json"], "--type is empty"),
         (["send", "s", "--version", "-3", *SENT, "one.json"], "greater than or equal to 0"),
         (["send", "s", *SENT, "bytes.json"], "line 2 is no JSON"),
         (["send", "s", *SENT, "null.json", "--id-field", "id"], "line 1 has no text or whole"),
@@ -54,6 +55,7 @@ def test_each_command(stage: Stage, files: Path, arguments: list[str], said: str
     told = (done.stdout + done.stderr).replace(f"{files}/", "")
     assert (done.returncode, "Traceback" in told) == (2, False), told
     assert said in told
+    assert "Value error" not in told, "Python's own words"
 
 
 @pytest.mark.parametrize(

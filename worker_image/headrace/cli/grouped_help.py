@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperGroup
 
 
@@ -12,8 +15,27 @@ def example(line: str) -> str:
     return f"Example: {line}"
 
 
+@contextmanager
+def plain_refusals() -> Iterator[None]:
+    """Without the words that Python's libraries put in front of their own."""
+    try:
+        yield
+    except BadParameter as error:
+        error.message = error.message.removeprefix("Value error, ")
+        raise
+
+
 class GroupedHelp(TyperGroup):
     """Plain text: the library that draws panels takes longer to load than all the rest."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with plain_refusals():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """The commands' own options are read here."""
+        with plain_refusals():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}

@@ -26,7 +26,7 @@ BATCH = 1000
 def run_send(
     stream: str, type_: str, version: int, file: Path | None, id_field: str | None, url: str | None
 ) -> None:
-    if not type_:
+    if not type_.strip():
         refuse("--type is empty; give the events' type, for example flight.landed")
     with opened_file(file) as lines:
         # A pipe can be read once.
