@@ -285,6 +285,7 @@ def test_release_says_whose_the_group_was_and_asks_before_it_frees_it(
         client.flushall()
         state = "headrace:{flights}:state:delays:flights"
         client.hset(state, mapping={"owner": "airport/old/uid-1", "cluster": "uid-c", "x": "y"})
+        client.xgroup_create("flights", "delays", "0", mkstream=True)
         asked = headrace("release", "flights", "delays", stdin="n\n", HEADRACE_REDIS_URL=url)
         assert asked.returncode == 2
         assert "airport/old/uid-1 of the cluster uid-c" in asked.stdout

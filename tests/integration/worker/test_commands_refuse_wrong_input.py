@@ -159,6 +159,12 @@ def test_a_missing_right_or_password_names_the_next_step(stage: Stage) -> None:
         ["pending", "text"],
         ["send", "text", *SENT, "/dev/stdin"],
         ["trim"],
+        ["tail", "text"],
+        ["plan", "text", "--retention", "1h"],
+        ["release", "text", "delays"],
+        ["dead", "list", "-s", "text"],
+        ["dead", "list", "-s", "other", "--dead-letters", "text"],
+        ["dead", "import", "-s", "other", "--dead-letters", "text"],
     ],
     ids=" ".join,
 )
@@ -169,3 +175,36 @@ def test_a_key_of_another_type_is_named(stage: Stage, command: list[str]) -> Non
     done = at(stage.server, *command, stdin="{}\n", HEADRACE_TRIM=json.dumps(trim))
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert "not a stream" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("backlog typo", "pending typo", "peek typo", "tail typo"),
+        *("plan typo --retention 1h", "trim typo --max-length 1 --yes", "release typo delays"),
+        *("dead list -s typo", "dead list --each -s typo", "dead show 1-1 -s typo"),
+        *("dead replay --all -s typo", "dead purge --all --yes -s typo", "dead export -s typo"),
+    ],
+)
+def test_a_stream_that_is_not_there_is_never_a_success(stage: Stage, command: str) -> None:
+    stage.send({"n": 1})
+    done = at(stage.server, *command.split())
+    told = done.stdout + done.stderr
+    assert done.returncode == 1, told
+    assert f"there is no stream typo at {stage.server.endpoint}" in told
+
+
+def test_a_group_that_is_not_there_cannot_be_released(stage: Stage) -> None:
+    stage.send({"n": 1})
+    done = at(stage.server, "release", STREAM, GROUP)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"headrace: stream {STREAM} has no group {GROUP}\n"
+    stage.redis.xgroup_create(STREAM, GROUP, "0")
+    free = at(stage.server, "release", STREAM, GROUP)
+    assert (free.returncode, "nobody has claimed" in free.stdout) == (0, True)
+
+
+def test_letters_outlive_their_stream(stage: Stage) -> None:
+    stage.redis.xadd(DEAD, {"any": "letter"})
+    done = at(stage.server, "dead", "list", "-s", STREAM)
+    assert (done.returncode, f"{DEAD}: 1 dead letter" in done.stdout) == (0, True)

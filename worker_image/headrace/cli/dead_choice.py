@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from redis.asyncio import Redis
 
 from headrace.cli.moments import ID, first_id, moment_of
+from headrace.cli.names import exists
 from headrace.cli.options import FAILED, refuse
+from headrace.cli.peek import check_exists
 from headrace.cli.redis_options import opened
 from headrace.streams.dead_letters import Letter, get_letter, last_id, pages
 from headrace.streams.keys import StreamKeys
@@ -26,9 +28,14 @@ class Letters:
     url: str | None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[tuple[Redis, StreamKeys]]:
+    async def open(self, *, new: bool = False) -> AsyncIterator[tuple[Redis, StreamKeys]]:
+        """Where neither the stream nor letters are there, the command ends, but for one that may
+        put the first ones there (`new`)."""
         async with opened(self.url) as place:
-            yield place.client, place.keys(self.stream, self.dead_letters)
+            keys = place.keys(self.stream, self.dead_letters)
+            if not await exists(place.client, keys.dead_letters) and not new:
+                await check_exists(place, keys.stream)
+            yield place.client, keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def import_letters(letters: Letters, file: Path | None, skip: int) -> None:
 
 async def _import(letters: Letters, lines: BinaryIO, skip: int) -> None:
     done, added, batch, weight = skip, 0, list[Letter](), 0
-    async with letters.open() as (client, keys):
+    async with letters.open(new=True) as (client, keys):
         try:
             with Progress("lines done:") as progress:
                 for letter in _letters(lines, skip):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from headrace.cli.options import FAILED, refuse
+from headrace.cli.peek import check_exists
 from headrace.cli.questions import confirmed
 from headrace.cli.redis_options import command, opened
 from headrace.streams import groups
@@ -16,6 +17,9 @@ async def run_release(stream: str, group: str, yes: bool, url: str | None) -> No
         keys, client = place.keys(stream, None).for_group(group), place.client
         holder = await groups.holder_of(client, keys)
         if holder is None:
+            await check_exists(place, stream)
+            if group not in await groups.group_names(client, stream):
+                refuse(f"stream {stream} has no group {group}", FAILED)
             typer.echo(f"nobody has claimed group {group} of stream {stream}")
             return
         where = f" of the cluster {holder.cluster}" if holder.cluster else ""
