@@ -24,7 +24,13 @@ LOOKS = [
     "peek flights --count 3",
     "check flights",
     "plan --rate 500/s --payload 1KiB --retention 24h",
+    "plan flights --retention 24h",
     "trim flights --max-length 10 --dry-run",
+    "release flights delays --yes",
+    "release flights nobody",
+    "send sent -t x -f /dev/null",
+    "send sent -t x -f nothing.ndjson",
+    "tail nothing",
     "dead list -s flights",
     "dead list -s flights --each --limit 5",
     "--help",
@@ -65,6 +71,15 @@ def test_a_screen_of_80_columns_is_enough_and_nothing_is_coloured(
     assert [line for line in screen.text.splitlines() if len(line) > COLUMNS] == []
     assert "\x1b[3" not in screen.text.replace("\x1b[K", "")
     assert "Traceback" not in screen.text
+
+
+def test_what_is_tailed_fits_too(filled: RedisServer) -> None:
+    command = "tail flights --from 2h --type flight.landed"
+    with closing(Screen(filled, *command.split())) as seen:
+        seen.wait_for("flight.landed", times=3)
+        seen.interrupt()
+        assert seen.end() == 130
+    assert [line for line in seen.text.splitlines() if len(line) > COLUMNS] == []
 
 
 def test_in_a_pipe_rows_are_plain_and_whole(filled: RedisServer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from headrace.cli.options import FAILED, refuse
@@ -25,7 +27,8 @@ async def run_release(stream: str, group: str, yes: bool, url: str | None) -> No
         where = f" of the cluster {holder.cluster}" if holder.cluster else ""
         typer.echo(f"group {group} of stream {stream} belongs to pipeline {holder.owner}{where}")
         if not yes and not confirmed("Is that pipeline gone, and may another have the group?"):
-            refuse("nothing was changed")
+            unasked = "" if sys.stdin.isatty() else "; add --yes where nobody is there to ask"
+            refuse(f"nothing was changed{unasked}")
         if not await groups.release(client, keys, holder.owner):
             refuse("somebody else has claimed it meanwhile; look again", FAILED)
     typer.echo(f"group {group} of stream {stream} is free")
