@@ -17,7 +17,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from make import olm, release_files
+from make import krew, olm, release_files
 from make.version import TRUTH, found
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ class Build:
     def run_all(self) -> dict[str, str]:
         """Every file, then the statement and the checksums. Answers name -> sha256."""
         self.out.mkdir(parents=True)
-        self.wheel()
+        self.plugin(self.wheel())
         self.charts()
         self.manifests()
         self.images()
@@ -66,8 +66,18 @@ class Build:
         (self.out / files.CHECKSUMS).write_text(files.checksums(digests), "utf-8")
         return digests
 
-    def wheel(self) -> None:
+    def wheel(self) -> Path:
         self._run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", self.out, ".")
+        (wheel,) = self.out.glob("*.whl")
+        return wheel
+
+    def plugin(self, wheel: Path) -> None:
+        """kubectl's plugin for krew: the archive, and the manifest with its digest."""
+        archive = krew.archive(self.source, wheel, self.epoch)
+        (self.out / krew.archive_name(self.version)).write_bytes(archive)
+        manifest = krew.manifest(self.version, archive)
+        (self.out / "krew").mkdir()
+        (self.out / "krew" / f"{krew.NAME}.yaml").write_text(krew.text(manifest), "utf-8")
 
     def charts(self) -> None:
         for chart in CHARTS:

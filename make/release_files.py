@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,17 @@ def repacked(archive: bytes, epoch: int) -> bytes:
     return gzip.compress(packed.getvalue(), mtime=epoch)
 
 
-def packed(files: dict[str, str], epoch: int) -> bytes:
-    """A .tgz of texts by path; the same texts make the same bytes."""
+def packed(
+    files: Mapping[str, str | bytes], epoch: int, *, executable: Collection[str] = ()
+) -> bytes:
+    """A .tgz of files by path; the same contents make the same bytes."""
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode="w", format=tarfile.PAX_FORMAT) as target:
-        for name, text in sorted(files.items()):
-            content = text.encode()
+        for name, given in sorted(files.items()):
+            content = given.encode() if isinstance(given, str) else given
             member = tarfile.TarInfo(name)
-            member.size, member.mtime, member.mode = len(content), epoch, 0o644
+            member.size, member.mtime = len(content), epoch
+            member.mode = 0o755 if name in executable else 0o644
             target.addfile(member, io.BytesIO(content))
     return gzip.compress(written.getvalue(), mtime=epoch)
 
