@@ -1,7 +1,7 @@
 CLUSTER := $(PYTHON) -m tests.cluster
 
 .PHONY: cluster-build
-cluster-build: ## build Kubernetes, CoreDNS, Helm, Valkey into the cache (minutes, once)
+cluster-build: ## build Kubernetes, CoreDNS, both Helms, Valkey into the cache (minutes, once)
 	@$(CLUSTER) build
 
 # What takes minutes is done before a test's clock runs.

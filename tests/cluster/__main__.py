@@ -175,7 +175,13 @@ def _build(options: argparse.Namespace) -> None:
         return
     requirements.check()
     packages.install_missing(packages.CONTROL_PLANE, packages.NODE, packages.IMAGES)
-    for program in (binaries.kubernetes, binaries.coredns, binaries.pause, binaries.helm):
+    for program in (
+        binaries.kubernetes,
+        binaries.coredns,
+        binaries.pause,
+        binaries.helm,
+        binaries.helm_3,
+    ):
         print(program())
     if options.images:
         for archive in _archives():

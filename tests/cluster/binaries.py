@@ -11,6 +11,9 @@ from tests.cluster import cached, paths
 from tests.cluster.commands import run
 
 HELM = "helm.sh/helm/v4/cmd/helm@v4.3.1"
+HELM_3 = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+# The Kubernetes that it renders for unless told: its Makefile takes it from the client's version.
+HELM_3_RENDERS_FOR = {"chartutil.k8sVersionMinor": "37", "lint/rules.k8sVersionMinor": "37"}
 VERSION = "k8s.io/component-base/version"
 
 
@@ -44,13 +47,12 @@ def kstatus() -> Path:
 
 def helm() -> Path:
     """The helm command, built from its module."""
+    return _helm("helm", HELM, {})
 
-    def install(target: Path) -> None:
-        env = {**_environment(), "GOBIN": str(target.parent)}
-        run(["go", "install", "-ldflags", f"-s -w -X {_helm_version()}", HELM], env=env)
-        (target.parent / "helm").replace(target)
 
-    return cached.file("binaries", "helm", [HELM, _go_version()], install)
+def helm_3() -> Path:
+    """The one before it, which many clusters are still installed with."""
+    return _helm("helm3", HELM_3, HELM_3_RENDERS_FOR)
 
 
 def kubernetes_version() -> str:
@@ -68,8 +70,20 @@ def _kubernetes_flags() -> str:
     return " ".join(f"-X {VERSION}.{name}={value}" for name, value in named.items())
 
 
-def _helm_version() -> str:
-    return f"helm.sh/helm/v4/internal/version.version={HELM.rpartition('@')[2]}"
+def _helm(name: str, module: str, named: dict[str, str]) -> Path:
+    """`named`: variables of the module's packages, set at link time."""
+    package, _, version = module.partition("/cmd/helm@")
+    variables = [f"internal/version.version={version}"]
+    variables += [f"pkg/{variable}={value}" for variable, value in named.items()]
+    ldflags = " ".join(["-s -w", *(f"-X {package}/{variable}" for variable in variables)])
+
+    def install(target: Path) -> None:
+        env = {**_environment(), "GOBIN": str(target.parent)}
+        run(["go", "install", "-ldflags", ldflags, module], env=env)
+        (target.parent / "helm").rename(target)
+
+    made_from = [module, *variables[1:], _go_version()]
+    return cached.file("binaries", name, made_from, install)
 
 
 @cache
