@@ -79,6 +79,21 @@ annotations:
 {{- ternary "https" "http" (ne .Values.metrics.tls.secretName "") -}}
 {{- end }}
 
+{{/* Settings of TLS that would promise more than they do. */}}
+{{- define "headrace.checkTLS" -}}
+{{- with .Values.metrics.tls }}
+{{- if and .clientCertificates (not .secretName) }}
+{{- fail "metrics.tls.clientCertificates needs metrics.tls.secretName: without it the metrics are served by HTTP, to everyone" }}
+{{- end }}
+{{- if and .scrape (not .secretName) }}
+{{- fail "metrics.tls.scrape needs metrics.tls.secretName: without it the metrics are served by HTTP" }}
+{{- end }}
+{{- if and (hasKey .scrape "ca") (not (values (default dict .scrape.ca) | compact)) }}
+{{- fail "metrics.tls.scrape.ca names no Secret and no ConfigMap: Prometheus would trust the system's authorities. Name one, or leave `ca` out where that is meant" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* A scrape endpoint of the operator, of (dict "root" $ "monitor" {...}). */}}
 {{- define "headrace.operatorEndpoint" -}}
 {{- $port := include "headrace.metricsPort" .root -}}

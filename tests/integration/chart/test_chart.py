@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,42 @@ def test_two_replicas_and_a_budget_are_the_default(helm: str) -> None:
     rendered = objects(helm)
     assert rendered["Deployment", "headrace"]["spec"]["replicas"] == 2
     assert rendered["PodDisruptionBudget", "headrace"]["spec"]["maxUnavailable"] == 1
+
+
+def test_an_operator_with_no_replica_is_refused(helm: str) -> None:
+    done = render(helm, "--set", "replicas=0")
+    assert done.returncode != 0
+    assert "at '/replicas': minimum: got 0, want 1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"clientCertificates": True}, "clientCertificates needs metrics.tls.secretName"),
+        ({"scrape": {"serverName": "a"}}, "scrape needs metrics.tls.secretName"),
+        ({"secretName": "s", "scrape": {"ca": {}}}, "ca names no Secret and no ConfigMap"),
+        ({"secretName": "s", "scrape": {"ca": {"secret": {}}}}, "ca names no Secret"),
+    ],
+)
+def test_tls_that_would_promise_more_than_it_does_is_refused(
+    helm: str, values: dict[str, Any], sentence: str
+) -> None:
+    done = render(helm, "--set-json", f"metrics.tls={json.dumps(values)}")
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize("values", sorted(CHART.glob("ci/*.yaml")), ids=lambda path: path.stem)
+def test_no_key_is_written_twice(helm: str, values: Path) -> None:
+    """As a label that stands in two of the user's maps, and in the chart's own, could be."""
+    same = "team: streams, app.kubernetes.io/part-of: other"
+    twice = f"commonLabels: {{{same}}}\npodLabels: {{{same}}}\n"
+    done = subprocess.run(
+        [helm, "template", str(CHART), "--values", str(values), "--values", "-"],
+        input=twice,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert yaml_text.keys_written_twice(done.stdout) == []
