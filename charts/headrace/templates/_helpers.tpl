@@ -94,6 +94,15 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* "yes" where an object of the Prometheus operator is rendered, of (dict "root" $ "kind" "PodMonitor"). Every API server
+serves apiregistration.k8s.io; `helm template` knows it only where somebody told it what a cluster serves. */}}
+{{- define "headrace.rendersMonitor" -}}
+{{- $served := .root.Capabilities.APIVersions -}}
+{{- if or (eq .root.Values.metrics.renderMode "alwaysRender") (not ($served.Has "apiregistration.k8s.io/v1")) ($served.Has (printf "monitoring.coreos.com/v1/%s" .kind)) -}}
+yes
+{{- end -}}
+{{- end }}
+
 {{/* A scrape endpoint of the operator, of (dict "root" $ "monitor" {...}). */}}
 {{- define "headrace.operatorEndpoint" -}}
 {{- $port := include "headrace.metricsPort" .root -}}

@@ -134,3 +134,13 @@ def test_a_second_release_leaves_the_definition_to_the_first(kubectl: Kubectl, h
     helm("uninstall", "headrace", "--namespace", "three")
     assert kubectl.get(f"crd/{DEFINITION}")
     assert kubectl.get("clusterrole/two-headrace")
+
+
+def test_monitors_that_the_cluster_cannot_hold_are_left_out_and_named(helm: Helm) -> None:
+    words = ("headrace", str(CHART), "--namespace", "monitored", "--create-namespace")
+    wanted = ("--set=metrics.serviceMonitor.enabled=true", "--set=metrics.podMonitor.enabled=true")
+    notes = helm("install", *words, *wanted)
+    assert "Left out: metrics.podMonitor, metrics.serviceMonitor. This cluster has no such" in notes
+    refused = helm.attempt("upgrade", *words[:-1], *wanted, "--set=metrics.renderMode=alwaysRender")
+    assert refused.returncode != 0
+    assert "ServiceMonitor" in refused.stderr
