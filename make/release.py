@@ -17,7 +17,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from make import krew, olm, release_files
+from make import image_bill, image_contents, krew, olm, release_files
 from make.version import TRUTH, found
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +56,7 @@ class Build:
         self.images()
         for name in EXTRAS:
             self.bill_of_materials(name)
+            self.image_bill(name)
         files = release_files
         materials = {"constraints.txt": files.sha256_of(self.source / "constraints.txt")}
         statement = files.provenance(
@@ -120,6 +121,16 @@ class Build:
         # pyproject.toml takes the version from the package, where the tool does not look.
         bill["metadata"]["component"]["version"] = self.version
         release_files.write_json(target, bill)
+
+    def image_bill(self, image: str) -> None:
+        """CycloneDX, of all that is installed in the image as it is built here, from the commit."""
+        command = [sys.executable, "-m", "tests.cluster", "image", "build"]
+        tag = f"ghcr.io/headrace/{image}:{self.version}"
+        dockerfile = self.source / release_files.IMAGES[image]
+        context = ["--tag", tag, "--dockerfile", dockerfile, "--context", self.source]
+        contents = image_contents.read(Path(self._run(*command, *context).strip()))
+        bill = image_bill.bill(image, self.version, contents)
+        release_files.write_json(self.out / f"{image}-image.cdx.json", bill)
 
     def _run(self, *command: object) -> str:
         done = subprocess.run(
