@@ -16,6 +16,12 @@ PACKAGE, CHANNEL = "headrace", "alpha"
 OPERATOR = "charts/kustomize/base/operator.yaml"
 DEFINITIONS = ("crds/streampipelines.headrace.dev.yaml", "crds/redisconnections.headrace.dev.yaml")
 EXAMPLE = "examples/manifests/minimal.yaml"
+CONNECTION: dict[str, Any] = {
+    "apiVersion": "headrace.dev/v1alpha1",
+    "kind": "RedisConnection",
+    "metadata": {"name": "shared"},
+    "spec": {"endpoints": ["redis:6379"], "credentialsSecretRef": {"name": "redis-auth"}},
+}
 ICON = "docs/headrace.svg"
 # What OLM makes by itself from the CSV, or brings along.
 _OF_OLM = {"ServiceAccount", "ClusterRoleBinding", "Role", "RoleBinding", "Deployment"}
@@ -70,7 +76,7 @@ def service_version(
             "name": f"{PACKAGE}.v{chart['version']}",
             "namespace": "placeholder",  # OLM puts its own there
             "annotations": {
-                "alm-examples": json.dumps([example]),
+                "alm-examples": json.dumps([example, CONNECTION]),
                 "capabilities": chart["annotations"]["artifacthub.io/operatorCapabilities"],
                 "categories": "Streaming & Messaging",
                 "containerImage": images["operator"],

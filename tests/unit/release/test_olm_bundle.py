@@ -80,9 +80,43 @@ def test_every_definition_is_owned_and_comes_along(
     assert {f"manifests/{name}.yaml" for name in there} <= files.keys()
 
 
-def test_the_example_that_the_console_offers_is_valid(service_version: dict[str, Any]) -> None:
-    (example,) = json.loads(service_version["metadata"]["annotations"]["alm-examples"])
-    assert list(problems(example)) == []
+def test_the_console_offers_a_valid_example_of_each_definition(
+    service_version: dict[str, Any],
+) -> None:
+    examples = json.loads(service_version["metadata"]["annotations"]["alm-examples"])
+    assert [list(problems(example)) for example in examples] == [[], []]
+    owned = service_version["spec"]["customresourcedefinitions"]["owned"]
+    assert {one["kind"] for one in examples} == {one["kind"] for one in owned}
+
+
+# What OperatorHub asks of a CSV:
+# https://olm.operatorframework.io/docs/best-practices/common/
+ANNOTATIONS = (
+    *("capabilities", "categories", "containerImage", "createdAt"),
+    *("description", "repository", "support", "alm-examples"),
+)
+FIELDS = (
+    *("displayName", "description", "version", "minKubeVersion", "maturity", "keywords"),
+    *("provider", "links", "icon", "installModes", "install", "customresourcedefinitions"),
+)
+CAPABILITIES = (
+    "Basic Install",
+    "Seamless Upgrades",
+    "Full Lifecycle",
+    "Deep Insights",
+    "Auto Pilot",
+)
+
+
+def test_no_field_that_a_catalogue_asks_for_is_empty(service_version: dict[str, Any]) -> None:
+    about, spec = service_version["metadata"]["annotations"], service_version["spec"]
+    assert [name for name in ANNOTATIONS if not about.get(name)] == []
+    assert [name for name in FIELDS if not spec.get(name)] == []
+    assert about["capabilities"] in CAPABILITIES
+    assert len(about["description"]) <= 135, "longer ones are cut off"
+    assert spec["install"]["strategy"] == "deployment"
+    for one in spec["customresourcedefinitions"]["owned"]:
+        assert all(one[field] for field in ("name", "kind", "version", "displayName"))
 
 
 def test_only_what_the_operator_can_do_is_offered(service_version: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import io
 import tarfile
 from pathlib import Path
 
+import yaml
 from make import release_files
 
 ROOT = Path(__file__).parents[3]
@@ -51,3 +52,14 @@ def test_the_images_are_built_for_both_platforms_under_the_version() -> None:
         assert target["tags"] == [f"ghcr.io/headrace/{name}:1.2.3"]
         assert target["platforms"] == ["linux/amd64", "linux/arm64"]
         assert (ROOT / target["dockerfile"]).exists()
+
+
+def test_the_charts_page_in_a_catalogue_names_every_definition() -> None:
+    chart = yaml.safe_load((ROOT / "charts/headrace/Chart.yaml").read_text("utf-8"))
+    named = yaml.safe_load(chart["annotations"]["artifacthub.io/crds"])
+    there = {file.stem for file in (ROOT / "crds").glob("*.headrace.dev.yaml")}
+    assert {one["name"] for one in named} == there
+    for one in named:
+        definition = yaml.safe_load((ROOT / f"crds/{one['name']}.yaml").read_text("utf-8"))
+        assert one["kind"] == definition["spec"]["names"]["kind"]
+        assert one["version"] in [version["name"] for version in definition["spec"]["versions"]]
