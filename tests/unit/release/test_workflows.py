@@ -1,10 +1,13 @@
 """The workflows run what exists, with no more rights than they need."""
 
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from make.release import CHARTS
 from tests.unit.docs.commands import targets
 
 ROOT = Path(__file__).parents[3]
@@ -39,3 +42,12 @@ def test_only_a_tag_publishes() -> None:
     publishing = [name for name in jobs if name != "files"]
     assert publishing == ["images", "wheel", "release"]
     assert all(jobs[name]["if"] == "github.event_name == 'push'" for name in publishing)
+
+
+def test_what_is_pushed_as_charts_are_the_charts_alone() -> None:
+    """The OLM bundle is a .tgz beside them."""
+    text = (ROOT / ".github/workflows/release.yml").read_text("utf-8")
+    (pattern,) = re.findall(r"for chart in dist/release/(\S+); do", text)
+    charts = [yaml.safe_load((ROOT / one / "Chart.yaml").read_text("utf-8")) for one in CHARTS]
+    assert all(fnmatch(f"{chart['name']}-{chart['version']}.tgz", pattern) for chart in charts)
+    assert not fnmatch("olm-bundle-0.1.0.tgz", pattern)
