@@ -1,6 +1,7 @@
 """Connections re-send nothing by themselves, wait long enough, and keep secrets."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.support.redis_servers import RedisServer, running
-from tests.support.redis_tls import NAME, certificates, listen_with_tls
+from tests.support.redis_tls import NAME, certificates, listen_with_tls, make_certificates
 
 from headrace.streams.connect import (
     Target,
@@ -123,6 +124,36 @@ async def test_the_server_names_itself(redis_server: RedisServer, client: Redis)
     server = await detect(client)
     assert server.name == redis_server.kind.removesuffix("-8")
     assert server.version >= (7, 0)
+
+
+async def test_an_authority_that_is_named_is_trusted_alone(
+    certificates: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """redis-py would trust the system's beside it."""
+    other = make_certificates(tmp_path)["ca.crt"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates["ca.crt"]))  # where the system has its own
+    with running("redis") as server:
+        endpoint = (listen_with_tls(server, certificates, tls_auth_clients="no"),)
+        system = Target(endpoint, tls=Tls(server_name=NAME))
+        async with connect(system, role="control") as client:
+            assert await client.ping()
+        with connect_blocking(system) as blocking:
+            assert blocking.ping()
+        for tls, words in (
+            (Tls(ca_file=str(other)), "verify failed"),
+            (Tls(ca_data=other.read_text()), "verify failed"),
+            (Tls(ca_file=""), "is empty"),
+            (Tls(ca_data=""), "is empty"),
+        ):
+            target = Target(endpoint, tls=replace(tls, server_name=NAME))
+            async with connect(target, role="control") as client:
+                with pytest.raises(RedisConnectionError, match=words):
+                    await client.ping()
+            with (
+                connect_blocking(target) as blocking,
+                pytest.raises(RedisConnectionError, match=words),
+            ):
+                blocking.ping()
 
 
 async def test_tls_checks_the_name_that_the_target_gives(certificates: dict[str, Path]) -> None:

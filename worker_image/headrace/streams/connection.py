@@ -33,7 +33,7 @@ from redis.exceptions import (
 )
 
 from headrace.streams.primary import Locator
-from headrace.streams.tls_contexts import use_as_files_stand
+from headrace.streams.tls_contexts import names_an_authority, trusting_only, use_as_files_stand
 
 
 @contextmanager
@@ -255,6 +255,9 @@ class BlockingTlsConnection(_BlockingRole, redis.SSLConnection):
         self._server_name = server_name
 
     def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        if names_an_authority(self):
+            expected = self._server_name or self.host
+            return trusting_only(self).wrap_socket(sock, server_hostname=expected)
         address, self.host = self.host, self._server_name or self.host
         try:
             return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]

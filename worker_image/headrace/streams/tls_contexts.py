@@ -2,6 +2,9 @@
 
 To make one reads each CA of the system: ten milliseconds of CPU, which a worker that tries to reach
 its Redis would spend at each try.
+
+redis-py trusts the system's authorities beside the one that is named. Here the named one is trusted
+alone.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
 
+from redis import SSLConnection
 from redis.asyncio.connection import RedisSSLContext
 
 MOST = 256
@@ -23,10 +27,28 @@ def use_as_files_stand(settings: RedisSSLContext) -> ssl.SSLContext:
     them raises."""
     key = _key(settings)  # before they are read: a change in between is seen the next time
     settings.context = _made.get(key)
+    if settings.context is None and names_an_authority(settings):
+        settings.context = trusting_only(settings)
     made = settings.get()
     if len(_made) >= MOST:
         _made.clear()
     _made[key] = made
+    return made
+
+
+def names_an_authority(settings: RedisSSLContext | SSLConnection) -> bool:
+    """Also with an empty name, which would otherwise mean the system's."""
+    return settings.ca_certs is not None or settings.ca_data is not None
+
+
+def trusting_only(settings: RedisSSLContext | SSLConnection) -> ssl.SSLContext:
+    """What redis-py would make of them, without the system's authorities. Raises OSError."""
+    if not (settings.ca_certs or settings.ca_data):
+        raise ssl.SSLError("the certificate authority that is named is empty")
+    made = ssl.create_default_context(cafile=settings.ca_certs, cadata=settings.ca_data)
+    made.check_hostname, made.verify_mode = settings.check_hostname, settings.cert_reqs
+    if chain := settings.certfile or settings.keyfile:
+        made.load_cert_chain(chain, settings.keyfile)
     return made
 
 
