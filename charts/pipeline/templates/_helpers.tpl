@@ -13,6 +13,15 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* "yes" where the PodMonitor is rendered. Every API server serves apiregistration.k8s.io; `helm template` knows it only where
+somebody told it what a cluster serves. */}}
+{{- define "pipeline.rendersMonitor" -}}
+{{- $served := .Capabilities.APIVersions -}}
+{{- if or (eq .Values.podMonitor.renderMode "alwaysRender") (not ($served.Has "apiregistration.k8s.io/v1")) ($served.Has "monitoring.coreos.com/v1/PodMonitor") -}}
+yes
+{{- end -}}
+{{- end }}
+
 {{- define "pipeline.handlers" -}}
 {{ include "pipeline.name" . }}-handlers
 {{- end }}

@@ -10,6 +10,7 @@ from tests.cluster import binaries
 from tests.support import yaml_text
 
 CHART = Path(__file__).parents[3] / "charts" / "headrace"
+PIPELINE = CHART.with_name("pipeline")
 OF = "monitoring.coreos.com/v1"
 MONITORS = {
     ("ServiceMonitor", "headrace"): "serviceMonitor",
@@ -46,3 +47,23 @@ def test_each_kind_counts_by_itself(kind: str) -> None:
 
 def test_always_means_always() -> None:
     assert monitors(A_CLUSTER, mode="alwaysRender") == MONITORS.keys()
+
+
+@pytest.mark.parametrize(
+    ("served", "mode", "kept"),
+    [
+        ((), "skipIfMissing", True),
+        ((A_CLUSTER,), "skipIfMissing", False),
+        ((A_CLUSTER, f"{OF}/PodMonitor"), "skipIfMissing", True),
+        ((A_CLUSTER,), "alwaysRender", True),
+    ],
+)
+def test_the_monitor_of_a_pipeline_follows_the_same_rule(
+    served: tuple[str, ...], mode: str, *, kept: bool
+) -> None:
+    command = [str(binaries.helm()), "template", "flights", str(PIPELINE)]
+    command += ["--values", str(PIPELINE / "ci/smallest-values.yaml")]
+    command += ["--set=podMonitor.enabled=true", f"--set=podMonitor.renderMode={mode}"]
+    command += [f"--api-versions={one}" for one in served]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ("kind: PodMonitor" in done.stdout) == kept
