@@ -115,8 +115,8 @@ MUTANTS = [
         "deletion",
         (
             "reconcile/deletion.py",
-            "        for keys in known.group_keys:\n",
-            "        for keys in known.group_keys[:0]:\n",
+            "for keys in await self._all_keys(known.access, known.group_keys, known.owner):",
+            "for keys in ():",
         ),
     ),
     mutant(

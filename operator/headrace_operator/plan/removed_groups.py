@@ -55,11 +55,16 @@ def claims_left_behind(
     observation: Observation, removals: Iterable[GroupRemoval]
 ) -> Iterator[GroupRemoval]:
     """One removal for each group that was claimed and left before it had a Deployment: it may have
-    been refused, or waited for an earlier one to go. Only this process knows of them."""
+    been refused, or waited for an earlier one to go. The claims tell of them; a new process asks
+    Redis for those of its forerunner."""
+    removals = tuple(removals)
     known = {group.name for group in observation.pipeline.spec.groups}
     known |= {removal.group for removal in removals}
+    leaving = {removal.consumer_group for removal in removals}
     for name, claim in observation.claims.items():
         if claim.state is not ClaimState.OURS or name in known or not claim.consumer_group:
+            continue
+        if claim.consumer_group in leaving:
             continue
         removal = _removal(observation, name, claim.consumer_group)
         if not _is_taken_over(observation, claim.consumer_group):

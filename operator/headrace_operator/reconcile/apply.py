@@ -119,6 +119,9 @@ class Applier:
         """The groups whose operation is done. Claims are kept in the memory."""
         done: set[str] = set()
         access, claims = memory.connection.access, memory.groups.claims
+        if access is not None and observation.redis_answers and not memory.groups.recalled:
+            pipeline = observation.pipeline
+            outcome.changed |= await self._groups.recall(pipeline, access, memory.groups)
         for operation in plan.group_operations:
             # A Redis that does not answer costs a time-out at most, not one for each group.
             if access is None or not observation.redis_answers:

@@ -100,8 +100,7 @@ class Connector:
         known.access, known.access_error = access, None
         place = place_of(pipeline)
         if known.place not in (None, place):
-            # What was claimed and learned there says nothing of here.
-            memory.groups.claims.clear()
+            memory.groups.move()
             self._poller.forget(pipeline.key)
         known.place = place
         known.owner = owner_of_pipeline(pipeline)

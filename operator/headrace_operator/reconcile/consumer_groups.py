@@ -17,6 +17,7 @@ from headrace.streams.groups import (
     Leader,
     NotAStream,
     OwnedByAnother,
+    claimed_by,
     destroy_group,
     ensure_groups,
     release,
@@ -108,6 +109,31 @@ class GroupOperations:
     async def destroy(self, access: Access, keys: GroupKeys, owner: str) -> None:
         """Drop the group and its keys, if they are the owner's. Raises RedisTrouble, LeaseLost."""
         await self._write(destroy_group, access, keys, owner)
+
+    async def claimed(self, access: Access, stream: str, owner: str) -> list[GroupKeys]:
+        """What Redis says that the owner has claimed. Raises RedisTrouble."""
+        try:
+            return await claimed_by(await self._redis.client(access, stream), stream, owner)
+        except REDIS_ERRORS as error:
+            raise RedisTrouble(_problem(error, access)) from error
+
+    async def recall(self, pipeline: StreamPipeline, access: Access, memory: GroupClaims) -> bool:
+        """Remember what an earlier process claimed for groups that left the spec since. True: there
+        are some. Asked once; again after a failure."""
+        try:
+            stream = pipeline.spec.stream.name
+            claimed = await self.claimed(access, stream, owner_of_pipeline(pipeline))
+        except RedisTrouble as error:
+            logger.warning("the claims of %s are not known yet: %s", pipeline.key, error)
+            return False
+        memory.recalled = True
+        named = {group.consumer_group_name for group in pipeline.spec.groups}
+        named |= {claim.consumer_group for claim in memory.claims.values()}
+        left = {keys.group for keys in claimed} - named - memory.claims.keys()
+        memory.claims |= {
+            group: GroupClaim(ClaimState.OURS, consumer_group=group) for group in sorted(left)
+        }
+        return bool(left)
 
     async def _write(
         self, act: Callable[..., Awaitable[bool]], access: Access, keys: GroupKeys, owner: str

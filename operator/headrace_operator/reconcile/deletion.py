@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from headrace.streams.keys import GroupKeys
 from headrace_api.v1alpha1 import DeletionPolicy, StreamPipeline
 from headrace_operator import metrics
 from headrace_operator.backlog.allowed_hosts import NoAccess
@@ -148,7 +149,7 @@ class Deletion:
         assert known.access is not None
         assert known.owner is not None
         try:
-            for keys in known.group_keys:
+            for keys in await self._all_keys(known.access, known.group_keys, known.owner):
                 self._check_answers(known.access)
                 await self._groups.release(known.access, keys, known.owner)
         except RedisTrouble as error:
@@ -180,12 +181,22 @@ class Deletion:
     async def _clean(self, pipeline: StreamPipeline, known: Connection) -> None:
         access = await self._access(pipeline, known)
         owner = owner_of_pipeline(pipeline)
-        for keys in group_keys(pipeline):
+        for keys in await self._all_keys(access, group_keys(pipeline), owner):
             self._check_answers(access)
             if pipeline.spec.deletion_policy is DeletionPolicy.DELETE:
                 await self._groups.destroy(access, keys, owner)
             else:
                 await self._groups.release(access, keys, owner)
+
+    async def _all_keys(
+        self, access: Access, named: tuple[GroupKeys, ...], owner: str
+    ) -> Iterable[GroupKeys]:
+        """Also of groups that had left the spec and were not given up yet. Raises RedisTrouble."""
+        if not named:
+            return ()
+        self._check_answers(access)
+        claimed = await self._groups.claimed(access, named[0].stream, owner)
+        return dict.fromkeys((*named, *claimed))
 
     async def _access(self, pipeline: StreamPipeline, known: Connection) -> Access:
         """From memory first: the Secret may be gone already."""

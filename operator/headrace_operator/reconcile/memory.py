@@ -64,6 +64,13 @@ class GroupClaims:
     claims: dict[str, GroupClaim] = field(default_factory=dict)
     created_at: dict[str, float] = field(default_factory=dict)
     """When this process created a consumer group; a reading from before knows nothing of it."""
+    recalled: bool = False
+    """Redis was asked what an earlier process had claimed."""
+
+    def move(self) -> None:
+        """Another Redis: what was claimed and learned there says nothing of here."""
+        self.claims.clear()
+        self.recalled = False
 
 
 @dataclass(slots=True)

@@ -70,6 +70,9 @@ class Scaling:
             return
         for group in world.groups:
             name = deployment_name(world.namespace, world.name, group["name"])
+            # A Redis that has forgotten everything is first come, first served.
+            if world.causes["rival"] and self._uid not in world.owner(consumer_group(group)):
+                continue
             ready = backlog.get(consumer_group(group), 0)
             wanted = wanted_replicas(world.manifest, group, ready) or 0
             child = world.stage.seen.get(DEPLOYMENT, world.namespace, name)

@@ -67,6 +67,19 @@ class Operator:
         if not self.held:
             raise LeaseLost("not the holder")
 
+    def deletion(self) -> Deletion:
+        poller, nothing = BacklogPoller(self.redis, lambda _: None), cast(Any, None)
+        return Deletion(
+            nothing,
+            nothing,
+            self.operations,
+            self.redis,
+            poller,
+            cache=Cache(),
+            patience=1,
+            clock=monotonic,
+        )
+
     async def ensure(self, subject: StreamPipeline) -> GroupClaim:
         await self.operations.carry_out(ENSURE, subject, self.access, self.memory)
         await self.redis.aclose()
@@ -131,17 +144,7 @@ async def test_a_claim_is_given_up_although_nobody_else_uses_its_client(
     await operator.ensure(pipeline())
     owner = owner_of_pipeline(pipeline())
     assert await client.hget(keys.state, "owner") == owner.encode()
-    poller, nothing = BacklogPoller(operator.redis, lambda _: None), cast(Any, None)
-    deletion = Deletion(
-        nothing,
-        nothing,
-        operator.operations,
-        operator.redis,
-        poller,
-        cache=Cache(),
-        patience=1,
-        clock=monotonic,
-    )
+    deletion = operator.deletion()
     assert server.process is not None
     server.process.send_signal(signal.SIGSTOP)
     deletion.release_claims(Connection(access=operator.access, owner=owner, group_keys=(keys,)))
@@ -151,6 +154,42 @@ async def test_a_claim_is_given_up_although_nobody_else_uses_its_client(
     server.process.send_signal(signal.SIGCONT)
     await eventually(lambda: operator.redis.recall(owner) is None)
     assert await client.hget(keys.state, "owner") is None
+    await operator.redis.aclose()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["gone", "gone, as a new process sees it"])
+async def test_also_claims_of_groups_that_left_the_spec_are_given_up(
+    client: Redis, server: RedisServer, keys: GroupKeys, *, known: bool
+) -> None:
+    """A pipeline may be deleted before the groups that left it are."""
+    operator = Operator(server)
+    owner, left = owner_of_pipeline(pipeline()), StreamKeys("flights").for_group("left")
+    for one in (keys, left):
+        await ensure_groups(client, one, owner=owner, cluster=OURS)
+    strange = StreamKeys("flights").for_group("strange")
+    await ensure_groups(client, strange, owner="airport/other/uid-0", cluster=OURS)
+    await client.xgroup_create("flights", "nobodys", "0")
+    if known:
+        deletion = operator.deletion()
+        deletion.release_claims(Connection(access=operator.access, owner=owner, group_keys=(keys,)))
+        await eventually(lambda: operator.redis.recall(owner) is None)
+        assert await holder_of(client, keys) is None
+        assert await holder_of(client, left) is None
+    else:
+        assert await operator.operations.recall(pipeline(), operator.access, operator.memory)
+        ours = GroupClaim(ClaimState.OURS, consumer_group="left")
+        assert operator.memory.claims == {"left": ours}, "delays is in the spec"
+    assert await holder_of(client, strange) is not None
+    await operator.redis.aclose()
+
+
+async def test_where_there_is_no_stream_nothing_is_claimed(
+    client: Redis, server: RedisServer
+) -> None:
+    operator = Operator(server)
+    await client.set("flights", "no stream")
+    assert not await operator.operations.recall(pipeline(), operator.access, operator.memory)
+    assert operator.memory.recalled
     await operator.redis.aclose()
 
 

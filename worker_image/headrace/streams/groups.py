@@ -1,10 +1,11 @@
 """Consumer groups: created and recreated by one function, for operator, worker and commands."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from headrace.streams.keys import GroupKeys
+from headrace.streams.keys import GroupKeys, StreamKeys, UnusableName
 from headrace.streams.script import Script, call
 
 _ENSURE = Script("ensure_groups")
@@ -140,6 +141,21 @@ async def holder_of(client: Redis, keys: GroupKeys) -> Holder | None:
     if owner is None:
         return None
     return Holder(owner.decode("utf-8", "replace"), (cluster or b"").decode("utf-8", "replace"))
+
+
+async def claimed_by(client: Redis, stream: str, owner: str) -> list[GroupKeys]:
+    """The groups of the stream that `owner` has claimed, whether or not anything else names them;
+    none where there is no such stream. Raises redis errors."""
+    if await call(client, ("TYPE", stream)) != b"stream":
+        return []
+    found = []
+    for name in await group_names(client, stream):
+        with suppress(UnusableName):
+            keys = StreamKeys(stream).for_group(name)
+            holder = await holder_of(client, keys)
+            if holder is not None and holder.owner == owner:
+                found.append(keys)
+    return found
 
 
 async def release(
