@@ -626,6 +626,14 @@ def test_a_group_that_was_claimed_and_left_before_it_had_a_deployment_is_given_u
     assert plan(still, SETTINGS).group_operations == ()
 
 
+def test_a_group_whose_deployment_still_ends_is_not_given_up_by_its_claim() -> None:
+    """A new process knows the claim by the name in Redis alone; the Deployment knows more."""
+    seen = left_behind("Delete")
+    claim = GroupClaim(ClaimState.OURS, consumer_group="audit")
+    recalled = replace(seen, claims={**seen.claims, "recalled": claim})
+    assert plan(recalled, SETTINGS).group_operations == ()
+
+
 def test_a_group_that_goes_on_under_another_name_is_not_touched_in_redis() -> None:
     seen = at_zero(left_behind("Delete"))
     renamed = {
