@@ -15,8 +15,9 @@ import typer
 from headrace import __version__
 from headrace.cli import commands
 from headrace.cli.dead_commands import dead
+from headrace.cli.environment import ENV_CA, ENV_CERTIFICATE, ENV_KEY
 from headrace.cli.grouped_help import GroupedHelp, example
-from headrace.cli.options import ENV_CA, ENV_CERTIFICATE, ENV_KEY, LogFormat
+from headrace.cli.options import LogFormat
 
 app = typer.Typer(
     name="headrace",

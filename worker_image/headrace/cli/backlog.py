@@ -9,8 +9,9 @@ from datetime import datetime
 
 import typer
 
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.names import group_names
-from headrace.cli.options import FAILED, Output, refuse
+from headrace.cli.options import Output
 from headrace.cli.output import CLEAR_SCREEN, duration, plural, print_data, print_table
 from headrace.cli.redis_options import Place, command, opened
 from headrace.cli.shards import shards_of

@@ -12,8 +12,9 @@ import typer
 from redis.exceptions import ResponseError
 
 from headrace.cli import preflight
+from headrace.cli.exits import FAILED
 from headrace.cli.names import group_names
-from headrace.cli.options import FAILED, Output
+from headrace.cli.options import Output
 from headrace.cli.output import plural, print_data, printable
 from headrace.cli.preflight import Finding, Result
 from headrace.cli.progress import said_when_slow

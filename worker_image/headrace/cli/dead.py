@@ -8,7 +8,8 @@ import typer
 
 from headrace.cli import dead_output
 from headrace.cli.dead_choice import Choice, Letters, check_id
-from headrace.cli.options import FAILED, Output, refuse
+from headrace.cli.exits import FAILED, refuse
+from headrace.cli.options import Output
 from headrace.cli.output import print_data
 from headrace.cli.progress import Progress
 from headrace.cli.redis_options import command, run

@@ -12,8 +12,8 @@ import pydantic_core
 import typer
 
 from headrace.cli.dead_choice import Choice, Letters, order
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.files import opened_file
-from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
 from headrace.cli.questions import ask

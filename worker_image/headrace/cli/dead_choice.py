@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.moments import ID, first_id, moment_of
 from headrace.cli.names import exists
-from headrace.cli.options import FAILED, refuse
 from headrace.cli.peek import check_exists
 from headrace.cli.redis_options import opened
 from headrace.streams.dead_letters import Letter, get_letter, last_id, pages

@@ -18,8 +18,8 @@ from redis.asyncio import Redis
 
 from headrace.cli.dead_choice import Choice, Letters
 from headrace.cli.dead_output import known
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.files import opened_file
-from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
 from headrace.cli.redis_options import command, run

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pydantic_core
 
-from headrace.cli.options import refuse
+from headrace.cli.exits import refuse
 from headrace.cli.redis_options import Place
 from headrace.cli.values import value_of
 from headrace.handler import Decode, HandlerError

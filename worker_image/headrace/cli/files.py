@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from headrace.cli.options import refuse
+from headrace.cli.exits import refuse
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from headrace.cli.options import refuse
+from headrace.cli.exits import refuse
 from headrace.cli.redis_options import Place
 from headrace.cli.values import milliseconds
 from headrace.streams.ids import is_clock, parse_id

@@ -1,4 +1,4 @@
-"""What several commands take, and how a command ends that cannot do what it was asked.
+"""What several commands take.
 
 Nothing heavy is imported here: `headrace --help` must answer at once.
 """
@@ -7,21 +7,10 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from typing import NoReturn
 
 import typer
 
 from headrace_api.mounts import ENV_CONFIG
-
-FAILED = 1
-REFUSED = 2
-INTERRUPTED = 130
-"""What shells say of a program that Ctrl-C ended."""
-
-ENV_PASSWORD = "HEADRACE_REDIS_PASSWORD"  # noqa: S105 - a variable's name
-ENV_CA = "HEADRACE_REDIS_CA"
-ENV_CERTIFICATE = "HEADRACE_REDIS_CERT"
-ENV_KEY = "HEADRACE_REDIS_KEY"
 
 
 class Output(StrEnum):
@@ -127,9 +116,3 @@ DeadLettersOption = typer.Option(
     help="The dead letter stream, where the pipeline names one of its own (deadLetter.stream); "
     "with HEADRACE_CONFIG it is known.",
 )
-
-
-def refuse(reason: str, code: int = REFUSED) -> NoReturn:
-    """End with one sentence on stderr."""
-    typer.echo(f"headrace: {reason}", err=True)
-    raise typer.Exit(code)

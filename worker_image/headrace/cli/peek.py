@@ -8,9 +8,10 @@ import typer
 
 from headrace.cli.decoding import deserializers_of
 from headrace.cli.entry_output import EntryLines, is_of_type
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.moments import check_start, start_id
 from headrace.cli.names import exists
-from headrace.cli.options import FAILED, Output, refuse
+from headrace.cli.options import Output
 from headrace.cli.progress import Progress
 from headrace.cli.redis_options import Place, command, opened
 from headrace.streams.entry_pages import Entry, entry_pages

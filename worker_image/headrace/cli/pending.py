@@ -8,7 +8,8 @@ from typing import Any
 import typer
 
 from headrace.cli.backlog import backlog_of
-from headrace.cli.options import FAILED, Output, refuse
+from headrace.cli.exits import FAILED, refuse
+from headrace.cli.options import Output
 from headrace.cli.output import cut, duration, print_data, print_table, printable, screen_width
 from headrace.cli.progress import Progress
 from headrace.cli.redis_options import Place, command, opened

@@ -8,9 +8,10 @@ from typing import Any
 import typer
 
 from headrace.cli import planning
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.moments import last_generated_id
 from headrace.cli.names import exists
-from headrace.cli.options import FAILED, Output, refuse
+from headrace.cli.options import Output
 from headrace.cli.output import print_data, size
 from headrace.cli.planning import Plan
 from headrace.cli.redis_options import Place, opened, run

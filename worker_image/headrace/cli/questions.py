@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from headrace.cli.options import INTERRUPTED, refuse
+from headrace.cli.exits import INTERRUPTED, refuse
 
 
 def ask(question: str, *, what: str) -> None:

@@ -14,15 +14,8 @@ import typer
 from redis.asyncio import Redis
 
 from headrace.cli.connection_errors import advice
-from headrace.cli.options import (
-    ENV_CA,
-    ENV_CERTIFICATE,
-    ENV_KEY,
-    ENV_PASSWORD,
-    FAILED,
-    INTERRUPTED,
-    refuse,
-)
+from headrace.cli.environment import ENV_CA, ENV_CERTIFICATE, ENV_KEY, ENV_PASSWORD
+from headrace.cli.exits import FAILED, INTERRUPTED, refuse
 from headrace.cli.progress import said_when_slow
 from headrace.streams.connect import (
     REDIS_ERRORS,

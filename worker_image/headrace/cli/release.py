@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.peek import check_exists
 from headrace.cli.questions import confirmed
 from headrace.cli.redis_options import command, opened

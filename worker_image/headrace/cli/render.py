@@ -10,7 +10,8 @@ from typing import Any
 import typer
 import yaml
 
-from headrace.cli.options import REFUSED, ManifestOutput, refuse
+from headrace.cli.exits import REFUSED, refuse
+from headrace.cli.options import ManifestOutput
 from headrace.cli.validate import findings, read
 from headrace_api import CONNECTION_KIND
 from headrace_api.manifest_file import UnusableFile

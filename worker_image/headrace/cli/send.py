@@ -11,8 +11,8 @@ from typing import BinaryIO
 import pydantic_core
 import typer
 
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.files import opened_file
-from headrace.cli.options import FAILED, refuse
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
 from headrace.cli.redis_options import opened, run

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from headrace.cli.backlog import backlog_of
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 from headrace.cli.output import duration, plural, print_table
 from headrace.cli.progress import Progress
 from headrace.cli.questions import ask

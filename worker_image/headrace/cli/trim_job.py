@@ -10,8 +10,8 @@ import typer
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from headrace.cli.exits import refuse
 from headrace.cli.names import exists
-from headrace.cli.options import refuse
 from headrace.cli.redis_options import command, connected
 from headrace.streams.memory import memory_of
 from headrace.streams.pending import pending_at

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import typer
 
-from headrace.cli.options import REFUSED, TextOutput
+from headrace.cli.exits import REFUSED
+from headrace.cli.options import TextOutput
 from headrace.cli.output import plural
 from headrace_api import KIND
 from headrace_api.manifest_file import (

@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from headrace import __version__
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 from headrace.kubectl.in_cluster import output_of
 from headrace.kubectl.pipelines import pipeline_of
 from headrace.kubectl.program import Kubectl, KubectlFailed, Manifest

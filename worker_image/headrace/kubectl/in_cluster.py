@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import typer
 
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 from headrace.kubectl.job import command_job
 from headrace.kubectl.pipelines import group_names, pipeline_of
 from headrace.kubectl.program import Kubectl, KubectlFailed, Manifest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 from headrace.kubectl.pipelines import check_group, pipeline_of, worker_selector
 from headrace.kubectl.program import Kubectl
 from headrace_api.mounts import CONTAINER_NAME

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 from headrace.kubectl.program import Kubectl, KubectlFailed, Manifest
 from headrace_api import GROUP, PLURAL
 from headrace_api.names import GROUP_LABEL, JOB_LABEL, PIPELINE_LABEL

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 
 OPTIONS = ("-n", "--namespace", "--context", "--kubeconfig", "--cluster", "--user", "--as")
 """kubectl's own, which may stand anywhere in the line."""

@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from headrace.cli.options import FAILED
+from headrace.cli.exits import FAILED
 from headrace.cli.output import screen_width
 from headrace.kubectl.pipelines import all_pipelines, pipeline_of, worker_selector
 from headrace.kubectl.program import Kubectl, KubectlFailed, Manifest

@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from headrace.cli.options import FAILED, refuse
+from headrace.cli.exits import FAILED, refuse
 from headrace.kubectl.pipelines import RESOURCE, pipeline_of
 from headrace.kubectl.program import Kubectl, KubectlFailed
 
