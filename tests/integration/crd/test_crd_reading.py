@@ -9,6 +9,7 @@ from tests.support.manifests import manifest
 from headrace_api.v1alpha1 import Status
 
 FULL_STATUS: dict[str, Any] = {
+    "endpoint": "redis:6379",
     "observedGeneration": 1,
     "conditions": [
         {
