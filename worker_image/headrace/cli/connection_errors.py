@@ -59,11 +59,14 @@ def _of_tls(text: str, where: str, tls: Tls) -> str | None:
     """What went wrong with TLS. With TLS 1.3 a server refuses a client after its handshake: it
     sends an alert, or only closes the connection."""
     alert = "alert" in text and not any(words in text for words in NO_COMMON_TLS)
-    if not tls.cert_file and (alert or "closed" in text or "reset" in text):
+    closed = "closed" in text or "reset" in text
+    if not tls.cert_file and (alert or closed):
         return (
             f"{where} closed the connection; if it asks for a client certificate,"
             " give --cert FILE and --key FILE"
         )
     if alert:
         return f"{where} does not accept the client certificate of --cert"
+    if closed:  # the reset may come before the alert is read
+        return f"{where} closed the connection; it may not accept the client certificate of --cert"
     return next((told.format(where) for words, told in TLS_CAUSES if words in text), None)
