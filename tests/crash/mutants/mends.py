@@ -129,7 +129,7 @@ MENDS = [
     ),
     mutant(
         "a time that cannot be written ends the worker",
-        short("endings"),
+        short("endings", slow=0.0),  # a slow one is longer than its handlerTimeout here
         "exits",
         (
             "worker/settling/flush.py",
