@@ -60,11 +60,11 @@ def _of_debian(contents: Contents) -> list[dict[str, Any]]:
 def _of_python(contents: Contents) -> list[dict[str, Any]]:
     found = []
     for name in sorted(contents.texts.keys() - {DPKG_STATUS}):
-        told = HeaderParser().parsestr(contents.texts[name])
-        package = told["Name"].lower().replace("_", "-").replace(".", "-")
-        component = _component("pypi", package, told["Name"], told["Version"])
+        metadata = HeaderParser().parsestr(contents.texts[name])
+        package = metadata["Name"].lower().replace("_", "-").replace(".", "-")
+        component = _component("pypi", package, metadata["Name"], metadata["Version"])
         # Python's metadata has one of the two; a licence's whole text is nobody's to read here.
-        licence = told["License-Expression"]
+        licence = metadata["License-Expression"]
         if licence:
             component["licenses"] = [{"expression": licence}]
         found.append(component)

@@ -42,11 +42,11 @@ def hidden(
     rest = copy.deepcopy(dict(manifest))
     shapes = [detail["loc"] for detail in found if detail["type"] != RULE_ERROR]
     passed_over = _PassedOver(frozenset(str(at[-1]) for at in shapes if _taken(rest, at)))
-    told = {(one["loc"], rule) for one in found for rule in _broken(one)}
+    known = {(one["loc"], rule) for one in found for rule in _broken(one)}
     more: list[ErrorDetails] = []
     while details := _rules_broken(rest, model, passed_over):
         for detail in details:
-            broken = [rule for rule in _broken(detail) if (detail["loc"], rule) not in told]
+            broken = [rule for rule in _broken(detail) if (detail["loc"], rule) not in known]
             if broken:
                 more.append({**detail, "ctx": {**detail["ctx"], "broken": broken}})
             passed_over.spoken.update(_broken(detail))

@@ -34,8 +34,8 @@ class _Flag:
     argument: dict[str, Any]
 
     def default(self, of_field: Any) -> Any:
-        told = os.environ.get(self.variable) if self.variable is not None else None
-        return told or self.fallback(of_field)
+        given = os.environ.get(self.variable) if self.variable is not None else None
+        return given or self.fallback(of_field)
 
     @property
     def whole_help(self) -> str:

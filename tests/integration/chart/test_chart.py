@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.cluster import binaries
 from tests.support import yaml_text
 
+from headrace_api.manifest_lines import repeated_keys
 from headrace_api.mounts import HTTP_PORT_NAME
 from headrace_api.names import common_labels
 from headrace_operator.settings import parse
@@ -283,4 +285,5 @@ def test_no_key_is_written_twice(helm: str, values: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert yaml_text.keys_written_twice(done.stdout) == []
+    documents = yaml.compose_all(done.stdout, Loader=yaml.CSafeLoader)
+    assert [key for one in documents if one for key in repeated_keys(one)] == []

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import redis
+from tests.cluster import existing
 from tests.integration.operator.conftest import CALM_LEASE
 from tests.integration.operator.test_events import Speaker
 from tests.support.access import (
@@ -125,8 +126,8 @@ class Installed:
 def installed(
     kube: Kube, control_plane: ControlPlane, data: redis.Redis, tmp_path: Path
 ) -> Iterator[Installed]:
-    if not control_plane.audit_log.exists():
-        pytest.skip("this cluster keeps no audit log")
+    if existing.kubeconfig():
+        pytest.skip("a cluster of one's own (never in CI) keeps no audit log that we can read")
     made = Installed(kube, control_plane, tmp_path)
     try:
         made.process.wait_ready()

@@ -45,8 +45,8 @@ def advice(error: BaseException, target: Target | None, *, in_pod: bool) -> str:
         return f"nobody knows the host of {where}; check its name in --url"
     if getattr(cause, "errno", None) == errno.ECONNREFUSED or "Error 111" in text:
         return f"nothing listens at {where}; check --url, or forward the port to this machine"
-    if target.tls is not None and (told := _of_tls(text, where, target.tls)):
-        return told
+    if target.tls is not None and (cause_of_tls := _of_tls(text, where, target.tls)):
+        return cause_of_tls
     if "imeout" in text or isinstance(error, TimeoutError):
         return f"no answer from {where}; check --url and the network between"
     if target.tls is None and ("closed" in text or "reset" in text):
@@ -69,4 +69,4 @@ def _of_tls(text: str, where: str, tls: Tls) -> str | None:
         return f"{where} does not accept the client certificate of --cert"
     if closed:  # the reset may come before the alert is read
         return f"{where} closed the connection; it may not accept the client certificate of --cert"
-    return next((told.format(where) for words, told in TLS_CAUSES if words in text), None)
+    return next((known.format(where) for words, known in TLS_CAUSES if words in text), None)

@@ -204,8 +204,8 @@ async def _reclaim(
             if await first_to_end(reclaim(runtime), stopping.wait(), asyncio.sleep(left)) == 0:
                 logger.info("%s", summary(runtime))
             elif not stopping.is_set():
-                told = summary(runtime)
-                logger.warning("the deadline is near, and the next pass goes on; %s", told)
+                done = summary(runtime)
+                logger.warning("the deadline is near, and the next pass goes on; %s", done)
         except REDIS_ERRORS as error:
             logger.error("the pass was cut short: %s", sentence(error))
             runtime.failed.set()
