@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import redis
 
 from tests.connections import scenes
 from tests.connections.scene import Scene
-from tests.support import waiting
+from tests.support import scratch, waiting
 from tests.support.ports import free_port
 from tests.support.workers import GROUP, STREAM
 
@@ -127,7 +125,7 @@ def _hang(scene: Scene) -> None:
 
 
 def _lose_disk(scene: Scene) -> None:
-    gone = Path(tempfile.mkdtemp(prefix="headrace-gone-"))
+    gone = scratch.directory("gone")
     scene.redis.config_set("dir", str(gone))
     gone.rmdir()
     scene.redis.config_set("save", "3600 1")

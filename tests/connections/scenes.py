@@ -15,7 +15,7 @@ from redis.crc import key_slot
 
 from tests.connections.proxy import VanishingProxy
 from tests.connections.scene import Scene
-from tests.support import waiting
+from tests.support import scratch, waiting
 from tests.support.ports import free_port
 from tests.support.redis_servers import RedisServer
 from tests.support.redis_tls import NAME, listen_with_tls, make_certificates
@@ -59,7 +59,7 @@ class WithUser(Scene):
     """The worker has a name and a password, in files."""
 
     def prepare(self) -> None:
-        self.secret = Path(tempfile.mkdtemp(prefix="headrace-secret-"))
+        self.secret = scratch.directory("secret")
         self.tell(PASSWORD)
         with self.client() as client:
             rule = ("on", f">{PASSWORD}", "~*", "&*", "+@all")
@@ -86,7 +86,7 @@ class WithTls(Scene):
     """The worker speaks TLS, and trusts the CA of each certificate that the server ever has."""
 
     def prepare(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="headrace-tls-"))
+        self.home = scratch.directory("tls")
         self.certificates = {}
         for name, days in (("good", 30), ("expired", -1), ("renewed", 30)):
             (self.home / name).mkdir()

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from tests.crash.slow_scripts import SlowScripts
 from tests.crash.topology import Discovery
 from tests.crash.witness import Witness
 from tests.crash.workload import MAX_BYTES, events
+from tests.support import scratch
 from tests.support.redis_servers import KINDS
 
 WORKERS = 3
@@ -59,7 +59,7 @@ class World:
         # each: left alone with three workers' worth, it has no room for the last of them in time.
         self.workers = WORKERS + scenario.timed
         self.least_at_work = LEAST_AT_WORK + scenario.timed
-        self.directory = Path(tempfile.mkdtemp(prefix="headrace-crash-"))
+        self.directory = scratch.directory("crash")
         self.hang = self.directory / "hang"
         self.broker = Broker(
             self.directory,

@@ -7,15 +7,14 @@ none behind. Each has its own temporary directory, no persistence unless asked, 
 import contextlib
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
 
 from headrace.streams.connect import Target
+from tests.support import scratch
 from tests.support.ports import free_port
 from tests.support.valkey import newest_valkey_command, redis_8_command, valkey_command
 
@@ -39,7 +38,7 @@ class RedisServer:
         self.kind = kind
         self.options = options
         self.port = free_port()
-        self.directory = Path(tempfile.mkdtemp(prefix="headrace-redis-"))
+        self.directory = scratch.directory("redis")
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -3,10 +3,10 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,6 +21,7 @@ from headrace.worker.metrics import Metrics
 from headrace.worker.runtime import Runtime
 from headrace.worker.startup import prepare
 from headrace_api.worker_config import WorkerConfig
+from tests.support import scratch
 from tests.support.redis_servers import RedisServer
 
 STREAM, GROUP = "flights", "delays"
@@ -164,7 +165,7 @@ class Workers:
     """Starts worker processes that share one handler file; all end with the test."""
 
     def __init__(self, stage: Stage, handlers: str, **changes: Any) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="headrace-worker-"))
+        self.directory = scratch.directory("worker")
         (self.directory / "handlers.py").write_text(PRELUDE + textwrap.dedent(handlers))
         self.written = config(
             stage.server, handler="handlers:app", codeDir=str(self.directory), **changes
@@ -189,21 +190,28 @@ class Workers:
         path = self.directory / "effects"
         return path.read_text().splitlines() if path.exists() else []
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = False) -> None:
+        """`keep`: what they logged."""
         for one in self.started:
             if one.process.poll() is None:
                 one.process.send_signal(signal.SIGCONT)
                 one.kill()
+        if keep:
+            print(f"the workers' logs are in {self.directory}")
+        else:
+            shutil.rmtree(self.directory)
 
 
 @contextlib.contextmanager
 def workers(stage: Stage, handlers: str, **changes: Any) -> Iterator[Workers]:
-    """Worker processes for the handlers given as source text."""
+    """Worker processes for the handlers given as source text. Logs of a test that fails stay."""
     group = Workers(stage, handlers, **changes)
     try:
         yield group
-    finally:
-        group.close()
+    except BaseException:
+        group.close(keep=True)
+        raise
+    group.close()
 
 
 PRELUDE = """
