@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 import redis.asyncio
 from redis.exceptions import ResponseError
 
-from headrace.streams.durability import SECTIONS, Risk, info_of, risk_of, stands_alone
+from headrace.streams.durability import SECTIONS, Risk, risk_of, stands_alone
+from headrace.streams.info import read_info
 from headrace.streams.memory import room_of
 from headrace.streams.script import call
 from headrace_operator.backlog.memory_trend import MemoryTrend
@@ -55,7 +56,7 @@ class ServerWatch:
         elif now - known.asked_at < INTERVAL_SECONDS:
             return known.report
         try:
-            info = info_of((await call(client, ("INFO", *SECTIONS))).decode())
+            info = await read_info(client, *SECTIONS)
         except ResponseError:
             known.report = ServerReport()  # a user without INFO, or a proxy that knows less of it
         else:

@@ -16,9 +16,8 @@ from redis.exceptions import ResponseError
 
 from headrace.streams import refusals
 from headrace.streams.connect import REDIS_ERRORS
-from headrace.streams.durability import info_of
 from headrace.streams.facts import facts_of
-from headrace.streams.script import call
+from headrace.streams.info import read_info
 from headrace.streams.shards import shard_of
 from headrace.streams.url import join_endpoint
 from headrace_api.v1alpha1 import Reason, Redis, RedisConnection
@@ -120,12 +119,9 @@ class Connections:
 
 async def _ask(clients: Sequence[redis.asyncio.Redis], endpoint: str) -> Found:
     """Raises redis errors."""
-    texts = [(await call(client, ("INFO",))).decode("utf-8", "replace") for client in clients]
-    shards = [
-        shard_of(_address(client), info_of(text))
-        for client, text in zip(clients, texts, strict=True)
-    ]
-    return Found(endpoint, tuple(map(facts_of, texts)), shards=tuple(shards))
+    infos = [await read_info(client) for client in clients]
+    shards = [shard_of(_address(client), info) for client, info in zip(clients, infos, strict=True)]
+    return Found(endpoint, tuple(map(facts_of, infos)), shards=tuple(shards))
 
 
 def _address(client: redis.asyncio.Redis) -> str:

@@ -15,7 +15,8 @@ from tests.support.waiting import eventually_sync
 from tests.support.workers import DEAD, GROUP, STREAM, Stage, workers
 
 from headrace.streams.bodies import FIRST_COUNT
-from headrace.streams.server import parse_info
+from headrace.streams.info import info_of
+from headrace.streams.server import server_of
 
 HANDLER = """
     @app.on("flight.landed")
@@ -272,8 +273,8 @@ def test_backlog_shows_lag_and_pending(stage: Stage) -> None:
     told = json.loads(headrace("backlog", STREAM, GROUP, "--url", url, "-o", "json").stdout)
     assert told["groups"][GROUP]["pending"] == 1
     server = told["server"]
-    assert f"{server['name']} {server['version']}" == str(parse_info(info))
-    assert server["features"] == list(parse_info(info).features)
+    assert f"{server['name']} {server['version']}" == str(server_of(info_of(info)))
+    assert server["features"] == list(server_of(info_of(info)).features)
     assert DEAD not in told
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from headrace.streams.facts import facts_of
+from headrace.streams.info import info_of
 from headrace.streams.shards import Shard
 from headrace_api.v1alpha1 import DataLoss, Reason, RedisConnectionStatus
 from headrace_operator.plan.connection_status import Found, status_of
@@ -20,7 +21,7 @@ SAFE = {
 
 def found(*servers: dict[str, str], problem: Problem | None = None) -> Found:
     texts = ["\r\n".join(f"{k}:{v}" for k, v in (SAFE | one).items()) for one in servers]
-    return Found("redis:6379/0", tuple(map(facts_of, texts)), problem)
+    return Found("redis:6379/0", tuple(map(facts_of, map(info_of, texts))), problem)
 
 
 def status(subject: Found, data_loss: DataLoss = DataLoss.WARN) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def test_a_cluster_is_told_by_all_its_primaries() -> None:
 
 
 def test_what_a_server_does_not_say_is_left_out() -> None:
-    subject = Found("redis:6379/0", (facts_of("redis_version:7.2.4"),))
+    subject = Found("redis:6379/0", (facts_of(info_of("redis_version:7.2.4")),))
     made = status(subject)
     assert "persistence" not in made
     assert "evictionPolicy" not in made

@@ -2,7 +2,8 @@
 
 import pytest
 
-from headrace.streams.durability import Danger, Info, info_of, risk_of
+from headrace.streams.durability import Danger, risk_of
+from headrace.streams.info import Info, info_of
 
 SAFE = {
     "aof_enabled": "1",

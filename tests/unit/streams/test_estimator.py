@@ -15,7 +15,8 @@ from headrace.streams.estimator import (
     floor_of,
     oldest_age,
 )
-from headrace.streams.server import Server, parse_info
+from headrace.streams.info import info_of
+from headrace.streams.server import Server, server_of
 
 IDS = st.tuples(st.integers(0, 20), st.integers(0, 3))
 BOTH = st.booleans()
@@ -144,5 +145,5 @@ def test_the_versions_with_a_right_lag_are_known() -> None:
 
 def test_valkey_is_known_by_its_own_version() -> None:
     info = "# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1\r\n"
-    assert parse_info(info) == Server("valkey", (8, 1, 1))
-    assert parse_info("# Server\r\nredis_version:7.0.15\r\n") == Server("redis", (7, 0, 15))
+    assert server_of(info_of(info)) == Server("valkey", (8, 1, 1))
+    assert server_of(info_of("# Server\r\nredis_version:7.0.15\r\n")) == Server("redis", (7, 0, 15))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from headrace.streams.info import info_of
 from headrace.streams.refusals import hint
-from headrace.streams.server import FEATURES, Server, parse_info
+from headrace.streams.server import FEATURES, Server, server_of
 
 ACK_DELETE = ("XACKDEL", "XTRIM ACKED")
 
@@ -30,11 +31,13 @@ def test_features_go_by_the_version(
 
 
 def test_below_the_floor_it_is_said_what_to_use() -> None:
-    old = parse_info("redis_version:6.2.14\r\n")
+    old = server_of(info_of("redis_version:6.2.14\r\n"))
     assert not old.is_supported
     assert old.too_old == "redis 6.2.14 is too old: use Redis 7.0 or newer, or Valkey 8 or newer"
     assert hint(f"{old} is too old") == "use Redis 7.0 or newer, or Valkey 8 or newer"
-    valkey = parse_info("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:7.2.5\r\n")
+    valkey = server_of(
+        info_of("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:7.2.5\r\n")
+    )
     assert not valkey.is_supported
     assert Server("valkey", (8, 0)).is_supported
     assert Server("redis", (7, 0)).is_supported

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace.streams.durability import info_of
+from headrace.streams.info import info_of
 from headrace.streams.shards import Shard, hot_shard, shard_of
 
 MIB = 1 << 20

@@ -19,12 +19,12 @@ from headrace.cli.output import plural, print_data, printable
 from headrace.cli.preflight import Finding, Result
 from headrace.cli.progress import said_when_slow
 from headrace.cli.redis_options import Place, command, place_of
-from headrace.streams import durability
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import NotAStream
+from headrace.streams.info import read_info
 from headrace.streams.rights import missing_rights, right_to_emit, rights_of
 from headrace.streams.script import call
-from headrace.streams.server import parse_info
+from headrace.streams.server import server_of
 
 WIDTH = 80
 INDENT = " " * 22
@@ -103,12 +103,11 @@ async def _rights(place: Place, stream: str) -> Finding:
 
 async def _server(place: Place) -> AsyncIterator[Finding]:
     try:
-        text = (await call(place.client, ("INFO",))).decode("utf-8", "replace")
+        info = await read_info(place.client)
     except ResponseError as error:
         yield Finding("server", Result.FAILED, place.advice(error))
         return
-    info = durability.info_of(text)
-    server = parse_info(text)
+    server = server_of(info)
     yield preflight.server_finding(server)
     yield preflight.features_finding(server)
     yield preflight.persistence_finding(

@@ -15,9 +15,9 @@ from headrace.cli.options import Output
 from headrace.cli.output import print_data, size
 from headrace.cli.planning import Plan
 from headrace.cli.redis_options import Place, opened, run
-from headrace.streams.durability import info_of
 from headrace.streams.entry_pages import entry_pages
 from headrace.streams.ids import is_clock, parse_id
+from headrace.streams.info import read_info
 from headrace.streams.script import call
 from headrace_api.duration import parse as parse_duration
 
@@ -82,8 +82,7 @@ async def _planned(
 
 
 async def _seen(place: Place, stream: str | None) -> Seen:
-    text = (await call(place.client, ("INFO", "memory"))).decode("utf-8", "replace")
-    info = info_of(text)
+    info = await read_info(place.client, "memory")
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if stream is None:
         return Seen(None, None, used, most)

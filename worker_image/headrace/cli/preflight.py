@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from headrace.cli.output import plural, size
-from headrace.streams.durability import Info, evicts_streams, failed_write
+from headrace.streams.durability import evicts_streams, failed_write
+from headrace.streams.info import Info
 from headrace.streams.rights import Right
 from headrace.streams.server import FLOOR_ADVICE, Server
 

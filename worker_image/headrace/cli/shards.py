@@ -13,9 +13,8 @@ from headrace.streams.connect import (
     connect,
     credentials_of,
 )
-from headrace.streams.durability import info_of
+from headrace.streams.info import read_info
 from headrace.streams.primary import allow
-from headrace.streams.script import call
 from headrace.streams.shards import Shard, shard_of
 from headrace.streams.url import join_endpoint
 
@@ -33,8 +32,7 @@ async def shards_of(place: Place) -> list[Shard]:
         for address in (join_endpoint(*one) for one in owners.owners):
             node = replace(target, mode=Mode.STANDALONE, endpoints=(address,))
             async with connect(node, known, role="admin") as client:
-                text = (await call(client, ("INFO",))).decode("utf-8", "replace")
-            found.append(shard_of(address, info_of(text)))
+                found.append(shard_of(address, await read_info(client)))
     except REDIS_ERRORS:
         return []
     return found

@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from headrace.streams.script import call
-from headrace.streams.server import Server, parse_info
+from headrace.streams.info import read_info
+from headrace.streams.server import Server, server_of
 
 _known: WeakKeyDictionary[Any, Server] = WeakKeyDictionary()
 
@@ -18,7 +18,7 @@ async def detect(client: Redis) -> Server:
     pool = client.connection_pool
     if pool in _known:
         return _known[pool]
-    server = parse_info((await call(client, ("INFO", "server"))).decode())
+    server = server_of(await read_info(client, "server"))
     if server.is_supported:
         _known[pool] = server
     return server

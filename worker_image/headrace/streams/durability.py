@@ -5,12 +5,10 @@ Facts: https://redis.io/docs/latest/commands/info/ (persistence, memory, replica
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-Info = Mapping[str, str]
-"""Sections of INFO, as name -> value."""
+from headrace.streams.info import Info
 
 SECTIONS = ("persistence", "memory", "replication")
 _WRITES = ("rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status")
@@ -31,11 +29,6 @@ class Risk:
     danger: Danger
     found: str
     advice: str
-
-
-def info_of(text: str) -> Info:
-    """What INFO answers, as name -> value."""
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
 def failed_write(info: Info) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headrace.streams.durability import Risk, info_of, risk_of
-from headrace.streams.server import Server, parse_info
+from headrace.streams.durability import Risk, risk_of
+from headrace.streams.info import Info
+from headrace.streams.server import Server, server_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,10 @@ class ServerFacts:
     risk: Risk | None
 
 
-def facts_of(text: str) -> ServerFacts:
-    """Read what INFO answers. Raises KeyError for an answer that names no version."""
-    info = info_of(text)
+def facts_of(info: Info) -> ServerFacts:
+    """Raises KeyError for an answer that names no version."""
     return ServerFacts(
-        server=parse_info(text),
+        server=server_of(info),
         is_primary=info.get("role", "master") == "master",
         replicas=int(info.get("connected_slaves", 0)),
         appendonly={"0": False, "1": True}.get(info.get("aof_enabled", "")),

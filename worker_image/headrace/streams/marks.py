@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from headrace.streams.durability import info_of
+from headrace.streams.info import read_info
 from headrace.streams.keys import GroupKeys
-from headrace.streams.script import Command, call
+from headrace.streams.script import Command
 
 
 def look_up(keys: GroupKeys, event_ids: Sequence[bytes]) -> Command:
@@ -23,7 +23,6 @@ async def evicting_policy(client: Redis) -> str | None:
 
     `noeviction` refuses writes instead. Every other policy may take a mark: all of them expire.
     """
-    info = (await call(client, ("INFO", "memory"))).decode()
-    memory = info_of(info)
+    memory = await read_info(client, "memory")
     policy = memory.get("maxmemory_policy", "noeviction")
     return None if policy == "noeviction" or memory.get("maxmemory") == "0" else str(policy)

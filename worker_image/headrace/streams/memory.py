@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from headrace.streams.durability import Info
+from headrace.streams.info import Info
 
 SAMPLES = 100
 """Nodes of a stream that are looked at: their sizes are known, so a look costs microseconds."""

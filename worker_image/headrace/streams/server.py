@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from headrace.streams.durability import info_of
+from headrace.streams.info import Info
 
 FEATURES: dict[str, dict[str, tuple[int, ...]]] = {
     "XACKDEL": {"redis": (8, 2, 3), "valkey": (9, 2)},
@@ -59,9 +59,8 @@ class Server:
         return self.version >= (7, 4, 2) or (7, 2, 7) <= self.version < (7, 4)
 
 
-def parse_info(text: str) -> Server:
-    """Read the section `server` of INFO."""
-    info = info_of(text)
+def server_of(info: Info) -> Server:
+    """Read the section `server` of INFO. Raises KeyError where it names no version."""
     name = "valkey" if info.get("server_name") == "valkey" else "redis"
-    text = info[f"{name}_version"]
-    return Server(name, tuple(int(part) for part in text.split(".") if part.isdecimal()))
+    parts = info[f"{name}_version"].split(".")
+    return Server(name, tuple(int(part) for part in parts if part.isdecimal()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from headrace.streams.durability import Info
+from headrace.streams.info import Info
 
 LEAST_MEMORY = 32 << 20
 """Bytes of all shards together below which nothing is said of memory."""
