@@ -8,9 +8,6 @@ anybody who may write a pipeline could map a network that is closed to him.
 
 from __future__ import annotations
 
-import socket
-import ssl
-
 import redis.exceptions
 
 from headrace.streams import refusals
@@ -19,8 +16,6 @@ from headrace.streams.primary import NoPrimary
 NO_ANSWER = "no Redis answers there"
 
 _REFUSALS = (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)
-# What we find out ourselves, before or beside any answer: a name, a certificate.
-_OURS = (socket.gaierror, ssl.SSLError)
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -30,9 +25,9 @@ def is_refusal(error: BaseException) -> bool:
 
 def for_people(error: BaseException) -> str:
     """The error as a status may tell it, in one line; never a credential."""
-    if isinstance(error, NoPrimary) and error.of_answers is not None:
-        return error.of_answers
+    if isinstance(error, NoPrimary) and error.tellable is not None:
+        return error.tellable
     replied = is_refusal(error) or getattr(error, "status_code", None) is not None
-    if replied or any(isinstance(one, _OURS) for one in refusals.causes(error)):
+    if replied or refusals.is_seen_from_here(error):
         return refusals.describe(error)
     return NO_ANSWER

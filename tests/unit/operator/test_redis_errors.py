@@ -7,7 +7,7 @@ import pytest
 import redis.exceptions
 from tests.support.ports import free_port
 
-from headrace.streams.connect import REDIS_ERRORS, Target, connect
+from headrace.streams.connect import REDIS_ERRORS, Mode, Target, connect
 from headrace_operator.backlog import redis_errors
 
 
@@ -62,6 +62,19 @@ async def test_a_name_that_does_not_resolve_and_a_wrong_certificate_are_told() -
         await client.ping()
     await client.aclose()
     assert redis_errors.for_people(unknown.value) != redis_errors.NO_ANSWER
+
+    sentinels = Target(
+        endpoints=(f"127.0.0.1:{free_port()}", "no.such.name.invalid:26379"),
+        mode=Mode.SENTINEL,
+        sentinel_master="mymaster",
+    )
+    client = connect(sentinels, role="admin")
+    with pytest.raises(redis.exceptions.ConnectionError) as unknown:
+        await client.ping()
+    await client.aclose()
+    told = redis_errors.for_people(unknown.value)
+    assert "no.such.name.invalid:26379" in told
+    assert "127.0.0.1" not in told
 
     wrong = redis.exceptions.ConnectionError("certificate verify failed: Hostname mismatch")
     wrong.__cause__ = ssl.SSLCertVerificationError()

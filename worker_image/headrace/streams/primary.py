@@ -43,17 +43,18 @@ def allow(_: Address) -> None:
 class NoPrimary(redis.ConnectionError):
     """No sentinel names a primary that is up.
 
-    `reasons`: why, by the sentinel's address. `answered`: those that are a sentinel's own words,
-    and not what the network did. `refused`: every one of them refused the question.
+    `reasons`: why, by the sentinel's address. `tellable`: those that say nothing of the network: a
+    sentinel's own words, a name that does not resolve, a wrong certificate. `refused`: every
+    sentinel refused the question.
     """
 
     def __init__(
-        self, master: str, reasons: Sequence[str], answered: Sequence[str], *, refused: bool
+        self, master: str, reasons: Sequence[str], tellable: Sequence[str], *, refused: bool
     ) -> None:
         super().__init__(_no_primary(master, reasons))
         self.refused = refused
-        self.of_answers = _no_primary(master, answered) if answered else None
-        """The message without what the network did; None where no sentinel answered."""
+        self.tellable = _no_primary(master, tellable) if tellable else None
+        """The message without what the network did; None where nothing else is known."""
 
 
 def _no_primary(master: str, reasons: Sequence[str]) -> str:
@@ -95,7 +96,7 @@ class SentinelLocator:
         self._options = options
 
     async def __call__(self) -> Address:
-        reasons, answered, refused = [], [], 0
+        reasons, tellable, refused = [], [], 0
         for sentinel in tuple(self._sentinels):
             host, port = sentinel
             client = Redis.from_pool(ConnectionPool(host=host, port=port, **self._options))
@@ -106,6 +107,8 @@ class SentinelLocator:
                 answer = refusals.describe(error)
             except (RedisError, OSError) as error:
                 reasons.append(f"{host}:{port}: {refusals.describe(error)}")
+                if refusals.is_seen_from_here(error):
+                    tellable.append(reasons[-1])
                 continue
             else:
                 state = known.get(self._master)
@@ -114,10 +117,10 @@ class SentinelLocator:
                 answer = "knows no primary of this name" if state is None else "sees it down"
             finally:
                 await client.aclose()
-            answered.append(f"{host}:{port}: {answer}")
-            reasons.append(answered[-1])
+            tellable.append(f"{host}:{port}: {answer}")
+            reasons.append(tellable[-1])
         everybody = refused == len(reasons)
-        raise NoPrimary(self._master, reasons, answered, refused=everybody)
+        raise NoPrimary(self._master, reasons, tellable, refused=everybody)
 
     def _chosen(self, sentinel: Address, address: Address) -> Address:
         self._sentinels.remove(sentinel)

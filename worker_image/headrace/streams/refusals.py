@@ -1,6 +1,8 @@
 """What the server's refusals mean, and what to do about each. Pure."""
 
 import re
+import socket
+import ssl
 from collections.abc import Iterator
 
 from headrace.streams.server import FLOOR_ADVICE
@@ -47,6 +49,11 @@ SENTINEL_HINTS = (
 """The same where the sentinels name no primary."""
 
 _SCRIPT_PLACE = re.compile(r",? ?script: [0-9a-f]{40}, on @user_script:\d+\.?")
+
+
+def is_seen_from_here(error: BaseException) -> bool:
+    """A name that does not resolve, a wrong certificate: it says nothing of other hosts."""
+    return any(isinstance(one, (socket.gaierror, ssl.SSLError)) for one in causes(error))
 
 
 def describe(error: BaseException) -> str:
