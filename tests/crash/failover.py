@@ -1,4 +1,4 @@
-"""A fail-over behind a stable address, as a Kubernetes Service does it.
+"""A fail-over behind a stable address, as a Kubernetes Service does it, or as a Cluster does.
 
 New connections reach the new primary; those that stand stay with the old one, which lives on as its
 replica. It is an orderly one: nothing that was confirmed is lost.
@@ -16,6 +16,7 @@ import redis
 
 from tests.crash.broker import START_SECONDS, Broker
 from tests.crash.proxy import Proxy
+from tests.crash.topology import Topology
 
 PAUSE_MS = 10_000
 """How long the old primary may refuse writes until the replica has all of them."""
@@ -24,9 +25,10 @@ PAUSE_MS = 10_000
 class Pair:
     """A broker and its standby, which change places. `broker` stays the object for the primary."""
 
-    def __init__(self, broker: Broker, proxy: Proxy) -> None:
+    def __init__(self, broker: Broker, proxy: Proxy, topology: Topology) -> None:
         self.broker = broker
         self.proxy = proxy
+        self.topology = topology
         self.standby: Broker | None = None
 
     def fail_over(self) -> None:
@@ -35,16 +37,29 @@ class Pair:
         with old.client() as primary, new.client() as replica:
             _wait(lambda: replica.info("replication").get("master_link_status") == "up")
             _wait(lambda: _has_written(replica))
-            primary.execute_command("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
-            _wait(lambda: _offset(primary, "master") == _offset(replica, "slave"))
-            replica.execute_command("REPLICAOF", "NO", "ONE")
-            self.proxy.target_port = new.port
-            primary.execute_command("REPLICAOF", "127.0.0.1", new.port)
-            primary.execute_command("CLIENT", "UNPAUSE")
-        for part in ("directory", "port", "process"):
+            if self.topology is Topology.CLUSTER:
+                self._let_the_cluster_swap(primary, replica)
+            else:
+                self._swap(primary, replica)
+        for part in ("directory", "port", "process", "options"):
             here, there = getattr(old, part), getattr(new, part)
             setattr(old, part, there)
             setattr(new, part, here)
+
+    def _swap(self, primary: redis.Redis, replica: redis.Redis) -> None:
+        primary.execute_command("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
+        _wait(lambda: _offset(primary, "master") == _offset(replica, "slave"))
+        replica.execute_command("REPLICAOF", "NO", "ONE")
+        self.proxy.target_port = _port(replica)
+        primary.execute_command("REPLICAOF", "127.0.0.1", _port(replica))
+        primary.execute_command("CLIENT", "UNPAUSE")
+
+    def _let_the_cluster_swap(self, primary: redis.Redis, replica: redis.Redis) -> None:
+        """The nodes agree on it: https://redis.io/docs/latest/commands/cluster-failover/"""
+        replica.execute_command("CLUSTER", "FAILOVER")
+        _wait(lambda: _role(replica) == "master")
+        self.proxy.target_port = _port(replica)
+        _wait(lambda: _role(primary) == "slave")
 
     def close(self) -> None:
         if self.standby is not None:
@@ -57,10 +72,35 @@ class Pair:
             self.standby = Broker(
                 directory, broker.command, fsync=broker.fsync, users=broker.users, seed=1
             )
+            self.standby.options = self.topology.options(self.proxy.port)
             self.standby.start()
-            with self.standby.client() as replica:
-                replica.execute_command("REPLICAOF", "127.0.0.1", broker.port)
+            with self.standby.client() as replica, broker.client() as primary:
+                if self.topology is Topology.CLUSTER:
+                    _join(replica, primary, broker)
+                else:
+                    replica.execute_command("REPLICAOF", "127.0.0.1", broker.port)
         return self.standby
+
+
+def _join(replica: redis.Redis, primary: redis.Redis, broker: Broker) -> None:
+    """Nodes talk on a port of their own. What they announce for clients is the proxy, through which
+    the replica follows, too."""
+    name = primary.execute_command("CLUSTER", "MYID").decode()
+    bus = broker.options[broker.options.index("--cluster-port") + 1]
+    replica.execute_command("CLUSTER", "MEET", "127.0.0.1", broker.port, bus)
+
+    def follows() -> bool:
+        return bool(replica.execute_command("CLUSTER", "REPLICATE", name))
+
+    _wait(follows)
+
+
+def _port(client: redis.Redis) -> int:
+    return int(client.connection_pool.connection_kwargs["port"])
+
+
+def _role(client: redis.Redis) -> str:
+    return str(client.info("replication")["role"])
 
 
 def _offset(client: redis.Redis, side: str) -> int:

@@ -75,7 +75,7 @@ class World:
         self.broker.start()
         self.discovery = Discovery(run.topology, run.kind, self.proxy.port)
         self.discovery.start()
-        self.pair = Pair(self.broker, self.proxy)
+        self.pair = Pair(self.broker, self.proxy, run.topology)
         environment = setup.write(self.directory, self.discovery, scenario)
         if package is not None:
             environment["PYTHONPATH"] = f"{package}:{Path.cwd()}"

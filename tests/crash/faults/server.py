@@ -8,7 +8,6 @@ import time
 import redis
 
 from tests.crash.faults.base import Base
-from tests.crash.topology import Topology
 
 NO_LIMIT = ("CONFIG", "SET", "maxmemory", "0")
 
@@ -43,11 +42,7 @@ class ServerFaults(Base):
         self._later(seconds, lambda: self._try(*NO_LIMIT))
 
     def fail_over(self) -> None:
-        """New connections reach another server; those that stand stay with the old one. A node of a
-        Cluster has no standby here: it is killed."""
-        if self.world.run.topology is Topology.CLUSTER:
-            self.kill_broker()
-            return
+        """New connections reach another server; those that stand stay with the old one."""
         self.world.gather_slow_scripts()
         self.world.pair.fail_over()
 
