@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 
+from headrace.worker.settling.refusals import MAX_PAUSE_SECONDS
 from tests.connections import scenes
 from tests.connections.scene import Scene
 from tests.support import scratch, waiting
@@ -27,7 +28,8 @@ FILLERS = 400
 class Fault:
     """`said`: words of the log. `away`: nothing can be handled while it lasts, so that a worker
     is not ready after ten seconds of it. `takes`: the stream's entries are gone with it. `repeats`:
-    what had ended of late may be handled again."""
+    what had ended of late may be handled again. `pause`: seconds that an entry, once refused, may
+    wait for its next run."""
 
     name: str
     said: str
@@ -37,6 +39,7 @@ class Fault:
     away: bool = True
     takes: bool = False
     repeats: bool = False
+    pause: float = 0.0
 
 
 def _signal(number: signal.Signals) -> Step:
@@ -247,7 +250,15 @@ FAULTS = [
         lambda scene: scene.rule("+@all"),
         scenes.WithUser,
     ),
-    Fault("OOM", "OOM", _fill, _config(maxmemory="0"), away=False, repeats=True),
+    Fault(
+        "OOM",
+        "OOM",
+        _fill,
+        _config(maxmemory="0"),
+        away=False,
+        repeats=True,
+        pause=MAX_PAUSE_SECONDS,
+    ),
     Fault("BUSY", "BUSY", _hang, lambda scene: scene.redis.script_kill()),
     Fault("MISCONF", "MISCONF", _lose_disk, _find_disk),
     Fault(

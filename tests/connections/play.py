@@ -78,7 +78,8 @@ def _play(fault: Fault, scene: Scene, seconds: float, bounds: Bounds, outcome: O
     scene.forget(taken)
     scene.must_send(EVENTS)
     with contextlib.suppress(AssertionError):
-        waiting.until("all handled", scene.settled, within=RECOVERY_SECONDS)
+        recovery = RECOVERY_SECONDS + fault.pause
+        waiting.until("all handled", scene.settled, within=recovery)
         waiting.until("a ready worker", scene.ready, within=RECOVERY_SECONDS)
         outcome.back_after = time.monotonic() - ended
         waiting.until("last lines", lambda: not _unended(scene.worker.text[before:]))
