@@ -125,14 +125,21 @@ def group(name: str, **changes: Any) -> dict[str, Any]:
 
 @contextmanager
 def open_airport(kubectl: Kubectl) -> Iterator[Airport]:
-    """Create the namespace with its Redis; at the end delete it without waiting."""
-    namespace = yaml_text.load((install.EXAMPLE / "namespace.yaml").read_text())
-    namespace["metadata"]["name"] = kubectl.namespace
-    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
-    try:
+    """A new namespace with its Redis."""
+    with open_namespace(kubectl):
         install.start_redis(kubectl)
         password = read_password(kubectl)
         with kubectl.port_forward("service/redis", 6379) as port:
             yield Airport(kubectl, open_client(port, password))
+
+
+@contextmanager
+def open_namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """Create the namespace of `kubectl`; at the end delete it without waiting."""
+    namespace = yaml_text.load((install.EXAMPLE / "namespace.yaml").read_text())
+    namespace["metadata"]["name"] = kubectl.namespace
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
+    try:
+        yield kubectl
     finally:
         kubectl("delete", "namespace", kubectl.namespace, "--wait=false")

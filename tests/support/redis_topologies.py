@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,29 +160,7 @@ class Cluster:
     def start(self) -> Cluster:
         for server in self.servers:
             server.start()
-        clients = [plain(server.port) for server in self.servers]
-        bounds = [0, 5461, 10923, 16384]
-        for n, client in enumerate(clients):
-            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
-            if n < 3:
-                client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[n], bounds[n + 1] - 1)
-        for server in self.servers[1:]:
-            bus = server.options[server.options.index("--cluster-port") + 1]
-            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", server.port, bus)
-        for client in clients:
-            until(lambda at=client: len(at.execute_command("CLUSTER NODES")) == 6, "nodes")
-        for n in range(3):
-            name = clients[n].execute_command("CLUSTER", "MYID")
-            until(
-                lambda at=clients[n + 3], of=name: at.execute_command("CLUSTER", "REPLICATE", of),
-                "a replica that knows its primary",
-            )
-            until(lambda at=clients[n]: at.info("replication")["connected_slaves"], "replicas")
-        for client in clients:
-            until(
-                lambda at=client: at.execute_command("CLUSTER INFO")["cluster_state"] == "ok",
-                "a Cluster that serves all slots",
-            )
+        share_slots([(plain(server.port), _where(server)) for server in self.servers])
         return self
 
     def stop(self) -> None:
@@ -203,17 +181,8 @@ class Cluster:
 
     def primary(self, key: str) -> int:
         """The port of the key's owner, as most nodes that live have it."""
-        slot, votes = key_slot(key.encode()), list[int]()
-        for server in self.servers:
-            if server.process is None:
-                continue
-            with contextlib.suppress(redis.RedisError):
-                for (first, last), owners in _slots(plain(server.port)).items():
-                    if first <= slot <= last:
-                        votes.append(owners)
-        if not votes:
-            raise redis.ConnectionError("no node knows the owner")
-        return max(set(votes), key=votes.count)
+        alive = [server.port for server in self.servers if server.process is not None]
+        return owner_of(key, alive)[1]
 
     def kill_primary(self, key: str) -> None:
         """Its replica takes over; then it comes back, as a replica."""
@@ -222,7 +191,8 @@ class Cluster:
     def move_slot(self, key: str) -> None:
         """Move the key's slot, and all that is in it, to another shard, as redis-cli does it."""
         slot, before = key_slot(key.encode()), self.primary(key)
-        after = next(port for port in set(_slots(plain(before)).values()) if port != before)
+        owners = set(_slots(plain(before)).values())
+        after = next(port for _, port in owners if port != before)
         source, target = plain(before), plain(after)
         ids = [client.execute_command("CLUSTER", "MYID").decode() for client in (source, target)]
         target.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
@@ -254,9 +224,59 @@ def _replace(topology: SentinelSet | Cluster, key: str) -> None:
     killed.start()
 
 
-def _slots(client: redis.Redis) -> dict[tuple[int, int], int]:
-    """(first slot, last slot) -> port of its primary."""
-    return {(int(row[0]), int(row[1])): int(row[2][1]) for row in _raw_slots(client)}
+def _where(server: RedisServer) -> tuple[str | int, ...]:
+    """What CLUSTER MEET wants: host, port, and the port on which nodes talk."""
+    bus = server.options[server.options.index("--cluster-port") + 1]
+    return "127.0.0.1", server.port, bus
+
+
+def share_slots(nodes: Sequence[tuple[redis.Redis, tuple[str | int, ...]]]) -> None:
+    """Make a Cluster of six empty nodes: three shards, each a primary and a replica. Beside each
+    node's client: where the others meet it, as CLUSTER MEET wants it."""
+    clients = [client for client, _ in nodes]
+    bounds = [0, 5461, 10923, 16384]
+    for n, client in enumerate(clients):
+        client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
+        if n < 3:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[n], bounds[n + 1] - 1)
+    for _, where in nodes[1:]:
+        clients[0].execute_command("CLUSTER", "MEET", *where)
+    for client in clients:
+        until(lambda at=client: len(at.execute_command("CLUSTER NODES")) == 6, "nodes")
+    for n in range(3):
+        name = clients[n].execute_command("CLUSTER", "MYID")
+        until(
+            lambda at=clients[n + 3], of=name: at.execute_command("CLUSTER", "REPLICATE", of),
+            "a replica that knows its primary",
+        )
+        until(lambda at=clients[n]: at.info("replication")["connected_slaves"], "replicas")
+    for client in clients:
+        until(
+            lambda at=client: at.execute_command("CLUSTER INFO")["cluster_state"] == "ok",
+            "a Cluster that serves all slots",
+        )
+
+
+def owner_of(key: str, ports: Iterable[int]) -> tuple[str, int]:
+    """Host and port of the key's owner, as most of the nodes at `ports` have it. Raises
+    ConnectionError where none of them tells."""
+    slot, votes = key_slot(key.encode()), list[tuple[str, int]]()
+    for port in ports:
+        with contextlib.suppress(redis.RedisError):
+            for (first, last), owner in _slots(plain(port)).items():
+                if first <= slot <= last:
+                    votes.append(owner)
+    if not votes:
+        raise redis.ConnectionError("no node knows the owner")
+    return max(set(votes), key=votes.count)
+
+
+def _slots(client: redis.Redis) -> dict[tuple[int, int], tuple[str, int]]:
+    """(first slot, last slot) -> host and port of its primary."""
+    return {
+        (int(row[0]), int(row[1])): (row[2][0].decode(), int(row[2][1]))
+        for row in _raw_slots(client)
+    }
 
 
 def _raw_slots(client: redis.Redis) -> list[Any]:

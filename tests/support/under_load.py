@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 
@@ -30,11 +30,19 @@ AFTER_THE_FAULT = 20
 """Chunks that must still get through when Redis is whole again."""
 
 
+class Topology(Protocol):
+    """Redis that fails over."""
+
+    def primary(self, key: str) -> int:
+        """The port here that leads to the key's primary. Raises redis errors."""
+
+
 @dataclass
 class Sender:
     """Adds events in chunks; those that a replica has by WAIT cannot be lost by a failover."""
 
-    topology: SentinelSet | Cluster
+    topology: Topology
+    stream: str = STREAM
     kept: set[int] = field(default_factory=set)
     """Numbers of the events that the server has, and a replica, too."""
     gap: float = 0.0
@@ -50,11 +58,11 @@ class Sender:
         self.number += CHUNK
         try:
             if self._client is None:
-                self._client = plain(self.topology.primary(STREAM))
+                self._client = plain(self.topology.primary(self.stream))
             pipeline = self._client.pipeline(transaction=False)
             for n in numbers:
                 body = json.dumps({"n": n})
-                pipeline.xadd(STREAM, {"type": "flight.landed", "version": 1, "payload": body})
+                pipeline.xadd(self.stream, {"type": "flight.landed", "version": 1, "payload": body})
             pipeline.wait(1, 1000)
             replicas = pipeline.execute()[-1]
         except redis.RedisError:
@@ -115,7 +123,7 @@ async def run_through(
         await prepare(runtime)
         runtime.read()
         half, whole = threading.Event(), threading.Event()
-        sending = asyncio.create_task(asyncio.to_thread(_send_through, sender, half, whole, events))
+        sending = asyncio.create_task(asyncio.to_thread(send_through, sender, half, whole, events))
         await asyncio.to_thread(half.wait)
         try:
             # In a thread that lives on: a server that it starts again would end with it.
@@ -142,7 +150,7 @@ async def run_through(
     )
 
 
-def _send_through(
+def send_through(
     sender: Sender, half: threading.Event, whole: threading.Event, events: int
 ) -> None:
     """Set `half` in the middle; end some chunks after `whole`."""
