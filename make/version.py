@@ -20,6 +20,8 @@ PLACES = [
     ("charts/headrace/Chart.yaml", "\nappVersion: {}"),
     ("charts/pipeline/Chart.yaml", "\nversion: {}"),
     ("README.md", "ghcr.io/headrace/worker:{}"),
+    ("README.md", "registry.example.com/headrace/operator:{}"),
+    ("README.md", "registry.example.com/headrace/worker:{}"),
     ("docs/start/quickstart.md", "ghcr.io/headrace/operator:{}"),
     ("docs/start/quickstart.md", "ghcr.io/headrace/worker:{}"),
 ]
