@@ -61,6 +61,9 @@ class World:
         self.least_at_work = LEAST_AT_WORK + scenario.timed
         self.directory = scratch.directory("crash")
         self.hang = self.directory / "hang"
+        # First of all, so that no server is given the port that it takes.
+        self.proxy = Proxy(0, run.seed, bytes_per_second=scenario.link)
+        self.proxy.start()
         self.broker = Broker(
             self.directory,
             KINDS[run.kind](),
@@ -68,8 +71,7 @@ class World:
             seed=run.seed,
             users=setup.users(run.topology.rights),
         )
-        self.proxy = Proxy(self.broker.port, run.seed, bytes_per_second=scenario.link)
-        self.proxy.start()
+        self.proxy.target_port = self.broker.port
         self.broker.options = run.topology.options(self.proxy.port)
         self.broker.ready = run.topology.ready
         self.broker.start()

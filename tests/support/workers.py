@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -166,6 +167,8 @@ class Workers:
 
     def __init__(self, stage: Stage, handlers: str, **changes: Any) -> None:
         self.directory = scratch.directory("worker")
+        # It goes with this object: tests look into it when all workers have ended.
+        self._removal = weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
         (self.directory / "handlers.py").write_text(PRELUDE + textwrap.dedent(handlers))
         self.written = config(
             stage.server, handler="handlers:app", codeDir=str(self.directory), **changes
@@ -197,9 +200,8 @@ class Workers:
                 one.process.send_signal(signal.SIGCONT)
                 one.kill()
         if keep:
+            self._removal.detach()
             print(f"the workers' logs are in {self.directory}")
-        else:
-            shutil.rmtree(self.directory)
 
 
 @contextlib.contextmanager

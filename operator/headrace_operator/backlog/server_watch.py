@@ -12,7 +12,7 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from headrace.streams.durability import SECTIONS, Risk, risk_of, stands_alone
-from headrace.streams.info import read_info
+from headrace.streams.server_info import read_info
 from headrace.streams.memory import room_of
 from headrace.streams.script import call
 from headrace_operator.backlog.memory_trend import MemoryTrend

@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 from headrace.streams import refusals
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.facts import facts_of
-from headrace.streams.info import read_info
+from headrace.streams.server_info import read_info
 from headrace.streams.shards import shard_of
 from headrace.streams.url import join_endpoint
 from headrace_api.v1alpha1 import Reason, Redis, RedisConnection

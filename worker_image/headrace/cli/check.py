@@ -21,7 +21,7 @@ from headrace.cli.progress import said_when_slow
 from headrace.cli.redis_options import Place, command, place_of
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import NotAStream
-from headrace.streams.info import read_info
+from headrace.streams.server_info import read_info
 from headrace.streams.rights import missing_rights, right_to_emit, rights_of
 from headrace.streams.script import call
 from headrace.streams.server import server_of

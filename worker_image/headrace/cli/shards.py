@@ -13,7 +13,7 @@ from headrace.streams.connect import (
     connect,
     credentials_of,
 )
-from headrace.streams.info import read_info
+from headrace.streams.server_info import read_info
 from headrace.streams.primary import allow
 from headrace.streams.shards import Shard, shard_of
 from headrace.streams.url import join_endpoint

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from headrace.streams.info import read_info
+from headrace.streams.server_info import read_info
 from headrace.streams.server import Server, server_of
 
 _known: WeakKeyDictionary[Any, Server] = WeakKeyDictionary()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from headrace.streams.info import read_info
+from headrace.streams.server_info import read_info
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Command
 
