@@ -13,6 +13,24 @@ MODULES = "import sys, headrace.cli; print(*sys.modules)"
 HEAVY = {"asyncio", "pydantic", "redis", "rich", "ssl", "yaml", "prometheus_client", "logging"}
 MAX_MODULES = 200
 
+MODULES_AFTER = """
+import sys
+from headrace.cli import app
+try:
+    app([*sys.argv[1:], "--url", "redis://127.0.0.1:1/0"])
+finally:
+    print("loaded:", *sys.modules)
+"""
+NOT_FOR_A_URL = {"headrace_api.v1alpha1", "headrace_api.worker_config", "headrace.worker.config"}
+"""The resource's models take as long to load as all else that a command needs."""
+NOT_FOR_A_URL |= {"headrace.handler", "rich", "yaml", "prometheus_client"}
+MAX_MODULES_WITH_REDIS = 520
+REACH_REDIS = [
+    *("streams", "backlog s", "pending s", "peek s", "tail s", "check", "plan s --retention 1h"),
+    *("send s --type t", "trim s --max-length 1 --yes", "release s g --yes"),
+    *("dead list --stream s", "dead show 1-0 --stream s", "dead replay 1-0 --stream s"),
+]
+
 LETTERS = [f"dead {name}" for name in ["list", "show", "replay", "purge", "export", "import"]]
 COMMANDS = [
     *("peek", "tail", "check", "plan"),
@@ -34,6 +52,21 @@ def test_starting_loads_little() -> None:
     ).stdout.split()
     assert HEAVY & set(loaded) == set()
     assert len(loaded) < MAX_MODULES
+
+
+@pytest.mark.parametrize("line", REACH_REDIS)
+def test_a_command_that_reaches_redis_loads_no_models_of_the_resource(line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MODULES_AFTER, *line.split()],
+        input='{"a": 1}',
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "nothing listens at 127.0.0.1:1" in done.stdout + done.stderr, "as far as Redis"
+    *_, (_, *loaded) = [out.split() for out in done.stdout.splitlines() if "loaded:" in out]
+    assert set(loaded) & NOT_FOR_A_URL == set()
+    assert len(loaded) < MAX_MODULES_WITH_REDIS
 
 
 def test_the_help_groups_every_command() -> None:

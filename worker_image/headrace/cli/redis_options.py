@@ -1,4 +1,7 @@
-"""How commands that people run reach Redis: by options, or by the worker's configuration."""
+"""How commands that people run reach Redis: by options, or by the worker's configuration.
+
+The resource's models are loaded only for the latter: they take longer than all else here.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 from redis.asyncio import Redis
@@ -19,6 +22,7 @@ from headrace.cli.exits import FAILED, INTERRUPTED, refuse
 from headrace.cli.progress import said_when_slow
 from headrace.streams.connect import (
     REDIS_ERRORS,
+    Mode,
     Target,
     connect,
     credentials_of,
@@ -31,10 +35,10 @@ from headrace.streams.keys import StreamKeys, UnusableName
 from headrace.streams.primary import same_slot
 from headrace.streams.script import call
 from headrace.streams.url import BadUrl, parse
-from headrace.worker.config import config_path, load_config
 from headrace.worker.errors import ConfigError
-from headrace_api.v1alpha1 import RedisMode
-from headrace_api.worker_config import RedisTarget, WorkerConfig
+
+if TYPE_CHECKING:
+    from headrace_api.worker_config import RedisTarget, WorkerConfig
 
 P = ParamSpec("P")
 
@@ -69,7 +73,8 @@ class Place:
             stream = known.stream
         if (
             known is not None
-            and known.redis.mode is RedisMode.CLUSTER
+            and self.target is not None
+            and self.target.mode is Mode.CLUSTER
             and not same_slot(stream, known.stream)
         ):
             raise ConfigError(
@@ -84,14 +89,7 @@ class Place:
 def place_of(url: str | None) -> Place:
     """The Redis of the URL, else of the worker's configuration. Raises ConfigError."""
     if url is None:
-        path = config_path()
-        if not path.exists():
-            raise ConfigError(
-                "which Redis? Give --url redis://HOST:6379/0, or set HEADRACE_REDIS_URL"
-                f" (in a worker's pod {path} names it)"
-            )
-        config = load_config(path)
-        return Place(connected(config.redis, config.stream), config, target_of(config.redis))
+        return _configured_place()
     try:
         parts = parse(url)
     except BadUrl as error:
@@ -99,6 +97,19 @@ def place_of(url: str | None) -> Place:
     credentials = credentials_of_url(parts, os.environ.get(ENV_PASSWORD))
     target = _with_files(target_of_url(parts))
     return Place(connect(target, credentials, role="admin"), target=target)
+
+
+def _configured_place() -> Place:
+    from headrace.worker.config import config_path, load_config
+
+    path = config_path()
+    if not path.exists():
+        raise ConfigError(
+            "which Redis? Give --url redis://HOST:6379/0, or set HEADRACE_REDIS_URL"
+            f" (in a worker's pod {path} names it)"
+        )
+    config = load_config(path)
+    return Place(connected(config.redis, config.stream), config, target_of(config.redis))
 
 
 def _with_files(target: Target) -> Target:

@@ -13,7 +13,6 @@ from headrace.cli.output import duration, plural, print_table
 from headrace.cli.progress import Progress
 from headrace.cli.questions import ask
 from headrace.cli.redis_options import Place, command, opened
-from headrace.cli.trim_job import run_trim_job
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.pending import pending_at
 from headrace.streams.trim import trim as trim_stream
@@ -29,6 +28,8 @@ def run_trim(
     if stream is None:
         if max_length is not None or dry_run or yes:
             refuse("name the stream: headrace trim STREAM --max-length N")
+        from headrace.cli.trim_job import run_trim_job
+
         run_trim_job()
     elif max_length is None:
         refuse("say how many entries stay: --max-length N")
