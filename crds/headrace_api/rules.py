@@ -22,7 +22,8 @@ class Rule:
 
     `holds` is None for transition rules (CEL's oldSelf), which only the server can judge.
     `reason`: with FieldValueForbidden and FieldValueRequired the server prints no value at all;
-    with FieldValueDuplicate it drops the sentence, so that one is of no use.
+    with FieldValueDuplicate it drops the sentence, so that one is of no use. `below`: the member
+    to point at where the server's schema knows none, as those of metadata.
     """
 
     cel: str
@@ -30,6 +31,7 @@ class Rule:
     holds: Callable[[Any], bool] | None
     field: str = ""
     reason: str = "FieldValueInvalid"
+    below: str = ""
 
     def as_cel(self) -> dict[str, str]:
         """One item of x-kubernetes-validations."""

@@ -48,6 +48,8 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
+        if self.path and self.sentence.startswith(f"{self.path} "):
+            return self.sentence
         return ": ".join(filter(None, (self.path, self.sentence)))
 
 
@@ -92,7 +94,7 @@ def _translated(detail: ErrorDetails, schema: Schema) -> Iterator[Problem]:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == RULE_ERROR:
         for rule in context["broken"]:
-            yield Problem(".".join(filter(None, (path, rule.field))), rule.sentence)
+            yield Problem(".".join(filter(None, (path, rule.field or rule.below))), rule.sentence)
     elif kind == "missing":
         yield Problem(path, "is required")
     elif kind == "extra_forbidden":

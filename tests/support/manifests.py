@@ -53,12 +53,14 @@ def pipelines(path: Path) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A bad manifest, where the refusal points and what it says."""
+    """A bad manifest, where the refusal points and what it says. `below`: where `validate` points,
+    if the server cannot."""
 
     name: str
     changes: dict[str, Any] = field(repr=False)
     path: str
     sentence: str
+    below: str = ""
 
 
 G = "spec.groups.0"
@@ -81,12 +83,14 @@ REFUSALS = [
         {"metadata.name": "a" * 53},
         "",
         "metadata.name takes at most 52 lower-case letters",
+        below="metadata.name",
     ),
     Refusal(
         "a name with a dot",
         {"metadata.name": "flights.v1"},
         "",
         "metadata.name takes at most 52 lower-case letters",
+        below="metadata.name",
     ),
     Refusal(
         "no endpoint",

@@ -119,6 +119,7 @@ class StreamPipeline(ApiObject):
                 len(p.metadata.name) <= NAME_LENGTH
                 and re.fullmatch(_NAME[1:-1], p.metadata.name) is not None
             ),
+            below="metadata.name",
         ),
     )
 

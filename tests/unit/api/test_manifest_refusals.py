@@ -20,7 +20,7 @@ from headrace_api.validation import Severity, problems
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
 def test_a_bad_manifest_gets_its_sentence_at_its_path(refusal: Refusal) -> None:
     found = [p for p in problems(manifest(refusal.changes)) if refusal.sentence in p.sentence]
-    assert [problem.path for problem in found] == [refusal.path]
+    assert [problem.path for problem in found] == [refusal.below or refusal.path]
     assert found[0].severity is Severity.ERROR
 
 
@@ -85,7 +85,7 @@ def test_several_problems_are_all_told_at_once() -> None:
         "spec.redis.endpoints",
         "spec.redis",
         "spec.groups[0].scaling",
-        "",
+        "metadata.name",
     }
     assert len(problems(bad)) == 5
 
@@ -113,7 +113,7 @@ def test_a_broken_rule_hides_none_of_the_objects_around_it() -> None:
     assert [one.path for one in problems(bad)] == [
         "spec.groups[0].worker.handler",
         "spec.groups[1].worker.handler",
-        "",
+        "metadata.name",
     ]
 
 

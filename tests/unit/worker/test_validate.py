@@ -44,6 +44,16 @@ def test_all_problems_are_told_in_the_order_of_their_lines(bad: Path) -> None:
     ]
 
 
+def test_a_wrong_name_is_told_at_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "named.yaml"
+    name = "metadata:\n  labels: {}\n  name: flights.v1"
+    good = BAD.replace("pipeline", "Pipeline").replace("{handler: a}", "{handler: a:b}")
+    file.write_text(good.replace(", name: b", "").replace("metadata: {name: flights}", name))
+    code, (told,) = validate(file)
+    assert code == 2
+    assert told.startswith(f"{file}:5: flights.v1: error: metadata.name takes at most 52 lower-")
+
+
 def test_a_file_that_cannot_be_read_does_not_hide_the_next(bad: Path, tmp_path: Path) -> None:
     (tmp_path / "torn.yaml").write_text("kind: StreamPipeline\n\t")
     code, lines = validate(tmp_path / "nothing.yaml", tmp_path / "torn.yaml", bad)
