@@ -30,4 +30,4 @@ def test_the_shard_is_named_where_it_carries_nearly_all(tmp_path: Path) -> None:
         assert "of the memory" in hot.stderr
         told = json.loads(headrace("backlog", STREAM, "-o", "json", HEADRACE_CONFIG=path).stdout)
         assert len(told["shards"]) == 3
-        assert max(one["memory"] for one in told["shards"]) > 40 << 20
+        assert max(one["memoryBytes"] for one in told["shards"]) > 40 << 20

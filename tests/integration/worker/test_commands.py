@@ -271,11 +271,12 @@ def test_backlog_shows_lag_and_pending(stage: Stage) -> None:
     assert f"there is no stream nothing at {stage.server.endpoint}" in missing.stderr
     info = "\n".join(f"{name}:{value}" for name, value in stage.redis.info("server").items())
     told = json.loads(headrace("backlog", STREAM, GROUP, "--url", url, "-o", "json").stdout)
-    assert told["groups"][GROUP]["pending"] == 1
+    (group,) = told["groups"]
+    assert (group["group"], group["pending"], group["exists"]) == (GROUP, 1, True)
     server = told["server"]
     assert f"{server['name']} {server['version']}" == str(server_of(info_of(info)))
     assert server["features"] == list(server_of(info_of(info)).features)
-    assert DEAD not in told
+    assert group["waiting"] == 2
 
 
 def test_release_says_whose_the_group_was_and_asks_before_it_frees_it(

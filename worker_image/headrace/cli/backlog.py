@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import sys
 from datetime import datetime
+from typing import Any
 
 import typer
 
@@ -74,8 +74,7 @@ async def backlog_of(place: Place, keys: StreamKeys, groups: list[str]) -> Strea
 
 def _print(found: StreamBacklog, server: Server, shards: list[Shard], output: Output) -> None:
     if output is not Output.TABLE:
-        beside = {"server": server.as_data(), "shards": [dataclasses.asdict(one) for one in shards]}
-        print_data(_plain(found) | beside, output)
+        print_data(_plain(found, server, shards), output)
         return
     letters = plural(found.dead_letters, "dead letter")
     typer.echo(f"{found.stream}: {plural(found.length, 'entry')}, {letters}")
@@ -85,11 +84,48 @@ def _print(found: StreamBacklog, server: Server, shards: list[Shard], output: Ou
     print_table(COLUMNS, [_row(*one) for one in found.groups.items()], right=NUMBERS)
 
 
-def _plain(found: StreamBacklog) -> dict[str, object]:
-    data = dataclasses.asdict(found)
-    for group in data["groups"].values():
-        group["quality"] = str(group["quality"])
-    return data
+def _plain(found: StreamBacklog, server: Server, shards: list[Shard]) -> dict[str, Any]:
+    return {
+        "stream": found.stream,
+        "entries": found.length,
+        "entriesAdded": found.entries_added,
+        "firstId": found.first_id,
+        "lastId": found.last_id,
+        "deadLetters": found.dead_letters,
+        "groups": [_plain_group(*one) for one in found.groups.items()],
+        "server": server.as_data(),
+        "shards": [_plain_shard(one) for one in shards],
+    }
+
+
+def _plain_group(name: str, group: GroupBacklog) -> dict[str, Any]:
+    next_due = group.next_due_ms
+    return {
+        "group": name,
+        "exists": group.exists,
+        "lag": group.lag,
+        "lagQuality": str(group.quality),
+        "lagSource": group.source,
+        "pending": group.pending,
+        "parked": group.parked,
+        "dueNow": group.due_now,
+        "nextDueSeconds": None if next_due is None else next_due / 1000,
+        "waiting": group.ready,
+        "oldestAgeSeconds": group.oldest_age_s,
+        "floorId": group.floor_id,
+        "lastDeliveredId": group.last_delivered_id,
+        "firstUnreadId": group.first_unread_id,
+        "aheadOfStream": group.ahead_of_stream,
+        "owner": group.owner,
+    }
+
+
+def _plain_shard(shard: Shard) -> dict[str, Any]:
+    return {
+        "address": shard.address,
+        "memoryBytes": shard.memory,
+        "inputKiBPerSecond": shard.input,
+    }
 
 
 def _row(name: str, group: GroupBacklog) -> tuple[str, ...]:
