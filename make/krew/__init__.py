@@ -12,7 +12,7 @@ import yaml
 from make.release_files import REPOSITORY, packed
 
 NAME, PROGRAM = "headrace", "kubectl-headrace"
-LAUNCHER = "make/krew/launcher.py"
+FILES = Path("make/krew")
 SYSTEMS = ["linux", "darwin"]
 SHORT_DESCRIPTION = "Look after Redis Streams pipelines of Headrace"
 _DESCRIPTION = """\
@@ -21,15 +21,17 @@ replays dead letters; collects what support would ask for. It runs kubectl itsel
 context and your rights. Commands that need Redis run in a Job beside the workers.
 """
 _CAVEATS = """\
-Needs Python 3.11 or newer with venv. The first call installs the plugin's Python packages from
-PyPI, or from the index that pip is told to use, into ~/.cache/headrace.
+Needs Python 3.11 or newer with venv, as python3 or under its own name, such as python3.12. The
+first call installs the plugin's Python packages from PyPI, or from the index that pip is told to
+use, into ~/.cache/headrace.
 """
 
 
 def archive(source: Path, wheel: Path, epoch: int) -> bytes:
-    """The launcher, the wheel that it installs with its pinned versions, and the licence."""
+    """The program, the wheel that it installs with its pinned versions, and the licence."""
     files = {
-        PROGRAM: (source / LAUNCHER).read_bytes(),
+        PROGRAM: (source / FILES / f"{PROGRAM}.sh").read_bytes(),
+        "launcher.py": (source / FILES / "launcher.py").read_bytes(),
         wheel.name: wheel.read_bytes(),
         "constraints.txt": (source / "constraints.txt").read_bytes(),
         "LICENSE": (source / "LICENSE").read_bytes(),

@@ -4,7 +4,10 @@ import hashlib
 import io
 import os
 import re
+import shutil
+import signal
 import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from make import krew
+from tests.support.waiting import eventually_sync
 
 ROOT = Path(__file__).parents[3]
 EPOCH = 1_700_000_000
@@ -87,10 +91,12 @@ def unpacked(folder: Path, *needs: str) -> Path:
     return folder / "store" / krew.PROGRAM
 
 
-def call(program: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def call(
+    program: Path, cache: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(program), *arguments],
-        env={**os.environ, "XDG_CACHE_HOME": str(cache), "PIP_NO_INDEX": "1"},
+        env={**os.environ, "XDG_CACHE_HOME": str(cache), "PIP_NO_INDEX": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -120,7 +126,7 @@ def test_the_archive_is_the_same_each_time_and_holds_the_program(tmp_path: Path)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         modes = {member.name: member.mode for member in tar.getmembers()}
     assert modes.pop(krew.PROGRAM) == 0o755
-    assert modes == dict.fromkeys((wheel.name, "constraints.txt", "LICENSE"), 420)
+    assert modes == dict.fromkeys((wheel.name, "launcher.py", "constraints.txt", "LICENSE"), 420)
 
 
 def test_the_first_call_installs_and_each_runs_the_plugin(tmp_path: Path) -> None:
@@ -141,6 +147,79 @@ def test_the_first_call_installs_and_each_runs_the_plugin(tmp_path: Path) -> Non
 def test_what_cannot_be_installed_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
     program, cache = unpacked(tmp_path, "no-such-package-of-ours"), tmp_path / "cache"
     done = call(program, cache, "top")
+    log = cache / "headrace" / "install.log"
     assert done.returncode == 1
-    assert re.search(r"\nkubectl headrace: pip could not install its packages; set", done.stderr)
-    assert list((cache / "headrace").iterdir()) == []
+    said = "pip could not install its packages: Could not find a version that satisfies the"
+    assert re.fullmatch(f"kubectl headrace: {said} .*[(]all of it: {log}[)]", last_of(done))
+    assert list(log.parent.iterdir()) == [log]
+    away = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": "http://127.0.0.1:1/", "PIP_RETRIES": "1"}
+    done = call(program, cache, "top", **away)
+    assert done.returncode == 1
+    assert "pip cannot reach PyPI; set HTTPS_PROXY, or PIP_INDEX_URL for a mirror" in last_of(done)
+    assert "refused" in log.read_text()
+
+
+def last_of(done: subprocess.CompletedProcess[str]) -> str:
+    """The sentence, behind the line that something is being installed."""
+    _, sentence = done.stderr.splitlines()
+    return sentence
+
+
+def test_a_python_without_venv_is_told_which_package_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "venv.py").write_text("raise SystemExit(1)\n")
+    done = call(unpacked(tmp_path), tmp_path / "cache", PYTHONPATH=str(tmp_path))
+    package = "python{}.{}-venv".format(*sys.version_info)
+    assert done.returncode == 1
+    assert f"on Debian and Ubuntu install {package} (all of it: {tmp_path}" in last_of(done)
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    done = call(unpacked(tmp_path), tmp_path / "cache")
+    told = f"kubectl headrace: cannot write to {tmp_path}/cache/headrace: Not a directory;"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{told} name another place in XDG_CACHE_HOME\n"
+
+
+def programs(folder: Path, **pythons: str) -> str:
+    """A PATH with these Pythons and no other; a Python is the body of a shell script."""
+    folder.mkdir()
+    for tool in ("sh", "dirname", "readlink"):
+        (folder / tool).symlink_to(str(shutil.which(tool)))
+    for name, body in pythons.items():
+        (folder / name.replace("_", ".")).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name.replace("_", ".")).chmod(0o755)
+    return str(folder)
+
+
+def test_without_a_python_that_is_new_enough_it_says_what_to_install(tmp_path: Path) -> None:
+    program, cache = unpacked(tmp_path), tmp_path / "cache"
+    for path in (programs(tmp_path / "none"), programs(tmp_path / "old", python3="exit 1")):
+        done = call(program, cache, "status", PATH=path)
+        assert (done.returncode, done.stdout) == (1, "")
+        (told,) = done.stderr.splitlines()
+        assert told.startswith("kubectl headrace: it needs Python 3.11 or newer, and found none")
+    assert not cache.exists()
+
+
+def test_a_new_python_beside_an_old_python3_is_found(tmp_path: Path) -> None:
+    new = f'exec {sys.executable} "$@"'
+    path = programs(tmp_path / "both", python3="exit 1", python3_12=new)
+    done = call(unpacked(tmp_path), tmp_path / "cache", "a b", PATH=path)
+    assert (done.returncode, done.stdout) == (3, "a b\n"), done.stderr
+
+
+def test_ctrl_c_ends_the_installation_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "venv.py").write_text("print('begun', flush=True)\nwhile True: pass\n")
+    log = tmp_path / "headrace" / "install.log"
+    process = subprocess.Popen(
+        [str(unpacked(tmp_path))],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    eventually_sync(lambda: log.exists() and "begun" in log.read_text())
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, b"Traceback" in told) == (130, False)
+    assert list(log.parent.iterdir()) == [log]
