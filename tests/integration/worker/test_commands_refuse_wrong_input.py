@@ -1,6 +1,7 @@
 """Whatever is typed wrong is answered by one sentence and exit code 2, never by a traceback."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,53 @@ def test_a_missing_right_or_password_names_the_next_step(stage: Stage) -> None:
     assert "HEADRACE_REDIS_PASSWORD" in wrong.stderr
     assert "horse" not in wrong.stderr
     stage.redis.acl_deluser("reader")
+
+
+ADVICE = "; grant this user the rights in docs/redis-user.md"
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (f"release {STREAM} {GROUP} --yes", "hdel"),
+        (f"dead replay --all -s {STREAM}", "xadd"),
+        (f"send {STREAM} -t x -f /dev/stdin", "xadd"),
+    ],
+)
+def test_a_right_that_a_script_lacks_names_the_next_step(
+    stage: Stage, command: str, what: str
+) -> None:
+    for key in (STREAM, f"headrace:{{{STREAM}}}:replay:{GROUP}:{STREAM}"):
+        stage.redis.xgroup_create(key, GROUP, "0", mkstream=True)
+    stage.redis.xadd(DEAD, {"group": GROUP, "original_stream": STREAM})
+    stage.redis.hset(f"headrace:{{{STREAM}}}:state:{GROUP}:{STREAM}", "owner", "airport/old/uid-1")
+    stage.redis.acl_setuser(
+        "most", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", f"-{what}"]
+    )
+    url = f"redis://most:pw@{stage.server.endpoint}/0"
+    refused = headrace(*command.split(), stdin="{}\n", HEADRACE_REDIS_URL=url)
+    stage.redis.acl_deluser("most")
+    assert refused.returncode == 1
+    assert ADVICE in refused.stderr
+    assert not re.search("script: [0-9a-f]{8}|Error: |0 events", refused.stderr), refused.stderr
+
+
+def test_streams_that_may_not_be_read_are_no_missing_streams(stage: Stage) -> None:
+    for name in (STREAM, "gates", "hangars"):
+        stage.redis.xadd(name, {"n": 1})
+    for keys in ([STREAM, f"headrace:{{{STREAM}}}:*"], ["none"]):
+        stage.redis.acl_setuser(
+            "guest", enabled=True, passwords=["+pw"], reset_keys=True, keys=keys, commands=["+@all"]
+        )
+        url = f"redis://guest:pw@{stage.server.endpoint}/0"
+        seen = headrace("streams", HEADRACE_REDIS_URL=url)
+        assert (seen.returncode, STREAM in seen.stdout) == (1, STREAM in keys)
+        assert f"no stream at {stage.server.endpoint}" not in seen.stderr
+        (told,) = seen.stderr.splitlines()
+        assert re.match(r"headrace: (flights|gates|hangars): NOPERM ", told)
+        assert ADVICE in told
+        assert f"and {1 if STREAM in keys else 2} stream" in told
+    stage.redis.acl_deluser("guest")
 
 
 @pytest.mark.parametrize(

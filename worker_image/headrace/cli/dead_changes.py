@@ -18,6 +18,7 @@ from headrace.cli.output import plural
 from headrace.cli.progress import Progress
 from headrace.cli.questions import ask
 from headrace.cli.redis_options import run
+from headrace.streams import refusals
 from headrace.streams.dead_letters import Letter, purge
 from headrace.streams.replay import replay
 
@@ -62,7 +63,9 @@ async def _replay(
             verb = "would replay" if dry_run else "replayed"
             typer.echo(f"{verb} {plural(sent, 'dead letter')} of {keys.stream}")
     for letter_id, reason in list(refused.items())[:SHOWN_REFUSALS]:
-        typer.echo(f"left {letter_id.decode()}: {reason}", err=True)
+        advice = refusals.hint(reason)
+        after = f"; {advice}" if advice else ""
+        typer.echo(f"left {letter_id.decode()}: {reason}{after}", err=True)
     if refused:
         left_there = "1 letter was left where it is"
         if len(refused) > 1:

@@ -18,6 +18,8 @@ from headrace.cli.progress import Progress
 from headrace.cli.redis_options import opened, run
 from headrace.event import Event
 from headrace.producer import NotSent, Producer
+from headrace.streams import refusals
+from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.keys import StreamKeys
 
 BATCH = 1000
@@ -64,9 +66,13 @@ async def _send(
         except NotSent as error:
             sent += len(error.sent)
             if "WRONGTYPE" in error.reason:
-                refuse(f"{stream} is a key of another type, not a stream", FAILED)
+                refuse(f"key {stream!r} is not a stream; rename it, or name another", FAILED)
+            causes = (one for one in refusals.causes(error) if isinstance(one, REDIS_ERRORS))
+            cause = next(causes, None)
+            reason = place.advice(cause) if cause is not None else error.reason
             unsure = plural(error.unsure, "event")
-            refuse(f"{error.reason}; {unsure} after those sent may be in the stream", FAILED)
+            may_be = f"; {unsure} after those sent may be in the stream" if error.unsure else ""
+            refuse(reason + may_be, FAILED)
         finally:
             typer.echo(f"sent {plural(sent, 'event')} to {stream}")
             await producer.close()

@@ -13,6 +13,7 @@ HINTS = (
     ("invalid username-password", "the Secret of spec.redis.credentialsSecretRef holds others"),
     ("NOPERM", "grant this user the rights in docs/redis-user.md"),
     ("executing the script can't", "grant this user the rights in docs/redis-user.md"),  # Redis 7.0
+    ("ACL failure in script", "grant this user the rights in docs/redis-user.md"),
     ("LOADING", "Redis is loading its data"),
     ("READONLY", "this is a replica; it may be a failover, else point endpoints at the primary"),
     ("OOM", "Redis is at maxmemory; free memory or raise the limit"),
