@@ -40,6 +40,8 @@ def files(tmp_path: Path) -> Path:
         (["send", "s", *SENT, "null.json", "--id-field", "id"], "line 1 has no text or whole"),
         (["send", "s", *SENT, "missing.json"], "cannot read missing.json: No such file"),
         (["send", "s", *SENT, "."], "cannot read .: Is a directory"),
+        (["peek", "s", "--from", f"{2**64}-0"], "-0' is neither an id nor a time"),
+        (["tail", "s", "--from", f"1-{2**64}"], "' is neither an id nor a time"),
         (["--log-format", "yaml", "backlog", "s", "g"], "'yaml' is not one of"),
         (["validate", "bytes.yaml"], "bytes.yaml is no text in UTF-8 from byte 0 on"),
         (["validate", "flat.yaml"], "flat.yaml:1: (no name): error: "),

@@ -81,7 +81,12 @@ def test_what_failed_is_counted_by_group_type_and_error(stage: Stage) -> None:
     assert [(row["count"], row["group"]) for row in rows] == [(30, GROUP), (1, OTHER)]
     assert rows[1]["newestId"] == newest
     assert rows[1]["error"] == "KeyError('price')"
-    assert "0 dead letters" in dead(stage, "list", "-s", STREAM, "--group", "nobody").stdout
+    nobody = dead(stage, "list", "-s", STREAM, "--group", "nobody")
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert nobody.stderr == f"headrace: stream {STREAM} has no group nobody\n"
+    groups_exist(stage, "idle")
+    idle = dead(stage, "list", "-s", STREAM, "--group", "idle")
+    assert (idle.returncode, "0 dead letters" in idle.stdout) == (0, True)
 
 
 def test_each_letter_has_its_line_and_one_is_shown_whole(stage: Stage) -> None:
@@ -205,6 +210,7 @@ def test_the_dead_letter_stream_may_have_a_name_of_its_own(stage: Stage) -> None
         (["purge", "--all", "--type", "x", "-s", STREAM], "--all beside another choice"),
         (["replay", "banana", "-s", STREAM], "'banana' is no id of a dead letter"),
         (["show", "1-2-3", "-s", STREAM], "'1-2-3' is no id of a dead letter"),
+        (["show", f"{2**64}-0", "-s", STREAM], "-0' is no id of a dead letter"),
         (["list"], "name the stream: only HEADRACE_CONFIG would tell which"),
         (["list", "-s", "a}b"], "needs a name without"),
         (["list", "-s", STREAM, "-o", "xml"], "'xml' is not one of"),
@@ -304,8 +310,14 @@ def test_an_export_puts_letters_back_byte_for_byte(stage: Stage, tmp_path: Path)
     for odd in ({}, exported | {"fields": [["id", None]]}, exported | {"group": None}):
         file.write_text(json.dumps(odd) + "\n")
         wrong = dead(stage, "import", str(file), "-s", STREAM)
-        assert (wrong.returncode, "line 1 is no letter" in wrong.stderr) == (1, True)
+        assert (wrong.returncode, "line 1 is no letter" in wrong.stderr) == (2, True)
+        assert "0 lines done; go on with --skip 0" in wrong.stderr
     assert stage.dead == before
+    stage.redis.delete(DEAD)
+    file.write_text(f"{json.dumps(exported)}\n" * 150 + "{}\n")
+    torn = dead(stage, "import", str(file), "-s", STREAM)
+    assert torn.stdout == f"imported 100 dead letters of {STREAM}\n", "a batch, and no part of one"
+    assert torn.stderr.splitlines()[1] == "100 lines done; go on with --skip 100"
 
 
 def test_a_replay_keeps_to_its_rate(stage: Stage) -> None:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from redis.asyncio import Redis
 
 from headrace.cli.exits import FAILED, refuse
-from headrace.cli.moments import ID, first_id, moment_of
-from headrace.cli.names import exists
+from headrace.cli.moments import first_id, is_id, moment_of
+from headrace.cli.names import exists, group_names
 from headrace.cli.peek import check_exists
 from headrace.cli.redis_options import opened
 from headrace.streams.dead_letters import Letter, get_letter, last_id, pages
@@ -77,7 +77,18 @@ class Choice:
 
     async def found(self, client: Redis, keys: StreamKeys) -> AsyncIterator[list[Letter]]:
         """The letters meant, page by page, as far as there are any now: what comes later, as a
-        replayed event that fails again, is left alone."""
+        replayed event that fails again, is left alone. Where there are none, and no such group
+        either, the command ends."""
+        found = False
+        async for page in self._pages(client, keys):
+            found = found or bool(page)
+            yield page
+        if found or self.group is None:
+            return
+        if self.group not in (await group_names(client, keys.stream) or []):
+            refuse(f"stream {keys.stream} has no group {self.group}", FAILED)
+
+    async def _pages(self, client: Redis, keys: StreamKeys) -> AsyncIterator[list[Letter]]:
         if self.ids:
             for one in self.ids:
                 letter = await get_letter(client, keys, one.encode())
@@ -107,7 +118,7 @@ class Choice:
 
 
 def check_id(text: str) -> None:
-    if ID.fullmatch(text) is None:
+    if not is_id(text):
         refuse(f"{text!r} is no id of a dead letter; it looks like 1700000000000-0")
 
 

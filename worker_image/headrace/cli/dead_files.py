@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from headrace.cli.dead_choice import Choice, Letters
 from headrace.cli.dead_output import known
-from headrace.cli.exits import FAILED, refuse
+from headrace.cli.exits import refuse
 from headrace.cli.files import opened_file
 from headrace.cli.output import plural
 from headrace.cli.progress import Progress
@@ -69,10 +69,13 @@ async def _import(letters: Letters, lines: BinaryIO, skip: int) -> None:
                         progress.show(done)
                 added += await _add(client, keys, batch)
                 done += len(batch)
-        except (*REDIS_ERRORS, typer.Exit):
+        except typer.Exit:
+            typer.echo(f"{plural(done, 'line')} done; go on with --skip {done}", err=True)
+            raise
+        except REDIS_ERRORS:
             typer.echo(
-                f"the first {plural(done, 'line')} are done, and a few after them may be: look"
-                f" with `headrace dead list --each`, then go on with --skip {done}",
+                f"{plural(done, 'line')} done, and a few after that may be: look with"
+                f" `headrace dead list --each`, then go on with --skip {done}",
                 err=True,
             )
             raise
@@ -98,7 +101,7 @@ def _letters(lines: BinaryIO, skip: int) -> Iterator[Letter]:
         try:
             letter = _parsed(json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            refuse(f"line {number} is no letter as `headrace dead export` writes it", FAILED)
+            refuse(f"line {number} is no letter as `headrace dead export` writes it")
         yield letter
 
 

@@ -14,6 +14,12 @@ from headrace.streams.script import call
 from headrace_api.duration import parse as parse_duration
 
 ID = re.compile(r"\d{1,20}(-\d{1,20})?")
+LARGEST_PART = (1 << 64) - 1
+
+
+def is_id(text: str) -> bool:
+    """Whether it is an id, whole or its time alone, that a stream can have."""
+    return bool(ID.fullmatch(text)) and all(int(one) <= LARGEST_PART for one in text.split("-"))
 
 
 def moment_of(text: str, now: datetime) -> datetime:
@@ -41,7 +47,7 @@ def first_id(moment: datetime) -> bytes:
 
 def check_start(text: str | None) -> None:
     """Refuse what is neither an id nor a time, before Redis is asked."""
-    known = text is None or ID.fullmatch(text) or _parsed(text, datetime.now(UTC))
+    known = text is None or is_id(text) or _parsed(text, datetime.now(UTC))
     if not known:
         refuse(
             f"{text!r} is neither an id nor a time; write 1700000000000-0, 2h for two hours ago,"
@@ -51,7 +57,7 @@ def check_start(text: str | None) -> None:
 
 async def start_id(place: Place, stream: str, text: str) -> bytes:
     """Where reading begins: the id, or the first one of that time by the server's clock."""
-    if ID.fullmatch(text):
+    if is_id(text):
         return text.encode()
     now_ms = await place.server_ms()
     if not is_clock(parse_id(await last_generated_id(place, stream)), now_ms):

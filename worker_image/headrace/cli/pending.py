@@ -48,7 +48,10 @@ async def run_pending(
             refuse(f"stream {stream} has no group {group}", FAILED)
         names = list(found.groups)
         if each:
-            await _list_each(place, [keys.for_group(name) for name in names], output, limit)
+            count = await _list_each(place, [keys.for_group(name) for name in names], output, limit)
+            if not count:
+                what = "nothing is pending in" if names else "no consumer group reads"
+                typer.echo(f"{what} {stream}", err=True)
             return
         held = {name: await _held(place, keys.for_group(name)) for name in names}
     _print(found, held, output)
@@ -123,7 +126,8 @@ def _plain(group: GroupBacklog, name: str, consumer: str, held: Held) -> dict[st
     return document
 
 
-async def _list_each(place: Place, groups: list[GroupKeys], output: Output, limit: int) -> None:
+async def _list_each(place: Place, groups: list[GroupKeys], output: Output, limit: int) -> int:
+    """How many were listed."""
     lines = Lines(output)
     for keys in groups:
         async for page in pending_pages(place.client, keys, with_due=True):
@@ -131,8 +135,9 @@ async def _list_each(place: Place, groups: list[GroupKeys], output: Output, limi
             for entry in page:
                 if lines.count == limit:
                     typer.echo(f"there are more; this is the limit of {limit} (--limit)", err=True)
-                    return
+                    return lines.count
                 lines.print(keys.group, entry, now_ms)
+    return lines.count
 
 
 class Lines:
