@@ -88,6 +88,10 @@ def test_each_right_that_is_missing_is_named(limited: Stage) -> None:
         limited.redis.execute_command("ACL", "SETUSER", "limited", *rules)
         return as_limited(limited, code)["rights"]
 
+    limited.redis.execute_command("ACL", "SETUSER", "limited", "-type")
+    blind = as_limited(limited, 1)["stream"]
+    assert (blind[0], blind[2]) == ("failed", "grant this user the rights in docs/redis-user.md")
+    limited.redis.execute_command("ACL", "SETUSER", "limited", "+type")
     refused = told("-xclaim", code=1)
     assert refused[0] == "failed"
     assert refused[1].startswith("this user may not xclaim on flights, xclaim on headrace:")

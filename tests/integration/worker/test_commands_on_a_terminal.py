@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.integration.worker.sample_streams import DEAD, fill
 from tests.support.command_line import at, headrace
 from tests.support.redis_servers import RedisServer, running
@@ -108,6 +109,20 @@ def test_a_live_table_is_drawn_again_until_ctrl_c(stage: Stage) -> None:
     assert f"{GROUP}    3" in first
     assert f"{GROUP}    4" in second
     assert "Traceback" not in screen.text
+
+
+def test_what_is_watched_as_yaml_is_a_document_each_time(stage: Stage) -> None:
+    stage.send(*range(3))
+    with closing(Screen(stage.server, "backlog", STREAM, "--watch", "-o", "yaml")) as screen:
+        screen.wait_for("entries: 3")
+        stage.send(3)
+        screen.wait_for("entries: 4")
+        screen.wait_for("shards: []\n---", times=2)
+        screen.interrupt()
+        assert screen.end() == 130
+    whole, _, _ = screen.text.rpartition("---")
+    documents = [one["entries"] for one in yaml.safe_load_all(whole) if one]
+    assert set(documents) == {3, 4}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Whatever is typed wrong is answered by one sentence and exit code 2, never by a traceback."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -199,6 +200,24 @@ def test_streams_that_may_not_be_read_are_no_missing_streams(stage: Stage) -> No
         assert ADVICE in told
         assert f"and {1 if STREAM in keys else 2} stream" in told
     stage.redis.acl_deluser("guest")
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&-"])
+def test_a_closed_output_or_input_is_no_traceback(stage: Stage, redirection: str) -> None:
+    stage.send({"n": 1})
+    stage.redis.xgroup_create(STREAM, GROUP, "0")
+    for line in ("streams", "check", f"trim {STREAM} --max-length 0", "send s -t x"):
+        done = subprocess.run(
+            f"{sys.executable} -m headrace {line} {redirection}",
+            shell=True,
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "HEADRACE_REDIS_URL": f"redis://{stage.server.endpoint}/0"},
+        )
+        assert "Traceback" not in done.stdout + done.stderr
+        assert done.returncode in (0, 2)
 
 
 @pytest.mark.parametrize(

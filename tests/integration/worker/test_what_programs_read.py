@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from tests.support.command_line import headrace
 from tests.support.workers import DEAD, GROUP, STREAM, Stage
 
@@ -33,6 +34,8 @@ def test_keys_are_camel_case(stage: Stage, command: str, known: str) -> None:
     keys = [key for line in done.stdout.splitlines() for key in _keys(json.loads(line))]
     assert known in keys, done.stderr
     assert [key for key in keys if not re.fullmatch("[a-z][a-zA-Z]*", key)] == []
+    done = headrace(*command.split(), "-o", "yaml", HEADRACE_REDIS_URL=url)
+    assert list(_keys(yaml.safe_load(done.stdout))) == keys, done.stderr
 
 
 def _keys(data: object) -> Iterator[str]:

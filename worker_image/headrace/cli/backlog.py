@@ -12,9 +12,16 @@ import typer
 from headrace.cli.exits import FAILED, refuse
 from headrace.cli.names import group_names
 from headrace.cli.options import Output
-from headrace.cli.output import CLEAR_SCREEN, duration, plural, print_data, print_table
+from headrace.cli.output import (
+    CLEAR_SCREEN,
+    duration,
+    plural,
+    print_data,
+    print_table,
+)
 from headrace.cli.redis_options import Place, command, opened
 from headrace.cli.shards import shards_of
+from headrace.cli.terminal import is_terminal
 from headrace.streams import refusals
 from headrace.streams.backlog import GroupBacklog, StreamBacklog
 from headrace.streams.backlog_reader import read_backlogs
@@ -45,8 +52,10 @@ async def run_backlog(
         while True:
             found = await backlog_of(place, keys, groups)
             if watch and output is Output.TABLE:
-                clear = CLEAR_SCREEN if sys.stdout.isatty() else ""
+                clear = CLEAR_SCREEN if is_terminal(sys.stdout) else ""
                 typer.echo(f"{clear}{datetime.now().astimezone():%H:%M:%S}  ", nl=False)
+            elif watch and output is Output.YAML:
+                typer.echo("---")
             _print(found, await detect(place.client), shards, output)
             if not watch:
                 break

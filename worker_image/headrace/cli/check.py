@@ -19,6 +19,7 @@ from headrace.cli.output import plural, print_data, printable
 from headrace.cli.preflight import Finding, Result
 from headrace.cli.progress import said_when_slow
 from headrace.cli.redis_options import Place, command, place_of
+from headrace.cli.terminal import is_terminal
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import NotAStream
 from headrace.streams.server_info import read_info
@@ -48,7 +49,7 @@ async def run_check(stream: str | None, strict: bool, output: Output, url: str |
     finally:
         await place.client.aclose()
     if output is not Output.TABLE:
-        print_data([dataclasses.asdict(one) for one in found], output)
+        print_data([_plain(one) for one in found], output)
     results = {one.result for one in found}
     if Result.FAILED in results or (strict and Result.WARNING in results):
         raise typer.Exit(FAILED)
@@ -67,18 +68,22 @@ async def _findings(place: Place, stream: str | None) -> AsyncIterator[Finding]:
         async for one in _server(place):
             yield one
     except REDIS_ERRORS as error:
-        what, _, advice = place.advice(error).partition("; ")
-        yield Finding("connection", Result.FAILED, what, advice)
+        yield _failed("connection", place.advice(error))
+
+
+def _failed(check: str, sentence: str) -> Finding:
+    """What happened and what to do about it are parted by a semicolon."""
+    what, _, advice = sentence.partition("; ")
+    return Finding(check, Result.FAILED, what, advice)
 
 
 async def _stream(place: Place, stream: str) -> Finding:
     try:
         groups = await group_names(place.client, stream)
     except NotAStream as error:
-        what, _, advice = str(error).partition("; ")
-        return Finding("stream", Result.FAILED, what, advice)
+        return _failed("stream", str(error))
     except ResponseError as error:
-        return Finding("stream", Result.FAILED, place.advice(error))
+        return _failed("stream", place.advice(error))
     if groups is None:
         return Finding("stream", Result.OK, f"{stream} is not there yet; workers make it")
     return Finding("stream", Result.OK, f"{stream} is there, with {plural(len(groups), 'group')}")
@@ -105,7 +110,7 @@ async def _server(place: Place) -> AsyncIterator[Finding]:
     try:
         info = await read_info(place.client)
     except ResponseError as error:
-        yield Finding("server", Result.FAILED, place.advice(error))
+        yield _failed("server", place.advice(error))
         return
     server = server_of(info)
     yield preflight.server_finding(server)
@@ -129,10 +134,14 @@ async def _setting(place: Place, name: str) -> str | None:
     return row[1].decode() if row else None
 
 
+def _plain(one: Finding) -> dict[str, str]:
+    return dataclasses.asdict(one) | {"result": str(one.result)}
+
+
 def _print(one: Finding) -> None:
     head = f"{one.result:<8} {one.check:<12} "
     text = printable(one.found)
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         typer.echo(head + text)
         if one.advice:
             typer.echo(INDENT + printable(one.advice))

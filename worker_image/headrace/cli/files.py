@@ -15,6 +15,8 @@ from headrace.cli.exits import refuse
 def opened_file(file: Path | None) -> Iterator[BinaryIO]:
     """The file's bytes; None: stdin's. Ends the command where it cannot be opened."""
     if file is None:
+        if sys.stdin is None:
+            refuse("standard input is closed; name a file")
         yield sys.stdin.buffer
         return
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from headrace.cli.options import Output
+from headrace.cli.terminal import is_terminal
 
 GAP = "  "
 CLEAR_SCREEN = "\x1b[H\x1b[J"
@@ -89,4 +90,4 @@ def size(count: float) -> str:
 
 def screen_width() -> int | None:
     """Columns of the terminal; None in a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None

@@ -11,6 +11,8 @@ from types import TracebackType
 
 import typer
 
+from headrace.cli.terminal import is_terminal
+
 SILENCE_SECONDS = 1.0
 REDRAW_SECONDS = 0.2
 
@@ -39,7 +41,7 @@ class Progress:
 
     def show(self, count: int) -> None:
         """Cheap: draws a few times a second at most."""
-        if not sys.stderr.isatty() or monotonic() - self._shown < REDRAW_SECONDS:
+        if not is_terminal(sys.stderr) or monotonic() - self._shown < REDRAW_SECONDS:
             return
         self._shown, self._drawn = monotonic(), True
         sys.stderr.write(f"\r{self._what} {count:,}{self._of}\x1b[K")

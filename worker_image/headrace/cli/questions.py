@@ -8,6 +8,7 @@ import sys
 import typer
 
 from headrace.cli.exits import INTERRUPTED, refuse
+from headrace.cli.terminal import is_terminal
 
 
 def ask(question: str, *, what: str) -> None:
@@ -15,7 +16,7 @@ def ask(question: str, *, what: str) -> None:
 
     Ctrl-C counts at once: the event loop's own handler would only take note of it.
     """
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         refuse(f"{what} is for good, and nobody is there to ask; add --yes if it is meant")
     if not confirmed(question):
         refuse("nothing was changed")
@@ -28,7 +29,7 @@ def confirmed(question: str) -> bool:
         return typer.confirm(question, err=True)
     except typer.Abort:
         typer.echo(err=True)
-        if not sys.stdin.isatty():
+        if not is_terminal(sys.stdin):
             return False  # the pipe ended
         raise typer.Exit(INTERRUPTED) from None
     finally:

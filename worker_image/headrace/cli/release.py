@@ -10,6 +10,7 @@ from headrace.cli.exits import FAILED, refuse
 from headrace.cli.peek import check_exists
 from headrace.cli.questions import confirmed
 from headrace.cli.redis_options import command, opened
+from headrace.cli.terminal import is_terminal
 from headrace.streams import groups
 
 
@@ -27,7 +28,7 @@ async def run_release(stream: str, group: str, yes: bool, url: str | None) -> No
         where = f" of the cluster {holder.cluster}" if holder.cluster else ""
         typer.echo(f"group {group} of stream {stream} belongs to pipeline {holder.owner}{where}")
         if not yes and not confirmed("Is that pipeline gone, and may another have the group?"):
-            unasked = "" if sys.stdin.isatty() else "; add --yes where nobody is there to ask"
+            unasked = "" if is_terminal(sys.stdin) else "; add --yes where nobody is there to ask"
             refuse(f"nothing was changed{unasked}")
         if not await groups.release(client, keys, holder.owner):
             refuse("somebody else has claimed it meanwhile; look again", FAILED)
