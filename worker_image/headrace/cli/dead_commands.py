@@ -107,10 +107,11 @@ def replay(
     dead_letters: str | None = DeadLettersOption,
     url: str | None = UrlOption,
 ) -> None:
-    """Send letters back to the group that failed them, and to no other.
+    """Send letters back to the group that failed them.
 
-    Each leaves the dead letters in the step that sends it: a replay that is cut short loses and
-    doubles nothing; run it again. What fails again meanwhile is left for the next time.
+    No other group gets them. Each leaves the dead letters in the step that sends it: a replay that
+    is cut short loses and doubles nothing; run it again. What fails again meanwhile is left for the
+    next time.
     """
     from headrace.cli.dead_changes import replay_letters
     from headrace.cli.dead_choice import Choice, Letters
