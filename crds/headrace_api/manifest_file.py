@@ -49,7 +49,7 @@ def read_manifests(path: Path) -> list[dict[str, Any]]:
     """Every StreamPipeline in the file, unchecked; `-` is standard input. Raises UnusableFile."""
     found = [document.manifest for document in read_documents(path) if not document.is_connection]
     if not found:
-        raise UnusableFile(f"{path} holds no {KIND}")
+        raise UnusableFile(f"{named(path)} holds no {KIND}")
     return found
 
 
@@ -93,7 +93,12 @@ def documents_in(path: Path, text: str) -> list[Document]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
         where = f" at line {line}" if line else ""
-        raise UnusableFile(f"{path} is no YAML{where}", line) from None
+        raise UnusableFile(f"{named(path)} is no YAML{where}", line) from None
+
+
+def named(path: Path) -> str:
+    """The file as sentences call it."""
+    return "standard input" if str(path) == "-" else str(path)
 
 
 def name_of(manifest: dict[str, Any]) -> str:
@@ -110,7 +115,9 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise UnusableFile(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise UnusableFile(f"{path} is no text in UTF-8 from byte {error.start} on") from None
+        raise UnusableFile(
+            f"{named(path)} is no text in UTF-8 from byte {error.start} on"
+        ) from None
 
 
 def _speaks_of_one(text: str) -> bool:

@@ -84,6 +84,13 @@ def test_a_directory(bad: Path) -> None:
     assert validate(bad.parent)[0] == 2
 
 
+def test_standard_input_is_called_by_its_name() -> None:
+    for text, said in (("kind: ConfigMap\n", "holds no StreamPipeline"), ("a: [", "is no YAML")):
+        done = CliRunner().invoke(app, ["validate", "-"], input=text)
+        assert done.exit_code == 2
+        assert f": error: standard input {said}" in done.output
+
+
 def test_no_pipeline_at_all_is_wrong_unless_it_is_allowed(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("kind: ConfigMap\n")
     for path in (tmp_path, tmp_path / "other.yaml"):

@@ -18,6 +18,7 @@ from headrace_api.manifest_file import (
     UnusableFile,
     documents_below,
     name_of,
+    named,
     read_documents,
 )
 from headrace_api.validation import Problem, Severity, problems
@@ -78,7 +79,7 @@ def read(path: Path, *, templates: bool = False) -> Files:
 def findings(path: Path, files: Files, *, allow_none: bool = False) -> Iterator[Finding]:
     """Every problem of what was read from `path`."""
     if not files and not allow_none:
-        yield Finding(str(path), None, None, Severity.ERROR, "", f"{path} holds no {KIND}")
+        yield Finding(str(path), None, None, Severity.ERROR, "", f"{named(path)} holds no {KIND}")
     for file, found in files:
         if isinstance(found, UnusableFile):
             yield Finding(str(file), found.line, None, Severity.ERROR, "", str(found))
