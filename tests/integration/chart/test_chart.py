@@ -249,6 +249,55 @@ def test_two_replicas_and_a_budget_are_the_default(helm: str) -> None:
     assert rendered["PodDisruptionBudget", "headrace"]["spec"]["maxUnavailable"] == 1
 
 
+def test_what_selects_the_operators_pods_meets_them(helm: str) -> None:
+    """And nothing else of the chart: the pods of `helm test` have other labels."""
+    on = ("metrics.podMonitor.enabled", "metrics.serviceMonitor.enabled", "networkPolicy.enabled")
+    rendered = objects(helm, *(word for switch in on for word in ("--set", f"{switch}=true")))
+    pod = rendered["Deployment", "headrace"]["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    ports = {port["name"] for port in container["ports"]}
+    service = rendered["Service", "headrace-metrics"]["spec"]
+    selectors = {
+        "budget": rendered["PodDisruptionBudget", "headrace"]["spec"]["selector"]["matchLabels"],
+        "monitor": rendered["PodMonitor", "headrace"]["spec"]["selector"]["matchLabels"],
+        "policy": rendered["NetworkPolicy", "headrace"]["spec"]["podSelector"]["matchLabels"],
+        "service": service["selector"],
+    }
+    others = [
+        (item if kind == "Pod" else item["spec"]["template"])["metadata"]["labels"]
+        for (kind, name), item in rendered.items()
+        if kind in ("Pod", "Deployment") and name != "headrace"
+    ]
+    assert len(others) == 2
+    for name, selector in selectors.items():
+        assert selector.items() <= pod["metadata"]["labels"].items(), name
+        assert not any(selector.items() <= labels.items() for labels in others), name
+    (endpoint,) = rendered["PodMonitor", "headrace"]["spec"]["podMetricsEndpoints"]
+    assert {endpoint["port"], *(port["targetPort"] for port in service["ports"])} <= ports
+
+
+def test_the_network_policy_lets_through_the_scrape_dns_the_api_server_and_redis(helm: str) -> None:
+    given = ["--set", "networkPolicy.enabled=true", "--set", "networkPolicy.redisPorts={6380}"]
+    policy = objects(helm, *given)["NetworkPolicy", "headrace"]["spec"]
+    assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
+    ((scrape,),) = (one["ports"] for one in policy["ingress"])
+    assert scrape["port"] == "http"
+    (allowed,) = policy["egress"]
+    assert {port["port"] for port in allowed["ports"]} == {53, 443, 6443, 6380}
+
+
+def test_each_dashboard_becomes_a_config_map_that_the_sidecar_finds(helm: str) -> None:
+    files = {path.name: path.read_text() for path in CHART.glob("files/dashboards/*.json")}
+    rendered = objects(helm, "--set", "metrics.dashboards.enabled=true")
+    made = {}
+    for (kind, _), item in rendered.items():
+        if kind == "ConfigMap" and "grafana_dashboard" in item["metadata"]["labels"]:
+            made |= item["data"]
+    assert {name.removeprefix("headrace-") for name in made} == files.keys()
+    for name, text in made.items():
+        assert json.loads(text) == json.loads(files[name.removeprefix("headrace-")])
+
+
 def test_an_operator_with_no_replica_is_refused(helm: str) -> None:
     done = render(helm, "--set", "replicas=0")
     assert done.returncode != 0

@@ -11,6 +11,9 @@ import pytest
 from tests.cluster import binaries
 from tests.support import yaml_text
 
+from headrace_api.mounts import HTTP_PORT
+from headrace_api.names import common_labels
+
 CHART = Path(__file__).parents[3] / "charts" / "pipeline"
 EVERYTHING = CHART / "ci" / "everything-values.yaml"
 
@@ -58,3 +61,12 @@ def test_the_secret_and_what_refers_to_it_agree() -> None:
 
 def test_no_secret_is_made_without_a_password() -> None:
     assert "Secret" not in objects(render(CHART / "ci" / "smallest-values.yaml"))
+
+
+def test_the_network_policy_lets_workers_be_scraped_and_reach_redis_and_what_is_named() -> None:
+    policy = objects(render(EVERYTHING))["NetworkPolicy"]["spec"]
+    assert policy["podSelector"]["matchLabels"].items() <= common_labels("flights", "a").items()
+    assert [port["port"] for one in policy["ingress"] for port in one["ports"]] == [HTTP_PORT]
+    ours, named = policy["egress"]
+    assert {port["port"] for port in ours["ports"]} == {53, 6379, 26379}
+    assert named == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
