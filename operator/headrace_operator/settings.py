@@ -81,8 +81,10 @@ class OperatorSettings:
         default=WorkerDefaults(),
         metadata=_flag(
             "JSON object with what pods have that the operator starts, where a pipeline does not"
-            " say otherwise: resources of the container, and imagePullSecrets, nodeSelector,"
-            " tolerations, priorityClassName and runtimeClassName of the pod",
+            " say otherwise: resources and imagePullPolicy of the container; imagePullSecrets,"
+            " nodeSelector, tolerations, priorityClassName and runtimeClassName of the pod;"
+            " podLabels and podAnnotations. inheritedLabels and inheritedAnnotations list keys that"
+            " all children take from their pipeline",
             variable="HEADRACE_WORKER_DEFAULTS",
             fallback=lambda _: "",
             read=WorkerDefaults.parse,

@@ -9,18 +9,19 @@ from headrace_api import mounts, names
 from headrace_api.v1alpha1 import Group, StreamPipeline
 from headrace_api.worker_config import WorkerConfig
 from headrace_operator.plan import job_health, ownership
+from headrace_operator.plan.actions import PlanSettings
 from headrace_operator.plan.observation import ChildRef, Manifest
 
 
 def config_map(
-    pipeline: StreamPipeline, group: Group, name: str, config: WorkerConfig
+    pipeline: StreamPipeline, group: Group, settings: PlanSettings, name: str, config: WorkerConfig
 ) -> dict[str, Any]:
     """Holds only what the worker reads, so that nothing else of the spec rolls its pods."""
     labels = names.common_labels(pipeline.name, group.name)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": ownership.metadata(pipeline, name, labels),
+        "metadata": ownership.metadata(pipeline, settings, name, labels),
         "immutable": True,
         "data": {mounts.CONFIG_KEY: config.canonical_json()},
     }

@@ -36,6 +36,7 @@ def reclaim(
     )
     return _cron_job(
         pipeline,
+        settings,
         group=group.name,
         name=name,
         job="reclaim",
@@ -68,6 +69,7 @@ def trim(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any] | N
     )
     return _cron_job(
         pipeline,
+        settings,
         group=None,
         name=name,
         job="trim",
@@ -81,6 +83,7 @@ def trim(pipeline: StreamPipeline, settings: PlanSettings) -> dict[str, Any] | N
 
 def _cron_job(
     pipeline: StreamPipeline,
+    settings: PlanSettings,
     *,
     group: str | None,
     name: str,
@@ -107,7 +110,7 @@ def _cron_job(
                 "backoffLimit": 0,
                 "activeDeadlineSeconds": DEADLINE_SECONDS,
                 "template": {
-                    "metadata": pod_template.pod_metadata(template, pod_labels),
+                    "metadata": pod_template.pod_metadata(pipeline, settings, template, pod_labels),
                     "spec": {**pod_spec, "restartPolicy": "Never"},
                 },
             },
@@ -118,6 +121,6 @@ def _cron_job(
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
-        "metadata": ownership.metadata(pipeline, name, labels),
+        "metadata": ownership.metadata(pipeline, settings, name, labels),
         "spec": spec,
     }

@@ -31,9 +31,12 @@ def deployment(
 ) -> dict[str, Any]:
     """`references_hash` changes when handler code or environment objects do: it rolls the pods."""
     labels = names.common_labels(pipeline.name, group.name)
-    metadata = ownership.metadata(pipeline, name, labels)
+    metadata = ownership.metadata(pipeline, settings, name, labels)
     # When the group has left the spec, only the Deployment still knows its name in Redis.
-    metadata["annotations"] = {CONSUMER_GROUP_ANNOTATION: group.consumer_group_name}
+    metadata["annotations"] = {
+        **metadata.get("annotations", {}),
+        CONSUMER_GROUP_ANNOTATION: group.consumer_group_name,
+    }
     manifest: dict[str, Any] = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -48,7 +51,11 @@ def deployment(
             },
             "template": {
                 "metadata": pod_template.pod_metadata(
-                    group.worker.pod_template, labels, **_digest_annotation(references_hash)
+                    pipeline,
+                    settings,
+                    group.worker.pod_template,
+                    labels,
+                    **_digest_annotation(references_hash),
                 ),
                 "spec": _pod_spec(pipeline, group, settings, config_map, config),
             },

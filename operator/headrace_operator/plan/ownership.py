@@ -7,16 +7,21 @@ from typing import Any
 
 from headrace_api import API_VERSION, KIND
 from headrace_api.v1alpha1 import StreamPipeline
-from headrace_operator.plan.actions import Apply, Delete, Rendered, Scale
+from headrace_operator.plan.actions import Apply, Delete, PlanSettings, Rendered, Scale
 from headrace_operator.plan.observation import ChildRef, Manifest
 
 
-def metadata(pipeline: StreamPipeline, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """A child's metadata. The pipeline's own labels and annotations are not copied."""
+def metadata(
+    pipeline: StreamPipeline, settings: PlanSettings, name: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """A child's metadata. Of the pipeline's own labels and annotations, those are copied that the
+    installation lists."""
+    inherited = settings.worker_defaults.inherited_from(pipeline)
     return {
         "name": name,
         "namespace": pipeline.namespace,
-        "labels": dict(labels),
+        "labels": {**inherited["labels"], **labels},
+        **({"annotations": found} if (found := inherited["annotations"]) else {}),
         "ownerReferences": [
             {
                 "apiVersion": API_VERSION,

@@ -48,7 +48,7 @@ def base_container(
         **({"resources": resources} if resources else {}),
         "name": mounts.CONTAINER_NAME,
         "image": image,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": settings.worker_defaults.image_pull_policy,
         "command": list(command),
         "args": list(args),
         "env": [
@@ -100,12 +100,23 @@ def image_of(group: Group, settings: PlanSettings) -> str:
 
 
 def pod_metadata(
-    template: PodTemplate | JobPodTemplate | None, labels: dict[str, str], **annotations: str
+    pipeline: StreamPipeline,
+    settings: PlanSettings,
+    template: PodTemplate | JobPodTemplate | None,
+    labels: dict[str, str],
+    **annotations: str,
 ) -> dict[str, Any]:
-    """The user's labels and annotations and ours, which win."""
+    """The installation's labels and annotations, the user's and ours; the latter win."""
+    given = settings.worker_defaults.metadata_of_pods(pipeline)
     written = template.metadata.manifest() if template is not None and template.metadata else {}
-    metadata: dict[str, Any] = {"labels": {**(written.get("labels") or {}), **labels}}
-    if all_annotations := {**(written.get("annotations") or {}), **annotations}:
+    metadata: dict[str, Any] = {
+        "labels": {**given["labels"], **(written.get("labels") or {}), **labels}
+    }
+    if all_annotations := {
+        **given["annotations"],
+        **(written.get("annotations") or {}),
+        **annotations,
+    }:
         metadata["annotations"] = all_annotations
     return metadata
 

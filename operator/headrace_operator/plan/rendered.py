@@ -66,7 +66,9 @@ class RenderedGroup:
     @cached_property
     def config_map(self) -> Rendered:
         return Rendered.of(
-            config_map(self._pipeline, self.group, self.config_map_name, self.config)
+            config_map(
+                self._pipeline, self.group, self._settings, self.config_map_name, self.config
+            )
         )
 
     @cached_property
@@ -107,12 +109,18 @@ class RenderedPipeline:
         self.references: tuple[Reference, ...] = tuple(references.references_of(pipeline))
 
     def is_of(self, pipeline: StreamPipeline, settings: PlanSettings) -> bool:
-        """Made from this very spec (the object, not one that is equal) and these settings."""
-        return self._pipeline.spec is pipeline.spec and self._settings == settings
+        """Made from this very spec (the object, not one that is equal), these settings, and the
+        same labels and annotations as far as children inherit them."""
+        inherited_from = settings.worker_defaults.inherited_from
+        return (
+            self._pipeline.spec is pipeline.spec
+            and self._settings == settings
+            and inherited_from(self._pipeline) == inherited_from(pipeline)
+        )
 
     @cached_property
     def service_account(self) -> Rendered:
-        return Rendered.of(service_account(self._pipeline))
+        return Rendered.of(service_account(self._pipeline, self._settings))
 
     @cached_property
     def trim(self) -> Rendered | None:
