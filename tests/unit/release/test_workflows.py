@@ -37,6 +37,14 @@ def test_a_workflow_may_only_read_unless_a_job_says_otherwise(workflow: Path) ->
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_what_runs_as_root_finds_the_programs_of_the_job(workflow: Path) -> None:
+    """sudo has a PATH of its own (secure_path), whatever it is told to preserve."""
+    as_root = [step["run"] for step in steps(workflow) if "sudo " in step.get("run", "")]
+    assert len(as_root) == 1
+    assert as_root[0].startswith('sudo env "PATH=$PATH" ')
+
+
 def test_only_a_tag_publishes() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))["jobs"]
     publishing = [name for name in jobs if name != "files"]
