@@ -118,6 +118,36 @@ def _parsed(program: typer.Typer, words: list[str]) -> str | None:
         return f"headrace: {error.format_message()}"
 
 
+def unknown_mention(text: str) -> str | None:
+    """What a sentence names, such as `headrace dead list --group`, and the program does not have.
+    Arguments may be missing, and `list | show` are two commands."""
+    for number, part in enumerate(text.split(" | ")):
+        words = part.split()
+        if number == 0:
+            before = words[:-1]
+        else:
+            words = [*before, *words]
+        if words[0] == "kubectl":
+            words, program = split_options(words[2:])[1], plugin
+        else:
+            words, program = words[1:], app
+        if wrong := _not_there(typer.main.get_command(program), words):
+            return f"{text}: {wrong}"
+    return None
+
+
+def _not_there(command: Any, words: list[str]) -> str | None:
+    while words and hasattr(command, "commands") and words[0][0] not in "-.":
+        if words[0] not in command.commands:
+            return f"no command {words[0]}"
+        command, words = command.commands[words[0]], words[1:]
+    known = {name for parameter in command.params for name in parameter.opts}
+    known |= {name for parameter in command.params for name in parameter.secondary_opts}
+    flags = [word.strip("[]").partition("=")[0] for word in words]
+    missing = [flag for flag in flags if flag[:1] == "-" and flag not in known | {"--help"}]
+    return f"no option {missing[0]}" if missing else None
+
+
 def _python(words: list[str]) -> str | None:
     if words[:1] == ["-m"]:
         if words[1] in ("pip", "venv"):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.unit.docs.commands import command_lines, problem, targets
+from tests.unit.docs.commands import command_lines, problem, targets, unknown_mention
 from tests.unit.docs.pages import PAGES, ROOT, Block, blocks, prose
 
 
@@ -36,6 +36,29 @@ def test_every_command_of_the_page_can_be_run(page: Path) -> None:
 def test_every_target_that_a_sentence_names_exists(page: Path) -> None:
     named_targets = set(re.findall(r"`make ([a-z][a-z0-9-]*)", prose(page)))
     assert named_targets <= targets()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_that_a_sentence_names_exists(page: Path) -> None:
+    mentions = re.findall(r"`((?:kubectl )?headrace [^`\n]+)`", prose(page))
+    assert [wrong for text in mentions if (wrong := unknown_mention(text))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("headrace dead list --group delays", None),
+        ("headrace dead list | show | replay", None),
+        ("headrace trim STREAM --max-length N [--dry-run]", None),
+        ("kubectl headrace status | top", None),
+        ("headrace dead lits", "no command lits"),
+        ("headrace dead list | shwo", "no command shwo"),
+        ("headrace backlog --wacht", "no option --wacht"),
+        ("kubectl headrace tops", "no command tops"),
+    ],
+)
+def test_a_mention_of_what_is_not_there_is_found(text: str, sentence: str | None) -> None:
+    assert unknown_mention(text) == (f"{text}: {sentence}" if sentence else None)
 
 
 @pytest.mark.parametrize(
