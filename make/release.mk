@@ -12,6 +12,10 @@ check: check-version
 	$(BIN)/python -m pip install -q -c constraints.txt --group release
 	@touch $@
 
-.PHONY: release-dry-run
-release-dry-run: .venv/.release cluster-build ## build every file of a release twice into dist/release, and compare
+.PHONY: release-files
+release-files: .venv/.release cluster-build ## build every file of a release twice into dist/release, and compare
 	$(BIN)/python -m make.release dist/release --twice
+
+.PHONY: release-dry-run
+release-dry-run: release-files ## the same, signed by a key that is then thrown away, and checked
+	$(BIN)/python -m make.signatures dist/release

@@ -4,7 +4,8 @@
     python -m make.release dist/release --twice    build it again elsewhere and compare
 
 What is built is the commit, not the working copy. Nothing is published or signed here: the
-workflow .github/workflows/release.yml does that with these files.
+workflow .github/workflows/release.yml does that with these files, and make/signatures.py rehearses
+the signing.
 """
 
 import argparse

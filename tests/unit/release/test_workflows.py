@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from make.release import CHARTS
+from make.release_files import CHECKSUMS
 from tests.unit.docs.commands import targets
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +41,8 @@ def test_a_workflow_may_only_read_unless_a_job_says_otherwise(workflow: Path) ->
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_what_runs_as_root_finds_the_programs_of_the_job(workflow: Path) -> None:
     """sudo has a PATH of its own (secure_path), whatever it is told to preserve."""
-    as_root = [step["run"] for step in steps(workflow) if "sudo " in step.get("run", "")]
+    runs = [step.get("run", "") for step in steps(workflow)]
+    as_root = [run for run in runs if "sudo " in run and "make " in run]
     assert len(as_root) == 1
     assert as_root[0].startswith('sudo env "PATH=$PATH" ')
 
@@ -50,6 +52,17 @@ def test_only_a_tag_publishes() -> None:
     publishing = [name for name in jobs if name != "files"]
     assert publishing == ["images", "wheel", "release"]
     assert all(jobs[name]["if"] == "github.event_name == 'push'" for name in publishing)
+
+
+def test_a_release_is_signed_by_the_workflow_and_by_no_key_of_a_rehearsal() -> None:
+    runs = [step.get("run", "") for step in steps(ROOT / ".github/workflows/release.yml")]
+    assert not [run for run in runs if "release-dry-run" in run or "make.signatures" in run]
+    signed = [number for number, run in enumerate(runs) if "cosign sign-blob" in run]
+    built = [number for number, run in enumerate(runs) if "make release-files" in run]
+    assert (len(built), len(signed)) == (1, 1)
+    assert built < signed
+    assert runs[signed[0]].endswith(f"dist/release/{CHECKSUMS}")
+    assert "--key" not in "".join(runs)
 
 
 def test_what_is_pushed_as_charts_are_the_charts_alone() -> None:
