@@ -55,10 +55,12 @@ class Build:
         self.charts()
         self.manifests()
         self.images()
+        layers = {}
         for name in EXTRAS:
             self.bill_of_materials(name)
-            self.image_bill(name)
+            layers[name] = self.image_bill(name)
         files = release_files
+        files.write_json(self.out / files.LAYERS, layers)
         materials = {"constraints.txt": files.sha256_of(self.source / "constraints.txt")}
         statement = files.provenance(
             files.digests_of(self.out), self.version, self.commit, BUILDER, materials
@@ -123,15 +125,20 @@ class Build:
         bill["metadata"]["component"]["version"] = self.version
         release_files.write_json(target, bill)
 
-    def image_bill(self, image: str) -> None:
-        """CycloneDX, of all that is installed in the image as it is built here, from the commit."""
-        command = [sys.executable, "-m", "tests.cluster", "image", "build"]
-        tag = f"ghcr.io/headrace/{image}:{self.version}"
+    def image_bill(self, image: str) -> tuple[str, ...]:
+        """CycloneDX, of all that is installed in the image as it is built here, from the commit.
+
+        Answers the digests of its layers.
+        """
+        epoch = f"--epoch={self.epoch}"
+        command = [sys.executable, "-m", "tests.cluster", "image", "build", epoch]
+        tag = f"localhost/headrace-release/{image}:{self.version}"
         dockerfile = self.source / release_files.IMAGES[image]
         context = ["--tag", tag, "--dockerfile", dockerfile, "--context", self.source]
         contents = image_contents.read(Path(self._run(*command, *context).strip()))
         bill = image_bill.bill(image, self.version, contents)
         release_files.write_json(self.out / f"{image}-image.cdx.json", bill)
+        return contents.layers
 
     def _run(self, *command: object) -> str:
         done = subprocess.run(

@@ -16,6 +16,7 @@ PLATFORMS = ["linux/amd64", "linux/arm64"]
 IMAGES = {"operator": "operator/Dockerfile", "worker": "worker_image/Dockerfile"}
 CHECKSUMS = "SHA256SUMS"
 PROVENANCE = "provenance.intoto.json"
+LAYERS = "image-layers.json"
 
 
 def repacked(archive: bytes, epoch: int) -> bytes:

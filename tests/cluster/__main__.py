@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     building.add_argument("--dockerfile", type=Path, required=True)
     building.add_argument("--tag", required=True)
     building.add_argument("--context", type=Path, default=paths.CHECKOUT)
+    building.add_argument("--epoch", type=int, help="all anew, each file of this time")
     building.set_defaults(act=_image_build)
     provide = images.add_parser("provide", help="bring a public image; print its archive's path")
     provide.add_argument("reference", nargs="+")
@@ -131,7 +132,7 @@ def _load(options: argparse.Namespace) -> None:
 
 
 def _image_build(options: argparse.Namespace) -> None:
-    print(build.build(options.dockerfile, options.tag, options.context))
+    print(build.build(options.dockerfile, options.tag, options.context, epoch=options.epoch))
 
 
 def _image_provide(options: argparse.Namespace) -> None:

@@ -44,6 +44,12 @@ def test_the_environment_that_runs_has_no_pip(contents: Contents) -> None:
     assert not [file for file in own if "/site-packages/pip/" in file or file.endswith("/bin/pip")]
 
 
+def test_its_bytecode_is_fresh_whatever_time_its_files_have(contents: Contents) -> None:
+    own = {file for file in contents.files if file.startswith("opt/headrace/")}
+    assert any("/headrace/__pycache__/__init__.cpython-" in file for file in own)
+    assert not contents.timed_bytecode & own
+
+
 def test_no_shell_is_there_but_the_bases_own(contents: Contents) -> None:
     assert {Path(file).name for file in contents.matching(SHELLS)} <= {"sh", "dash", "bash"}
 

@@ -17,13 +17,18 @@ FILES = Path(__file__).resolve().parent / "files"
 PIP_SETTINGS = re.compile(r"^[\w:]+\.\.?(index-url|extra-index-url|trusted-host)='(.*)'$", re.M)
 
 
-def build(file: Path, tag: str, context: Path = paths.CHECKOUT) -> Path:
-    """Build `file` and return the image as a docker archive; what did not change is not rebuilt."""
+def build(
+    file: Path, tag: str, context: Path = paths.CHECKOUT, *, epoch: int | None = None
+) -> Path:
+    """Build `file` and return the image as a docker archive; what did not change is not rebuilt.
+
+    With `epoch` (Unix seconds), all is built anew, and every file gets that time.
+    """
     if not file.is_file():
         raise ClusterError(f"{file} is no Dockerfile: give its path from the current directory.")
     for base in dockerfile.bases(file.read_text()):
         _bring(base)
-    _bud(file, tag, context)
+    _bud(file, tag, context, *(() if epoch is None else ("--no-cache", f"--timestamp={epoch}")))
     return store.archive(tag)
 
 
@@ -63,7 +68,7 @@ def _bring(reference: str) -> None:
         _bud(context / "Containerfile", reference, context)
 
 
-def _bud(file: Path, tag: str, context: Path) -> None:
+def _bud(file: Path, tag: str, context: Path, *more: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         settings = Path(directory) / "pip.conf"
         settings.write_text(pip_settings(_pip_config(), certificates=CERTIFICATES.is_file()))
@@ -71,7 +76,7 @@ def _bud(file: Path, tag: str, context: Path) -> None:
         if CERTIFICATES.is_file():
             mounts.append(f"{CERTIFICATES}:{CERTIFICATES}:ro")
         volumes = [f"--volume={mount}" for mount in mounts]
-        options = ["--quiet", "--layers", "--isolation", "chroot", "--network", "host"]
+        options = ["--quiet", "--layers", "--isolation", "chroot", "--network", "host", *more]
         store.buildah("bud", *options, *volumes, "--tag", tag, "--file", file.resolve(), context)
 
 

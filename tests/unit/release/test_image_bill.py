@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import py_compile
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import pytest
 from make import image_bill, image_contents
@@ -29,17 +33,18 @@ LICENSED = "Name: redis\nVersion: 7.1.0\nLicense-Expression: MIT\n\nName: of the
 SITE = "opt/headrace/lib/python3.13/site-packages"
 
 
-def tar(files: dict[str, str]) -> bytes:
+def tar(files: Mapping[str, str | bytes]) -> bytes:
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode="w") as archive:
-        for name, text in files.items():
+        for name, given in files.items():
+            content = given.encode() if isinstance(given, str) else given
             member = tarfile.TarInfo(name)
-            member.size = len(text.encode())
-            archive.addfile(member, io.BytesIO(text.encode()))
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return written.getvalue()
 
 
-def image(folder: Path, *layers: dict[str, str]) -> Contents:
+def image(folder: Path, *layers: Mapping[str, str | bytes]) -> Contents:
     """What is read of a docker archive of these layers."""
     file = folder / "image.tar"
     names = [f"{number}.tar" for number, _ in enumerate(layers)]
@@ -106,6 +111,26 @@ def test_a_compiler_is_told(file: str) -> None:
 )
 def test_what_is_only_named_like_one_is_none(file: str) -> None:
     assert not COMPILERS.search(file)
+
+
+def test_layers_are_told_by_the_digests_of_what_is_in_them(tmp_path: Path) -> None:
+    layers = image(tmp_path, BASE, OWN).layers
+    assert layers == tuple(
+        f"sha256:{hashlib.sha256(tar(layer)).hexdigest()}" for layer in (BASE, OWN)
+    )
+
+
+def test_bytecode_that_a_change_of_file_times_makes_stale_is_told(tmp_path: Path) -> None:
+    modes = {mode.name: mode for mode in PycInvalidationMode}
+    (tmp_path / "a.py").write_text("a = 1")
+    made: dict[str, str | bytes] = {}
+    for name, mode in modes.items():
+        file = tmp_path / f"{name}.pyc"
+        py_compile.compile(str(tmp_path / "a.py"), str(file), invalidation_mode=mode)
+        made[f"{SITE}/{file.name}"] = file.read_bytes()
+    assert image(tmp_path, made).timed_bytecode == {f"{SITE}/TIMESTAMP.pyc"}
+    removed = {f"{SITE}/.wh.TIMESTAMP.pyc": ""}
+    assert image(tmp_path, made, removed).timed_bytecode == set()
 
 
 def test_leftovers_and_shells_are_told() -> None:
