@@ -24,11 +24,15 @@ from examples.flights.demo.connection import open_client, read_password
 from examples.flights.demo.data import flights_csv
 from examples.flights.demo.screen import Screen
 from examples.flights.demo.steps import play
-from make.pictures import dashboard, terminal
+from make.pictures import dashboard, scaling, terminal
+from make.pictures.chart import NO_DATA
 from make.pictures.scrape import Answers, api_server, scraping
 from rich.console import Console
 
 DASHBOARDS = Path(__file__).parents[2] / "charts/headrace/files/dashboards"
+PIPELINE = "pipeline"
+LARGEST = 300_000
+"""Bytes of a picture."""
 FLIGHTS = 336_776
 AROUND = 10.0
 """Seconds before the first event and after the last worker that a picture shows."""
@@ -90,12 +94,25 @@ def main(arguments: list[str]) -> int:
         answers = Answers(prometheus, span, instant=busy)
         given.out.mkdir(parents=True, exist_ok=True)
         for file in sorted(DASHBOARDS.glob("*.json")):
-            picture = dashboard.drawn(json.loads(file.read_text("utf-8")), answers, span)
-            (given.out / file.with_suffix(".svg").name).write_text(picture, "utf-8")
+            content = json.loads(file.read_text("utf-8"))
+            write(given.out / f"{file.stem}.svg", dashboard.drawn(content, answers, span))
+            if file.stem == PIPELINE:
+                course = scaling.course(content, given.events)
+                write(given.out / "scaling.svg", dashboard.drawn(course, answers, span))
     shown = terminal.drawn(f"kubectl headrace {' '.join(TOP)}", frames[len(frames) // 2])
-    (given.out / "top.svg").write_text(shown, "utf-8")
+    write(given.out / "top.svg", shown)
+    for file in sorted(given.out.glob("*.svg")):
+        if empty := file.read_text("utf-8").count(NO_DATA):
+            console.print(f"{file.name}: {empty} panels without data")
     console.print(f"The pictures are in {given.out}. {place.hint}", highlight=False)
     return 0
+
+
+def write(file: Path, picture: str) -> None:
+    """Raises CommandFailed where it is too large for a page."""
+    if len(picture) > LARGEST:
+        raise CommandFailed(f"{file.name} has {len(picture)} bytes: draw fewer points")
+    file.write_text(picture, "utf-8")
 
 
 def wait_for(what: str, answer: object, within: float = 60) -> None:

@@ -14,6 +14,9 @@ TICKS = 4
 MINUTES_FROM = 600.0
 """Seconds from which on the axis counts minutes."""
 MAX_ROWS = 8
+NO_DATA = "No data"
+COUNTS = "none"
+"""The unit of what is counted, such as workers."""
 Span: TypeAlias = tuple[float, float]
 """Unix seconds of the left and right edge."""
 
@@ -57,7 +60,7 @@ def panel(
         box.height - TITLE - BOTTOM - LEGEND * _legend_lines(found, box) - 4,
     )
     if not any(series.points for series in found):
-        parts.append(text(box.x + box.width / 2, box.y + box.height / 2, "No data", fill=FAINT))
+        parts.append(text(box.x + box.width / 2, box.y + box.height / 2, NO_DATA, fill=FAINT))
     else:
         parts += _KINDS[kind](inner, unit, found, span)
     return "\n".join(parts)
@@ -83,15 +86,27 @@ def _lines(box: Box, unit: str, found: Sequence[Series], span: Span) -> list[str
     parts = [*_grid(box, unit, top), *_times(box, span)]
     for number, series in enumerate(found):
         colour = COLOURS[number % len(COLOURS)]
+        points = _steps(series.points) if unit == COUNTS else series.points
         path = " ".join(
             f"{_x(box, at, span):.1f},{box.y + box.height * (1 - value / top):.1f}"
-            for at, value in series.points
+            for at, value in points
         )
         parts.append(
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6" '
             'stroke-linejoin="round"/>'
         )
     return parts + _legend(box, found)
+
+
+def _steps(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """A number of things jumps. Only the corners."""
+    last: float | None = None
+    for number, (at, value) in enumerate(points):
+        if last is not None and value != last:
+            yield at, last
+        if value != last or number == len(points) - 1:
+            yield at, value
+        last = value
 
 
 def _states(box: Box, unit: str, found: Sequence[Series], span: Span) -> list[str]:
