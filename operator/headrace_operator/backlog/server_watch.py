@@ -12,9 +12,9 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from headrace.streams.durability import SECTIONS, Risk, risk_of, stands_alone
-from headrace.streams.server_info import read_info
 from headrace.streams.memory import room_of
 from headrace.streams.script import call
+from headrace.streams.server_info import read_info
 from headrace_operator.backlog.memory_trend import MemoryTrend
 
 INTERVAL_SECONDS = 60.0

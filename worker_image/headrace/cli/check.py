@@ -22,10 +22,10 @@ from headrace.cli.redis_options import Place, command, place_of
 from headrace.cli.terminal import is_terminal
 from headrace.streams.connect import REDIS_ERRORS
 from headrace.streams.groups import NotAStream
-from headrace.streams.server_info import read_info
 from headrace.streams.rights import missing_rights, right_to_emit, rights_of
 from headrace.streams.script import call
 from headrace.streams.server import server_of
+from headrace.streams.server_info import read_info
 
 WIDTH = 80
 INDENT = " " * 22

@@ -17,8 +17,8 @@ from headrace.cli.planning import Plan
 from headrace.cli.redis_options import Place, opened, run
 from headrace.streams.entry_pages import entry_pages
 from headrace.streams.ids import is_clock, parse_id
-from headrace.streams.server_info import read_info
 from headrace.streams.script import call
+from headrace.streams.server_info import read_info
 from headrace_api.duration import parse as parse_duration
 
 SAMPLES = 100

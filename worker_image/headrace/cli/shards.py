@@ -13,8 +13,8 @@ from headrace.streams.connect import (
     connect,
     credentials_of,
 )
-from headrace.streams.server_info import read_info
 from headrace.streams.primary import allow
+from headrace.streams.server_info import read_info
 from headrace.streams.shards import Shard, shard_of
 from headrace.streams.url import join_endpoint
 

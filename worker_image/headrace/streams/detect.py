@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from headrace.streams.server_info import read_info
 from headrace.streams.server import Server, server_of
+from headrace.streams.server_info import read_info
 
 _known: WeakKeyDictionary[Any, Server] = WeakKeyDictionary()
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from headrace.streams.server_info import read_info
 from headrace.streams.keys import GroupKeys
 from headrace.streams.script import Command
+from headrace.streams.server_info import read_info
 
 
 def look_up(keys: GroupKeys, event_ids: Sequence[bytes]) -> Command:
