@@ -66,8 +66,17 @@ def helm(plane: ControlPlane, kubectl: Kubectl) -> Iterator[Helm]:
     yield helm
     for release in json.loads(helm("list", "--all-namespaces", "--output", "json")):
         helm("uninstall", release["name"], "--namespace", release["namespace"])
-    connections = "redisconnections.headrace.dev"
-    kubectl("delete", "crd", DEFINITION, connections, "--ignore-not-found")
+    definitions = ("crd", DEFINITION, "redisconnections.headrace.dev", "--ignore-not-found")
+    kubectl("delete", *definitions, "--wait=false")
+
+    def gone() -> bool:
+        left = kubectl(
+            "get", *definitions, "-o", "jsonpath={.status.conditions}{.items[*].status.conditions}"
+        )
+        assert not left, left  # the API server says there what it waits for
+        return True
+
+    until("definitions that are gone", gone, within=60)
 
 
 def previous(folder: Path) -> Path:
