@@ -67,6 +67,10 @@ def helm(plane: ControlPlane, kubectl: Kubectl) -> Iterator[Helm]:
     for release in json.loads(helm("list", "--all-namespaces", "--output", "json")):
         helm("uninstall", release["name"], "--namespace", release["namespace"])
     definitions = ("crd", DEFINITION, "redisconnections.headrace.dev", "--ignore-not-found")
+    # One that goes before its storage is there ("storage is (re)initializing") stays for minutes.
+    for one in kubectl("get", *definitions, "-o", "name").splitlines():
+        resource = one.partition("/")[2]
+        until(f"{resource} that are listed", lambda of=resource: _lists(kubectl, of))
     kubectl("delete", *definitions, "--wait=false")
 
     def gone() -> bool:
@@ -77,6 +81,10 @@ def helm(plane: ControlPlane, kubectl: Kubectl) -> Iterator[Helm]:
         return True
 
     until("definitions that are gone", gone, within=60)
+
+
+def _lists(kubectl: Kubectl, resource: str) -> bool:
+    return kubectl.attempt("get", resource, "--all-namespaces").returncode == 0
 
 
 def previous(folder: Path) -> Path:
