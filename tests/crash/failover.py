@@ -17,6 +17,7 @@ import redis
 from tests.crash.broker import START_SECONDS, Broker
 from tests.crash.proxy import Proxy
 from tests.crash.topology import Topology
+from tests.support.redis_topologies import bus_port
 
 ASK_SECONDS = 6.0
 PAUSE_MS = 10_000
@@ -98,8 +99,8 @@ def _join(replica: redis.Redis, primary: redis.Redis, broker: Broker) -> None:
     """Nodes talk on a port of their own. What they announce for clients is the proxy, through which
     the replica follows, too."""
     name = primary.execute_command("CLUSTER", "MYID").decode()
-    bus = broker.options[broker.options.index("--cluster-port") + 1]
-    replica.execute_command("CLUSTER", "MEET", "127.0.0.1", broker.port, bus)
+    where = ("127.0.0.1", broker.port, bus_port(broker.options))
+    replica.execute_command("CLUSTER", "MEET", *where)
 
     def follows() -> bool:
         return bool(replica.execute_command("CLUSTER", "REPLICATE", name))

@@ -226,8 +226,12 @@ def _replace(topology: SentinelSet | Cluster, key: str) -> None:
 
 def _where(server: RedisServer) -> tuple[str | int, ...]:
     """What CLUSTER MEET wants: host, port, and the port on which nodes talk."""
-    bus = server.options[server.options.index("--cluster-port") + 1]
-    return "127.0.0.1", server.port, bus
+    return "127.0.0.1", server.port, bus_port(server.options)
+
+
+def bus_port(options: Sequence[str]) -> str:
+    """Of the node that is started with these options."""
+    return options[options.index("--cluster-port") + 1]
 
 
 def share_slots(nodes: Sequence[tuple[redis.Redis, tuple[str | int, ...]]]) -> None:

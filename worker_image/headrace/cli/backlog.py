@@ -12,13 +12,7 @@ import typer
 from headrace.cli.exits import FAILED, refuse
 from headrace.cli.names import group_names
 from headrace.cli.options import Output
-from headrace.cli.output import (
-    CLEAR_SCREEN,
-    duration,
-    plural,
-    print_data,
-    print_table,
-)
+from headrace.cli.output import CLEAR_SCREEN, duration, plural, print_data, print_table
 from headrace.cli.redis_options import Place, command, opened
 from headrace.cli.shards import shards_of
 from headrace.cli.terminal import is_terminal
@@ -74,8 +68,7 @@ async def backlog_of(place: Place, keys: StreamKeys, groups: list[str]) -> Strea
         refuse(f"there is no stream {keys.stream} at {place.address}", FAILED)
     (found,) = await read_backlogs(place.client, [(keys, groups or names)])
     if found.error:
-        hint = refusals.hint(found.error)
-        refuse(f"{keys.stream}: {found.error}" + (f"; {hint}" if hint else ""), FAILED)
+        refuse(f"{keys.stream}: {refusals.advised(found.error)}", FAILED)
     if not found.exists:
         refuse(f"there is no stream {keys.stream} at {place.address}", FAILED)
     return found

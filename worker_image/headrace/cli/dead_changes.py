@@ -63,9 +63,7 @@ async def _replay(
             verb = "would replay" if dry_run else "replayed"
             typer.echo(f"{verb} {plural(sent, 'dead letter')} of {keys.stream}")
     for letter_id, reason in list(refused.items())[:SHOWN_REFUSALS]:
-        advice = refusals.hint(reason)
-        after = f"; {advice}" if advice else ""
-        typer.echo(f"left {letter_id.decode()}: {reason}{after}", err=True)
+        typer.echo(f"left {letter_id.decode()}: {refusals.advised(reason)}", err=True)
     if refused:
         left_there = "1 letter was left where it is"
         if len(refused) > 1:

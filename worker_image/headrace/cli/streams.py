@@ -65,10 +65,8 @@ async def _look(place: Place, raw: bytes) -> StreamBacklog | None:
 def _refuse_for(closed: list[StreamBacklog]) -> NoReturn:
     """Some could not be read: what is printed is not all there is."""
     first, *more = closed
-    advice = refusals.hint(first.error or "")
-    after = f"; {advice}" if advice else ""
     others = f" (and {plural(len(more), 'stream')} more)" if more else ""
-    refuse(f"{first.stream}: {first.error}{after}{others}", FAILED)
+    refuse(f"{first.stream}: {refusals.advised(first.error or '')}{others}", FAILED)
 
 
 def _rows(one: StreamBacklog) -> list[tuple[str, ...]]:

@@ -75,6 +75,11 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def advised(text: str) -> str:
+    """An error's text, and what to do about it where that is known."""
+    return "; ".join(filter(None, (text, hint(text))))
+
+
 def hint(text: str) -> str | None:
     """What to do about an error with this text; None where that is not known."""
     hints = SENTINEL_HINTS if text.startswith("no sentinel names") else HINTS
