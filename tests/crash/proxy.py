@@ -53,6 +53,7 @@ class Proxy:
 
     def __post_init__(self) -> None:
         self._rate = self.bytes_per_second
+        self._refused: bytes | None = None
         self._random = random.Random(self.seed)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -108,6 +109,15 @@ class Proxy:
 
         self._loop.call_soon_threadsafe(begin)
 
+    def refuse(self, words: bytes, seconds: float) -> None:
+        """For so long: a request that holds these words is not passed on, and its link is reset."""
+
+        def begin() -> None:
+            self._refused = words
+            self._loop.call_later(seconds, setattr, self, "_refused", None)
+
+        self._loop.call_soon_threadsafe(begin)
+
     def _mark(self, flag: str) -> None:
         def mark() -> None:
             for link in self.links:
@@ -157,6 +167,8 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self._flowing.wait()
+                if self._refused is not None and self._refused in data:
+                    return
                 if link.cut_request:
                     writer.write(data[: self._random.randrange(len(data))])
                     await writer.drain()

@@ -60,12 +60,15 @@ NETWORK = {
     "cut_connections": 4,
     "cut_requests": 4,
     "cut_replies": 3,
+    "hold_commits": 1,
     "withhold_replies": 6,
     "stall": 2,
     "slow_link": 1,
 }
 SERVER = {"kill_broker": 3, "slow_command": 2, "script_flush": 2, "fail_over": 1}
 REFUSALS = {"fill_memory": 2, "block_dead_letters": 1}
+EMITTING = {"plain": 40, "emit": 40, "sync": 12, "batch": 5, "sync_batch": 3}
+IN_THREADS = {"plain": 40, "emit": 10, "sync": 40, "batch": 5, "sync_batch": 3, "reject": 2}
 DESTROYS = {"destroy_group": 3, "delete_stream": 2, "flush_all": 2}
 SCENARIOS: dict[str, Scenario] = {
     "kills": Scenario(KILLS, timed=True),
@@ -77,8 +80,9 @@ SCENARIOS: dict[str, Scenario] = {
     "safe": Scenario({**KILLS, "trim_safe": 4}, timed=True),
     "force": Scenario({**KILLS, "trim_force": 6, "withhold_replies": 2}, Mix(slow=0.05)),
     "in_flight": Scenario(
-        {"trim_force": 3, "withhold_replies": 4, "cut_requests": 2}, Mix(slow=0.05)
+        {"trim_force": 3, "withhold_replies": 4, "cut_requests": 2}, Mix(EMITTING, slow=0.05)
     ),
+    "held_commits": Scenario({"trim_force": 3, "hold_commits": 1}, Mix(EMITTING, slow=0.05)),
     "everysec": Scenario({**SERVER, **KILLS, "kill_broker": 6}, fsync="everysec"),
     "zombies": Scenario(
         {"pause_worker": 1}, Mix(slow=0.2, slow_seconds=(0.7,)), rate=100.0, share=0.4, pause=1.5
@@ -96,7 +100,12 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "endings": Scenario({"kill_worker": 1}, Mix(slow=0.0, odd=True), handler_timeout=2.0),
     "hangs": Scenario(
-        {"hang": 1}, Mix(slow=0.0), handler_timeout=1.0, rate=300.0, pause=3.0, waits=True
+        {"hang": 1},
+        Mix(IN_THREADS, slow=0.0),
+        handler_timeout=1.0,
+        rate=300.0,
+        pause=3.0,
+        waits=True,
     ),
     "payloads": Scenario(
         {"kill_worker": 2, "roll_worker": 1, "slow_link": 1, "ask_backlog": 4, "trim_safe": 1},

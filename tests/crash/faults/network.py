@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from headrace.streams.script import Script
 from tests.crash.faults.base import Base
 
+COMMIT = Script("commit").sha.encode()
 SLOW_BYTES_PER_SECOND = 300_000
 
 
@@ -21,6 +23,12 @@ class NetworkFaults(Base):
 
     def withhold_replies(self) -> None:
         self.world.proxy.withhold_replies()
+
+    def hold_commits(self) -> None:
+        """No commit arrives, all else does: leases are renewed while commits are on their way."""
+        seconds = self.world.min_idle * self._random.uniform(0.3, 0.8)
+        self.world.proxy.refuse(COMMIT, seconds)
+        self.out_for(seconds)
 
     def stall(self) -> None:
         seconds = self.world.min_idle * self._random.uniform(0.2, 1.8)

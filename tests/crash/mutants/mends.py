@@ -52,7 +52,7 @@ MENDS = [
     ),
     mutant(
         "what is trimmed while its commit is under way counts as done",
-        Run(1, "in_flight", events=600, rate=60, fault_pause=0.15, slow=0.5),
+        Run(1, "held_commits", events=600, rate=60, fault_pause=0.4, slow=0.5),
         "outputs",
         (
             "worker/settling/settler.py",

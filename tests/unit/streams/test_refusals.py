@@ -26,6 +26,7 @@ def test_an_error_without_words_is_named() -> None:
         ("NOAUTH Authentication required.", "set spec.redis.credentialsSecretRef"),
         ("ERR unknown command 'EVALSHA_RO'", "Redis 7.0, Valkey 8 or newer"),
         ("MOVED 866 10.0.0.7:6379", "redis.mode Cluster follows"),
+        ("WRONGTYPE Operation against a key", "one of headrace:{...} beside it"),
         ("ERR DB index is out of range", "correct spec.redis.database"),
     ],
 )
