@@ -33,5 +33,5 @@ bench-dead-letters: venv ## a million dead letters listed, grouped, sent back, i
 	$(BIN)/python -m bench.dead_letters
 
 .PHONY: bench-trim
-bench-trim: venv ## how long trims keep Redis from others: 10 million entries, a deep pending list (10 min, 2 GiB)
+bench-trim: venv ## how long trims keep Redis from others: 10 million entries, a deep pending list (2 min, 2 GiB)
 	$(BIN)/python -m bench.trim

@@ -11,6 +11,7 @@ COLOURS = ("#d1342f", "#2f6fd1", "#3b9b6d", "#b8860b", "#7b4fb5", "#0f8b8d", "#c
 TITLE, LEGEND, LEFT, RIGHT, BOTTOM = 30, 16, 52, 14, 20
 """Pixels that the plot leaves free inside its panel."""
 TICKS = 4
+MINUTE = 60.0
 MINUTES_FROM = 600.0
 """Seconds from which on the axis counts minutes."""
 MAX_ROWS = 8
@@ -82,7 +83,7 @@ def _legend_places(found: Sequence[Series], box: Box) -> Iterator[tuple[float, i
 
 
 def _lines(box: Box, unit: str, found: Sequence[Series], span: Span) -> list[str]:
-    top = _nice_top(max(value for series in found for _, value in series.points))
+    top = _nice_top(max(value for series in found for _, value in series.points), unit)
     parts = [*_grid(box, unit, top), *_times(box, span)]
     for number, series in enumerate(found):
         colour = COLOURS[number % len(COLOURS)]
@@ -203,7 +204,7 @@ def _grid(box: Box, unit: str, top: float) -> list[str]:
 def _times(box: Box, span: Span) -> list[str]:
     """The start, the middle and the end, as the time since the start."""
     seconds = span[1] - span[0]
-    unit, name = (1.0, "s") if seconds < MINUTES_FROM else (60.0, "min")
+    unit, name = (1.0, "s") if seconds < MINUTES_FROM else (MINUTE, "min")
     return [
         text(
             box.x + box.width * share,
@@ -232,10 +233,12 @@ def _x(box: Box, at: float, span: Span) -> float:
     return box.x + box.width * (at - span[0]) / (span[1] - span[0])
 
 
-def _nice_top(value: float) -> float:
+def _nice_top(value: float, unit: str) -> float:
     """The next of 1, 2, 4, 5, 8, 10 times a power of ten, which a grid of four divides well."""
     if value <= 0:
         return 1.0
+    if unit == "s" and value > MINUTE:
+        return MINUTE * _nice_top(value / MINUTE, "min")
     power = 10.0 ** math.floor(math.log10(value))
     return next(nice * power for nice in (1, 2, 4, 5, 8, 10) if nice * power >= value)
 
@@ -243,9 +246,9 @@ def _nice_top(value: float) -> float:
 def formatted(value: float, unit: str) -> str:
     """1500 as 1.5k, a rate with /s; seconds as ms, s or min."""
     if unit == "s" and value:
-        for factor, name in ((60.0, " min"), (1.0, " s"), (1e-3, " ms")):
+        for factor, name in ((MINUTE, " min"), (1.0, " s"), (1e-3, " ms")):
             if value >= factor:
-                return f"{value / factor:g}{name}" if value < math.inf else "more"
+                return f"{value / factor:.3g}{name}" if value < math.inf else "more"
         return f"{value * 1e6:g} µs"
     if unit == "bytes":
         return f"{value / 1e6:g} MB"

@@ -115,9 +115,11 @@ def redis_unreachable(at: str, error: str) -> Problem:
 def redis_refusal(what: str, error: str) -> Problem:
     """`error`: the server's own words."""
     if "WRONGTYPE" in error:
-        return Problem(Reason.WRONG_TYPE, f"{what}: {error}; name another stream, or move that key")
-    too_old = "unknown command" in error.lower() or "is too old" in error
-    reason = Reason.REDIS_TOO_OLD if too_old else Reason.REDIS_REFUSED
+        reason = Reason.WRONG_TYPE
+    elif "unknown command" in error.lower() or "is too old" in error:
+        reason = Reason.REDIS_TOO_OLD
+    else:
+        reason = Reason.REDIS_REFUSED
     hint = refusals.hint(error) or "see what its log says about it"
     return Problem(reason, f"{what}: {error.rstrip('.')}; {hint}")
 

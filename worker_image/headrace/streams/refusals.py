@@ -16,6 +16,11 @@ HINTS = (
     ("ACL failure in script", "grant this user the rights in docs/redis-user.md"),
     ("LOADING", "Redis is loading its data"),
     ("READONLY", "this is a replica; it may be a failover, else point endpoints at the primary"),
+    (
+        "WRONGTYPE",
+        "the stream's key, or one of headrace:{...} beside it, holds another type:"
+        " find it with TYPE, and rename it",
+    ),
     ("OOM", "Redis is at maxmemory; free memory or raise the limit"),
     ("MISCONF", "Redis cannot persist; see its log"),
     ("NOREPLICAS", "Redis has too few replicas to accept writes"),
