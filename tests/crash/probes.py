@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import re
 import threading
 import urllib.error
@@ -42,8 +43,8 @@ class Probes:
     def _run(self) -> None:
         while not self._ended.wait(PAUSE_SECONDS):
             for worker in list(self.fleet.running):
-                # One that is killed or paused meanwhile does not answer.
-                with contextlib.suppress(OSError):
+                # One that is killed or paused meanwhile does not answer, or breaks off.
+                with contextlib.suppress(OSError, http.client.HTTPException):
                     self._ask(worker)
 
     def _ask(self, worker: Worker) -> None:
