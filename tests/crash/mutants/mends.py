@@ -88,6 +88,8 @@ MENDS = [
             "PASSING = (BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)",
             "PASSING = (BusyLoadingError,)",
         ),
+        # What was the primary says READONLY, and in a Cluster MOVED.
+        (SENDING, " or (self._follows and has_moved(error))", ""),
     ),
     mutant(
         "only a reader with room makes a lost group again",
