@@ -1,13 +1,17 @@
 """The `headrace` command before it reaches Redis: how much it loads, what its help shows."""
 
+import gc
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from typer.testing import CliRunner
 
-from headrace.cli import app
+from headrace.cli import app, redis_options
 from headrace.cli.output import duration, plural, size, table
+from headrace.worker import process
+from headrace.worker.errors import ConfigError
 
 MODULES = "import sys, headrace.cli; print(*sys.modules)"
 HEAVY = {"asyncio", "pydantic", "redis", "rich", "ssl", "yaml", "prometheus_client", "logging"}
@@ -52,6 +56,34 @@ def test_starting_loads_little() -> None:
     ).stdout.split()
     assert HEAVY & set(loaded) == set()
     assert len(loaded) < MAX_MODULES
+
+
+@pytest.fixture
+def paused() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("paused")
+def test_a_command_collects_its_garbage_once_it_runs() -> None:
+    async def work() -> None:
+        assert gc.isenabled()
+
+    redis_options.run(work())
+
+
+@pytest.mark.usefixtures("paused")
+def test_a_worker_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_: object) -> None:
+        raise ConfigError(f"enabled: {gc.isenabled()}")
+
+    told: list[str] = []
+    monkeypatch.setattr(process, "load_config", look)
+    monkeypatch.setattr(process, "refuse", told.append)
+    process.run_worker(0)
+    assert told == ["enabled: True"]
 
 
 @pytest.mark.parametrize("line", REACH_REDIS)

@@ -6,15 +6,13 @@ Exit codes: 0 done, 1 failed, 2 refused (wrong input or configuration; the messa
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import typer
 
-from headrace import __version__
+from headrace import __version__, garbage
 from headrace.cli import commands
 from headrace.cli.dead_commands import dead
 from headrace.cli.environment import ENV_CA, ENV_CERTIFICATE, ENV_KEY
@@ -96,6 +94,5 @@ def _logging(
 
 def main() -> None:
     """The `headrace` command."""
-    # The interpreter's last collection would look at all that was imported: 40 ms of a command.
-    atexit.register(gc.freeze)
+    garbage.pause()
     app()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import typer
 from redis.asyncio import Redis
 
+from headrace import garbage
 from headrace.cli.connection_errors import advice
 from headrace.cli.environment import ENV_CA, ENV_CERTIFICATE, ENV_KEY, ENV_PASSWORD
 from headrace.cli.exits import FAILED, INTERRUPTED, refuse
@@ -168,6 +169,7 @@ def command(work: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a command; what is wrong with its input or configuration ends in one sentence."""
+    garbage.resume()
     try:
         asyncio.run(coroutine)
     except (ConfigError, UnusableName) as error:

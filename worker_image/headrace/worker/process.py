@@ -16,6 +16,7 @@ from typing import Any
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from headrace import garbage
 from headrace.app import App
 from headrace.handler import HandlerError
 from headrace.streams.connect import REDIS_ERRORS
@@ -75,6 +76,7 @@ def run_reclaim(deadline: float) -> int:
 
 
 def _run(main: Main, *, needs_handler: bool) -> int:
+    garbage.resume()
     signals = StopSignals()
     return_large_blocks()
     try:
