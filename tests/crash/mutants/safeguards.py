@@ -73,7 +73,11 @@ SAFEGUARDS = [
         "no lease",
         short("rolling"),
         "calm",
-        ("worker/intake/renewals.py", "self._holding.snapshot()", "self._holding.snapshot()[:0]"),
+        (
+            "worker/intake/renewals.py",
+            "held = self._holding.snapshot()",
+            "held = self._holding.snapshot()[:0]",
+        ),
     ),
     mutant(
         "reclaim skips a quiet stream",

@@ -71,6 +71,23 @@ async def test_a_handler_whose_entry_another_consumer_took_is_told_and_its_resul
         stage.redis.xack(STREAM, GROUP, taken)
 
 
+async def test_an_end_that_redis_has_before_a_busy_loop_hears_of_it_is_no_lost_lease(
+    stage: Stage,
+) -> None:
+    app = headrace.App()
+
+    @app.on("flight.landed")
+    async def landed(event: dict) -> None:
+        time.sleep(0.02)  # noqa: ASYNC251 - a handler that blocks the loop
+
+    stage.send(*({"n": n} for n in range(200)))
+    async with worker(stage, app, delivery={"minIdle": "1s"}) as runtime:
+        await eventually(lambda: stage.settled)
+        counts = runtime.metrics.counts
+        assert counts["leases_renewed"] > 0
+        assert counts["leases_lost"] == counts["lost"] == 0
+
+
 async def test_an_event_trimmed_while_its_handler_runs_has_its_outcome_written(
     stage: Stage,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from headrace.entry import Entry
 from headrace.streams.entries import Source
@@ -20,9 +20,9 @@ class Holding:
         self.renewing = False
         """Set by the lease's thread from its questions to Redis until it has noted all answers; a
         reply that is lost leaves it set until the next round."""
-        self.written: set[tuple[Source, bytes]] = set()
-        """Held entries whose end is on its way to Redis, or there and not yet on as many replicas
-        as asked for."""
+        self.on_its_way: Callable[[], Iterable[Entry]] = tuple
+        """Gives the held entries whose end is being written. Redis may have it before the loop
+        hears of it: a renewal then finds them gone."""
         self.has_large = False
         """Some entry may be large: only then are sizes added up."""
         self.on_drop: Callable[[Entry], None] = lambda _: None

@@ -167,7 +167,6 @@ class Parts:
             control,
             settings.keys,
             settings.consumer,
-            holding=self.holding,
             wanted=wanted,
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 from redis.asyncio import Redis
@@ -117,18 +117,22 @@ class Renewer:
                     client, self._keys, self._consumer, source, chunk, answered=answered
                 )
                 answered = False  # what this round finds is kept until it is over
-                self._note(renewed, entries, source)
+                self._note(renewed, entries)
                 self._metrics.counts["leases_renewed"] += len(chunk) - len(renewed.lost)
         self._holding.renewing = False
 
-    def _note(self, renewed: claim.Renewed, entries: dict[bytes, Entry], source: Source) -> None:
+    def _note(self, renewed: claim.Renewed, entries: Mapping[bytes, Entry]) -> None:
         for id_ in renewed.trimmed:
             entries[id_].trimmed = True
             entries[id_].plain = False
             self._metrics.counts["trimmed"] += 1
-        held, written = set(self._holding.ids(source)), self._holding.written
-        for id_ in renewed.lost:
-            # What was settled meanwhile is no longer held; the rest was taken from us.
-            if id_ in held and (source, id_) not in written:
-                entries[id_].lost = True
+        if not renewed.lost:
+            return
+        # In this order: the loop forgets what it holds before it forgets what was on its way.
+        on_its_way = set(map(id, self._holding.on_its_way()))
+        held = set(map(id, self._holding.snapshot()))
+        for entry in map(entries.__getitem__, renewed.lost):
+            # What has ended meanwhile is not held any more; the rest was taken from us.
+            if id(entry) in held and id(entry) not in on_its_way:
+                entry.lost = True
                 self._metrics.counts["leases_lost"] += 1

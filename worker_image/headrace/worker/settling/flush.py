@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace.entry import Entry
@@ -31,6 +32,13 @@ class Flush:
     size: int = 0
     sent_with_read: bool = False
     """Its answer is awaited by the reader: control must leave it alone."""
+
+    def entries(self) -> Iterator[Entry]:
+        """All whose end it carries."""
+        for _, entries in self.done:
+            yield from entries
+        for entry, _, _ in self.decided:
+            yield entry
 
 
 def make_flush(

@@ -8,7 +8,6 @@ this module. Outputs in other slots of a Cluster are written before, and not wai
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -20,7 +19,6 @@ from headrace.streams.commit import Packed
 from headrace.streams.entries import Source
 from headrace.streams.keys import GroupKeys
 from headrace.streams.settlement import Settlement, Verdicts
-from headrace.worker.held import Holding
 from headrace.worker.settling.commits import RedisCommits
 from headrace.worker.settling.outputs import ClusterCommits, Preceded
 
@@ -43,7 +41,6 @@ class ReplicatedCommits:
         keys: GroupKeys,
         consumer: str,
         *,
-        holding: Holding,
         wanted: int,
     ) -> None:
         """`wanted`: replicas. `client`: of the stream's primary."""
@@ -51,7 +48,6 @@ class ReplicatedCommits:
         self._client = client
         self._keys = keys
         self._consumer = consumer
-        self._holding = holding
         self._wanted = wanted
 
     def pack(self, acks: Sequence[bytes], settlements: Sequence[Settlement]) -> list[Packed]:
@@ -68,11 +64,6 @@ class ReplicatedCommits:
     async def _send(self, flush: Flushed) -> Verdicts:
         """Raises TooFewReplicas; sent again, it asks again, and writes again what a new primary
         does not know."""
-        # Named before Redis has them: a renewal may find them gone before the answer is read.
-        written = self._holding.written = {
-            *((Source.MAIN, id_) for id_ in flush.acks),
-            *((one.source, one.id) for one in flush.settlements),
-        }
         while True:
             verdicts = await self._commits.send(flush.calls)
             there = await replicas.ask(self._client, self._keys, self._consumer, self._wanted)
@@ -80,8 +71,6 @@ class ReplicatedCommits:
                 break
         if there.replicas < self._wanted:
             raise replicas.TooFewReplicas(there.replicas, self._wanted)
-        # And forgotten when the caller, in this same turn of the loop, holds them no more.
-        asyncio.get_running_loop().call_soon(written.clear)
         return verdicts
 
     def client_for(self, stream: str) -> Redis:

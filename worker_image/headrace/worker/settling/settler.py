@@ -165,6 +165,7 @@ class Settler:
         self.under_way = make_flush(
             self.commits, done, decided, window_ms=self.window_ms, policy=self.policy
         )
+        self.holding.on_its_way = self.under_way.entries
         return self.under_way
 
     def _ours(self, entries: list[Entry]) -> list[Entry]:
@@ -222,6 +223,7 @@ class Settler:
                 self.metrics.counts[COUNTERS[decision.kind]] += 1
             if decision.kind is Kind.RETRY:
                 self.on_parked(decision.delay)
+        self.holding.on_its_way = tuple
         self._lines.lost(self.metrics.counts["lost"] - lost)
         self.on_room()
         self._finished.set()
