@@ -98,7 +98,7 @@ def _judge(fault: Fault, scene: Scene, log: str, bounds: Bounds, outcome: Outcom
         "not settled": not scene.settled(),
         "not ready": not scene.ready(),
         "handled twice": outcome.twice and not fault.repeats,
-        "did not say so": not re.search(fault.said, log),
+        "did not say so": fault.words(scene.server.kind) not in log,
         "too many lines": outcome.lines > bounds.lines,
         "a busy loop": outcome.cpu_percent > bounds.cpu_percent,
         "ready all the while": fault.away and not outcome.unready,

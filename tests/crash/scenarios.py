@@ -11,6 +11,8 @@ from tests.crash.workload import Mix
 
 MIN_IDLE = 2.0
 USUAL = Mix()
+EMITTING = {"plain": 40, "emit": 40, "sync": 12, "batch": 5, "sync_batch": 3}
+IN_THREADS = {"plain": 40, "emit": 10, "sync": 40, "batch": 5, "sync_batch": 3, "reject": 2}
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,6 @@ NETWORK = {
 }
 SERVER = {"kill_broker": 3, "slow_command": 2, "script_flush": 2, "fail_over": 1}
 REFUSALS = {"fill_memory": 2, "block_dead_letters": 1}
-EMITTING = {"plain": 40, "emit": 40, "sync": 12, "batch": 5, "sync_batch": 3}
-IN_THREADS = {"plain": 40, "emit": 10, "sync": 40, "batch": 5, "sync_batch": 3, "reject": 2}
 DESTROYS = {"destroy_group": 3, "delete_stream": 2, "flush_all": 2}
 SCENARIOS: dict[str, Scenario] = {
     "kills": Scenario(KILLS, timed=True),
